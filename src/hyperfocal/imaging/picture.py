@@ -1,0 +1,96 @@
+"""The picture that everything works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.errors import ArrayError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+
+_FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says about its picture. Orientation is already applied and reset.
+
+    ``exif``: a TIFF structure, without the ``Exif\\0\\0`` prefix; ``xmp``: a packet; ``iptc``:
+    IIM records; ``dpi``: horizontal, vertical.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels as deep as the file had them, and everything that must not be lost.
+
+    ``pixels``: ``(H, W, 3)``, or ``(H, W)`` for grey; uint8, uint16 (full range) or float32
+    (nominally [0, 1]) in the file's own colour space. Native depth rather than float, because a
+    100-megapixel result would otherwise need 1.2 GB. ``alpha``: ``(H, W)`` of the same dtype,
+    not premultiplied, or None. ``icc``: the colour profile of ``pixels``, or None for sRGB.
+    ``source``: name of the format it came from, such as ``"jpeg"``, or None. ``notes``: what
+    was converted or dropped while decoding, one sentence each.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    icc: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.pixels.shape, self.pixels.dtype.name
+        if dtype not in _FULL_SCALE:
+            raise ArrayError(f"pixels must be uint8, uint16 or float32, not {dtype}")
+        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3) or 0 in shape:
+            raise ArrayError(f"pixels must be (H, W) or (H, W, 3) and not empty, not {shape}")
+        if self.alpha is not None and (
+            self.alpha.shape != shape[:2] or self.alpha.dtype != self.pixels.dtype
+        ):
+            raise ArrayError(
+                f"alpha must be {shape[:2]} {dtype}, not {self.alpha.shape} {self.alpha.dtype}"
+            )
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def is_grey(self) -> bool:
+        """One channel rather than three."""
+        return self.pixels.ndim == 2
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits a sample: 8, 16, or 32 for float."""
+        return int(self.pixels.dtype.itemsize) * 8
+
+    @property
+    def full_scale(self) -> float:
+        """The sample value that means white: 255, 65535 or 1.0."""
+        return _FULL_SCALE[self.pixels.dtype.name]
+
+    def save(self, path: str | Path, **options: object) -> None:
+        """Write to a file; format by suffix. Options are those of :func:`imaging.save`."""
+        from hyperfocal.imaging import save
+
+        save(self, path, **options)  # type: ignore[arg-type]

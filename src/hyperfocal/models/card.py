@@ -1,0 +1,83 @@
+"""What a model is: a card, not a class.
+
+The engine asks the card how to treat a model (scale, multiple, radius) and never its name.
+Cards are TOML files beside the weights.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hyperfocal.errors import ModelBroken
+
+Precision = Literal["float", "int8"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(_Section):
+    """One ONNX file beside the card."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*\.onnx$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Quality(_Section):
+    """Measured by ``hyperfocal evaluate``: mean PSNR in dB and SSIM of luma over a suite."""
+
+    suite: str
+    precision: Precision
+    images: int
+    psnr: float
+    ssim: float
+    bicubic_psnr: float
+    bicubic_ssim: float
+
+
+class Training(_Section):
+    """Where the weights come from."""
+
+    data: str = ""
+    experiment: str = ""
+    steps: int = 0
+    hours: float = 0.0
+    hardware: str = ""
+
+
+class ModelCard(_Section):
+    """A model's card.
+
+    ``scale``: native enlargement. ``input_multiple``: sides of the input must be multiples of
+    this many pixels. ``receptive_radius``: how many input pixels away can still matter, which
+    is the overlap that makes tiles exact. ``kind``: ``onnx``, or ``builtin`` for what is code
+    rather than weights (bicubic). ``weights``: files by precision; the network takes float32
+    ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    purpose: str = ""
+    kind: Literal["onnx", "builtin"] = "onnx"
+    scale: int = Field(ge=1, le=8)
+    tier: str = ""
+    licence: str = ""
+    version: str = "1"
+    input_multiple: int = Field(default=1, ge=1, le=256)
+    receptive_radius: int = Field(default=16, ge=0, le=1024)
+    takes_depth: bool = False
+    weights: dict[Precision, Weights] = Field(default_factory=dict)
+    training: Training = Field(default_factory=Training)
+    quality: tuple[Quality, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Read a card file; :class:`ModelBroken` when it is not one."""
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise ModelBroken(f"{path}: not a model card: {error}") from error

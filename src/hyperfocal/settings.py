@@ -1,0 +1,84 @@
+"""Typed settings, from keyword arguments or the environment (``HYPERFOCAL_*``)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hyperfocal.errors import SettingsError
+
+_PREFIX = "HYPERFOCAL_"
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def parse_bytes(text: str | int) -> int:
+    """``"400MB"``, ``"1.5 GiB"`` or a number of bytes, as bytes."""
+    if isinstance(text, int):
+        return text
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmg]i?)?b?\s*", text.lower())
+    if match is None:
+        raise SettingsError(f"'{text}' is not an amount of memory; write 400MB or 1.5GiB")
+    return int(float(match[1]) * _UNITS[match[2] or ""])
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hyperfocal"
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "hyperfocal"
+
+
+class Settings(BaseModel):
+    """What a program may choose once, for everything it does.
+
+    Limits are checked before a picture is decoded. ``threads`` 0 means all cores.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_bytes: int = Field(default=2 * 10**9, gt=0)
+    max_pixels: int = Field(default=500_000_000, gt=0)
+    max_frames: int = Field(default=1000, gt=0)
+    max_output_pixels: int = Field(default=2_000_000_000, gt=0)
+    threads: int = Field(default=0, ge=0)
+    memory: int = Field(default=2 * 10**9, gt=0)
+    runtime: Literal["auto", "openvino", "onnxruntime"] = "auto"
+    precision: Literal["auto", "float", "int8"] = "auto"
+    cache: Path = Field(default_factory=_cache_folder)
+    models: Path = Field(default_factory=lambda: _data_folder() / "models")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> Settings:
+        """Settings from the environment, overridden by ``given``.
+
+        ``HYPERFOCAL_MEMORY=400MB`` and ``memory="400MB"`` mean the same. A name that is not a
+        setting is an error that tells the nearest one.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            key.removeprefix(_PREFIX).lower(): value
+            for key, value in environment.items()
+            # HYPERFOCAL_DATA names the training data, which experiment files refer to.
+            if key.startswith(_PREFIX) and key != "HYPERFOCAL_DATA"
+        }
+        values.update(given)
+        for name in values.keys() - cls.model_fields.keys():
+            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.4)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise SettingsError(f"there is no setting '{name}'{hint}")
+        for name in ("max_bytes", "memory"):
+            if isinstance(values.get(name), str):
+                values[name] = parse_bytes(values[name])  # type: ignore[arg-type]
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(f"setting '{where}': {first['msg']}") from error

@@ -1,0 +1,70 @@
+"""Folded weights: out of a net, into a net, and out of a float ONNX file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+
+from hyperfocal.training.nets.plain import PlainNet
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A trained plain net as ``(kernel (out, in, 3, 3), bias (out,))`` per convolution."""
+
+    scale: int
+    unshuffle: int
+    layers: tuple[tuple[Array, Array], ...]
+
+    @property
+    def radius(self) -> int:
+        """Receptive radius in input pixels."""
+        return len(self.layers) * self.unshuffle + self.unshuffle - 1
+
+
+@torch.no_grad()
+def fold(net: PlainNet) -> Folded:
+    """Merge every branch of a net into plain kernels."""
+    layers = tuple(
+        (c.kernel().float().cpu().numpy().copy(), c.bias.float().cpu().numpy().copy())
+        for c in net.convolutions
+    )
+    return Folded(net.scale, net.unshuffle, layers)
+
+
+def read_onnx(path: Path) -> Folded:
+    """The folded weights of a float ONNX file written by ``training.export``."""
+    model = onnx.load(path)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    layers = []
+    while f"conv{len(layers)}.weight" in weights:
+        name = f"conv{len(layers)}"
+        layers.append((weights[f"{name}.weight"], weights[f"{name}.bias"]))
+    if not layers or "scale" not in facts:
+        raise ValueError(f"{path} was not exported from a plain net")
+    return Folded(int(facts["scale"]), int(facts["unshuffle"]), tuple(layers))
+
+
+@torch.no_grad()
+def start_from(net: torch.nn.Module, path: Path) -> int:
+    """Load what fits of a float ONNX file into ``net``; returns how many layers did.
+
+    Layers whose shape differs (the tail, when going from x2 to x4) keep their random start.
+    """
+    if not isinstance(net, PlainNet):
+        raise TypeError("only plain nets start from folded weights")
+    loaded = 0
+    for layer, (kernel, bias) in zip(net.convolutions, read_onnx(path).layers, strict=True):
+        if tuple(layer.direct.shape) == kernel.shape:
+            layer.load_folded(torch.tensor(kernel), torch.tensor(bias))
+            loaded += 1
+    return loaded
