@@ -39,6 +39,9 @@ class Settings(BaseModel):
     """What a program may choose once, for everything it does.
 
     Limits are checked before a picture is decoded. ``threads`` 0 means all cores.
+    ``precision``: which weights to run, "auto" by what the processor does well; "bf16" runs the
+    float weights in bfloat16. ``hint``: "latency" for one picture at a time, "throughput" for
+    many at once on a machine with many cores.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,7 +53,8 @@ class Settings(BaseModel):
     threads: int = Field(default=0, ge=0)
     memory: int = Field(default=2 * 10**9, gt=0)
     runtime: Literal["auto", "openvino", "onnxruntime"] = "auto"
-    precision: Literal["auto", "float", "int8"] = "auto"
+    precision: Literal["auto", "float", "int8", "bf16"] = "auto"
+    hint: Literal["latency", "throughput"] = "latency"
     cache: Path = Field(default_factory=_cache_folder)
     models: Path = Field(default_factory=lambda: _data_folder() / "models")
 

@@ -1,0 +1,25 @@
+"""How good a model is: suites, the protocol of the literature, reports."""
+
+from hyperfocal.evaluate.compare import Comparison, compare
+from hyperfocal.evaluate.protocol import ProtocolCheck
+from hyperfocal.evaluate.record import record
+from hyperfocal.evaluate.report import BicubicMean, ImageScore, Mean, Report
+from hyperfocal.evaluate.run import evaluate
+from hyperfocal.evaluate.suites import Pair, Suite, find_suite
+from hyperfocal.evaluate.table import render
+
+__all__ = [
+    "BicubicMean",
+    "Comparison",
+    "ImageScore",
+    "Mean",
+    "Pair",
+    "ProtocolCheck",
+    "Report",
+    "Suite",
+    "compare",
+    "evaluate",
+    "find_suite",
+    "record",
+    "render",
+]

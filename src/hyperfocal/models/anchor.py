@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.quality.resize import contributions
+from hyperfocal.quality.kernel import contributions
 
 
 def _phases(scale: int, cell: int) -> tuple[npt.NDArray[np.float64], int]:

@@ -6,13 +6,15 @@ Cards are TOML files beside the weights.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hyperfocal.errors import ModelBroken
+from hyperfocal.errors import ModelBroken, OutputRefused
+from hyperfocal.models.toml import write_toml
 
 Precision = Literal["float", "int8"]
 
@@ -81,3 +83,17 @@ class ModelCard(_Section):
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
             raise ModelBroken(f"{path}: not a model card: {error}") from error
+
+    def to_toml(self) -> str:
+        """The card as TOML text, without what has its default value."""
+        return write_toml(self.model_dump(exclude_defaults=True))
+
+    def write(self, path: Path) -> None:
+        """Write the card file, all or nothing; :class:`OutputRefused` where that fails."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            partial.write_text(self.to_toml(), encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise OutputRefused(f"{path}: the card cannot be written: {error}") from error

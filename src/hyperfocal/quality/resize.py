@@ -4,119 +4,116 @@ The super-resolution literature makes its low-resolution pictures with MATLAB's 
 (bicubic, a = -0.5, kernel widened when reducing). Libraries differ from it in the kernel
 constant, the antialiasing or the border, by up to a decibel, so the benchmark needs its own.
 
-Cubic convolution: R. G. Keys, "Cubic convolution interpolation for digital image processing",
-IEEE Trans. ASSP 29(6), 1981. Border: symmetric reflection, as MATLAB does it.
+Everything works by strips of output rows, so that the floating-point copy of a picture is never
+larger than a few dozen rows, whatever the picture's size.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-# Output rows computed by one matrix product. The band of the resize matrix is narrow, so small
-# blocks waste few multiplications while still filling the vector units.
-_BLOCK = 64
+from hyperfocal.quality.banded import Floats, multiply_columns, multiply_rows
+from hyperfocal.quality.kernel import resize_columns_matrix, resize_rows_matrix
+
+Array = npt.NDArray[np.generic]
 
 
-def cubic(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Keys' cubic kernel with a = -0.5; any shape, support (-2, 2)."""
-    x = np.abs(x)
-    near = (1.5 * x - 2.5) * x * x + 1.0
-    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return np.where(x <= 1.0, near, np.where(x < 2.0, far, 0.0))
+def strips(
+    image: Array,
+    size: tuple[int, int],
+    *,
+    scale: float | None = None,
+    antialias: bool = True,
+    dtype: npt.DTypeLike = np.float32,
+) -> Iterator[tuple[int, Floats]]:
+    """The resized picture, a strip of rows at a time: ``(first row, strip)``.
 
-
-def contributions(
-    length: int, out_length: int, scale: float, *, antialias: bool = True
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Which input samples make each output sample, and with which weights.
-
-    Returns ``indices`` and ``weights``, both ``(out_length, taps)``; rows of weights sum to 1.
+    ``image``: ``(H, W)`` or ``(H, W, C)``, any real dtype; ``size``: ``(height, width)`` of the
+    output; ``scale``: the factor where it is not exactly output over input. Strips have the
+    dtype ``dtype`` and the units of ``image``, are neither rounded nor clipped, and are valid
+    only until the next one is asked for: the memory is used again.
     """
-    shrink = antialias and scale < 1.0
-    width = 4.0 / scale if shrink else 4.0
-    centre = (np.arange(out_length) + 0.5) / scale - 0.5
-    first = np.floor(centre - width / 2.0).astype(np.intp)
-    taps = math.ceil(width) + 2
-    indices = first[:, None] + np.arange(taps, dtype=np.intp)[None, :]
-    distance = centre[:, None] - indices
-    weights = scale * cubic(distance * scale) if shrink else cubic(distance)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    used = np.flatnonzero(np.any(weights != 0.0, axis=0))
-    indices, weights = indices[:, used], weights[:, used]
-    period = np.concatenate([np.arange(length), np.arange(length)[::-1]])
-    return period[np.mod(indices, 2 * length)], weights
-
-
-@lru_cache(maxsize=64)
-def _band(
-    length: int, out_length: int, scale: float, antialias: bool, dtype: str
-) -> tuple[tuple[int, int, int, npt.NDArray[np.floating]], ...]:
-    """The resize matrix as dense blocks: (first output row, first input, last input, block)."""
-    indices, weights = contributions(length, out_length, scale, antialias=antialias)
-    blocks = []
-    for top in range(0, out_length, _BLOCK):
-        rows = indices[top : top + _BLOCK]
-        low, high = int(rows.min()), int(rows.max()) + 1
-        block = np.zeros((rows.shape[0], high - low), dtype=dtype)
-        np.add.at(block, (np.arange(rows.shape[0])[:, None], rows - low), weights[top : top + _BLOCK])
-        blocks.append((top, low, high, block))
-    return tuple(blocks)
-
-
-def resize_rows(
-    image: npt.NDArray[np.floating], out_length: int, scale: float, *, antialias: bool = True
-) -> npt.NDArray[np.floating]:
-    """Resize the first axis of ``(L, ...)`` to ``out_length``; floating dtype is kept."""
-    flat = np.ascontiguousarray(image).reshape(image.shape[0], -1)
-    out = np.empty((out_length, flat.shape[1]), dtype=image.dtype)
-    for top, low, high, block in _band(
-        image.shape[0], out_length, float(scale), antialias, image.dtype.str
-    ):
-        np.matmul(block, flat[low:high], out=out[top : top + block.shape[0]])
-    return out.reshape((out_length, *image.shape[1:]))
+    height, width = image.shape[:2]
+    channels = math.prod(image.shape[2:])
+    kind = np.dtype(dtype)
+    scale_y = scale if scale is not None else size[0] / height
+    scale_x = scale if scale is not None else size[1] / width
+    rows = resize_rows_matrix(height, size[0], float(scale_y), antialias, kind.str)
+    columns = resize_columns_matrix(width, size[1], float(scale_x), antialias, kind.str, channels)
+    keep_rows = (size[0], scale_y) == (height, 1.0)
+    keep_columns = (size[1], scale_x) == (width, 1.0)
+    flat = image.reshape(height, width * channels)
+    deepest = max(band.high - band.low for band in rows)
+    tallest = max(band.matrix.shape[0] for band in rows)
+    source = np.empty((deepest, width * channels), kind)
+    middle = np.empty((tallest, width * channels), kind)
+    result = np.empty((tallest, size[1] * channels), kind)
+    for band in rows:
+        count = band.matrix.shape[0]
+        if keep_rows:
+            strip = middle[:count]
+            np.copyto(strip, flat[band.top : band.top + count], casting="unsafe")
+        else:
+            taken = source[: band.high - band.low]
+            np.copyto(taken, flat[band.low : band.high], casting="unsafe")
+            strip = middle[:count]
+            multiply_rows(band.matrix, taken, strip)
+        if not keep_columns:
+            multiply_columns(strip, columns, result[:count])
+            strip = result[:count]
+        yield band.top, strip.reshape(count, size[1], *image.shape[2:])
 
 
 def imresize(
-    image: npt.NDArray[np.generic],
+    image: Array,
     scale: float | None = None,
     *,
     size: tuple[int, int] | None = None,
     antialias: bool = True,
-) -> npt.NDArray[np.generic]:
+) -> Array:
     """Resize ``(H, W)`` or ``(H, W, C)`` as MATLAB's ``imresize(image, scale)`` does.
 
     ``scale``: factor for both axes, output ``ceil(scale * side)``; or ``size``: ``(height,
     width)`` of the output. uint8 and uint16 come back in their own type, rounded and clipped
     (as MATLAB does, which the benchmark's low-resolution pictures depend on); floating types
-    are neither clipped nor rounded.
+    are neither clipped nor rounded. All but float32 is computed in float64.
     """
     if (scale is None) == (size is None):
         raise ValueError("give either scale or size")
     if image.ndim not in (2, 3):
         raise ValueError(f"expected (H, W) or (H, W, C), got shape {image.shape}")
-    height, width = image.shape[:2]
     if scale is not None:
-        out_height, out_width = math.ceil(scale * height), math.ceil(scale * width)
-        scale_y = scale_x = float(scale)
-    else:
-        assert size is not None
-        out_height, out_width = size
-        scale_y, scale_x = out_height / height, out_width / width
-    if image.dtype == np.float32:
-        work = image
-    else:
-        work = image.astype(np.float64)
-    if (out_height, scale_y) != (height, 1.0):
-        work = resize_rows(work, out_height, scale_y, antialias=antialias)
-    if (out_width, scale_x) != (width, 1.0):
-        turned = np.swapaxes(work, 0, 1)
-        work = np.swapaxes(resize_rows(turned, out_width, scale_x, antialias=antialias), 0, 1)
-    if np.issubdtype(image.dtype, np.integer):
-        # MATLAB rounds halves away from zero; numpy would round them to even.
-        limit = np.iinfo(image.dtype).max  # type: ignore[arg-type]
-        return np.floor(np.clip(work, 0, limit) + 0.5).astype(image.dtype)
-    return np.ascontiguousarray(work)
+        size = (math.ceil(scale * image.shape[0]), math.ceil(scale * image.shape[1]))
+    assert size is not None
+    work = np.dtype(np.float32 if image.dtype == np.float32 else np.float64)
+    dtype = image.dtype if np.issubdtype(image.dtype, np.integer) else work
+    out = np.empty((*size, *image.shape[2:]), dtype)
+    for top, strip in strips(image, size, scale=scale, antialias=antialias, dtype=work):
+        _store(strip, out[top : top + strip.shape[0]])
+    return out
+
+
+def resize_picture_array(array: Array, size: tuple[int, int]) -> Array:
+    """Resize a picture to ``(height, width)``, antialiased, in its own dtype.
+
+    ``array``: ``(H, W)`` or ``(H, W, C)``, uint8, uint16 or float32. As :func:`imresize`, but
+    computed in float32 throughout: within one level of it, and faster. Beside the result it
+    needs memory for some dozen rows.
+    """
+    out = np.empty((*size, *array.shape[2:]), array.dtype)
+    for top, strip in strips(array, size):
+        _store(strip, out[top : top + strip.shape[0]])
+    return out
+
+
+def _store(strip: Floats, out: Array) -> None:
+    if np.issubdtype(out.dtype, np.integer):
+        # MATLAB rounds halves away from zero; numpy would round them to even. After clipping
+        # all is positive, so that cutting off the fraction rounds down.
+        np.clip(strip, 0, np.iinfo(out.dtype).max, out=strip)  # type: ignore[type-var]
+        strip += 0.5
+    np.copyto(out, strip, casting="unsafe")

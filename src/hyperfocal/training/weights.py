@@ -30,6 +30,44 @@ class Folded:
         return len(self.layers) * self.unshuffle + self.unshuffle - 1
 
 
+def strided(kernel: Array, cell: int) -> Array:
+    """A kernel over pixel-unshuffled cells as one over pixels with stride ``cell``.
+
+    ``(out, in * cell**2, k, k)`` to ``(out, in, k * cell, k * cell)``: the same sums without a
+    space-to-depth operator.
+    """
+    outputs, inputs, taps, _ = kernel.shape
+    split = kernel.reshape(outputs, inputs // cell**2, cell, cell, taps, taps)
+    return np.ascontiguousarray(
+        split.transpose(0, 1, 4, 2, 5, 3).reshape(outputs, -1, taps * cell, taps * cell)
+    )
+
+
+def unstrided(kernel: Array, cell: int) -> Array:
+    """The inverse of :func:`strided`."""
+    outputs, inputs, side, _ = kernel.shape
+    split = kernel.reshape(outputs, inputs, side // cell, cell, side // cell, cell)
+    return np.ascontiguousarray(
+        split.transpose(0, 1, 3, 5, 2, 4).reshape(outputs, -1, side // cell, side // cell)
+    )
+
+
+def pixels_last(weights: Array, side: int) -> Array:
+    """Output channels from (colour, row, column) of a pixel-shuffle to (row, column, colour).
+
+    In that order the output of the last convolution, read channels-last, already holds whole
+    runs of RGB pixels: putting them in their places moves long rows instead of single bytes.
+    """
+    split = weights.reshape(3, side * side, *weights.shape[1:])
+    return np.ascontiguousarray(np.swapaxes(split, 0, 1).reshape(weights.shape))
+
+
+def pixels_first(weights: Array, side: int) -> Array:
+    """The inverse of :func:`pixels_last`."""
+    split = weights.reshape(side * side, 3, *weights.shape[1:])
+    return np.ascontiguousarray(np.swapaxes(split, 0, 1).reshape(weights.shape))
+
+
 @torch.no_grad()
 def fold(net: PlainNet) -> Folded:
     """Merge every branch of a net into plain kernels."""
@@ -45,13 +83,17 @@ def read_onnx(path: Path) -> Folded:
     model = onnx.load(path)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    layers = []
+    layers: list[tuple[Array, Array]] = []
     while f"conv{len(layers)}.weight" in weights:
         name = f"conv{len(layers)}"
         layers.append((weights[f"{name}.weight"], weights[f"{name}.bias"]))
     if not layers or "scale" not in facts:
         raise ValueError(f"{path} was not exported from a plain net")
-    return Folded(int(facts["scale"]), int(facts["unshuffle"]), tuple(layers))
+    scale, unshuffle = int(facts["scale"]), int(facts["unshuffle"])
+    layers[0] = (unstrided(layers[0][0], unshuffle), layers[0][1])
+    kernel, bias = (pixels_first(part, scale * unshuffle) for part in layers[-1])
+    layers[-1] = (kernel, bias)
+    return Folded(scale, unshuffle, tuple(layers))
 
 
 @torch.no_grad()

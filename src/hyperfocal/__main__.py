@@ -1,0 +1,5 @@
+"""``python -m hyperfocal`` is ``hyperfocal``."""
+
+from hyperfocal.cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""Restoring many files: one bad file does not stop the rest."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
+from hyperfocal.cli.place import Job, check_free
+from hyperfocal.errors import GarbledOutput, ModelError, OutputRefused
+
+if TYPE_CHECKING:
+    from hyperfocal.cli.progress import Watcher
+    from hyperfocal.imaging import Picture
+    from hyperfocal.restore import Upscaler
+    from hyperfocal.restore.target import Target
+    from hyperfocal.settings import Settings
+
+Existing = Literal["refuse", "skip", "overwrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How results are written; what the options of the same names say."""
+
+    form: str | None = None
+    quality: int | None = None
+    bit_depth: int | None = None
+    strip_metadata: bool = False
+    existing: Existing = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything that is the same for all files of one call."""
+
+    load: Callable[[], Upscaler]
+    settings: Settings
+    target: Target
+    writing: Writing
+    min_fidelity: float | None = None
+    dry_run: bool = False
+    verbose: bool = False
+
+    def run(self, jobs: Sequence[Job], ignored: int, watcher: Watcher) -> Batch:
+        """All jobs in order. A model that cannot be used ends the batch, and so does Ctrl-C."""
+        start = time.perf_counter()
+        outcomes: list[Outcome] = []
+        stopped: Failure | None = None
+        try:
+            with _terminated_as_interrupt():
+                for job in jobs:
+                    watcher.begin(job.found.name)
+                    outcomes.append(self._one(job, watcher))
+                    watcher.end(outcomes[-1])
+        except KeyboardInterrupt:
+            stopped = cancelled()
+        except ModelError as error:
+            stopped = Failure.of(error)
+        return Batch(tuple(outcomes), ignored, time.perf_counter() - start, stopped)
+
+    def _one(self, job: Job, watcher: Watcher) -> Outcome:
+        name, output = job.found.name, None if job.output is None else str(job.output)
+        try:
+            if job.error is not None:
+                raise job.error
+            if job.output is not None and self.writing.existing != "overwrite":
+                if self.writing.existing == "skip" and job.output.exists():
+                    return Outcome(name, output, "skipped")
+                check_free(job.output)
+            return self._forecast(job) if self.dry_run else self._restore(job, watcher)
+        except (GarbledOutput, OSError, MemoryError) as error:
+            failure = Failure.of(error)
+        except ModelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug met on one file must not lose the others
+            failure = Failure.of(error)
+            if self.verbose and failure.code == "unexpected":
+                traceback.print_exc(file=sys.stderr)
+        return Outcome(name, output, "failed", error=failure)
+
+    def _restore(self, job: Job, watcher: Watcher) -> Outcome:
+        from hyperfocal import imaging
+
+        clock = _Clock()
+        source = sys.stdin.buffer if job.found.path is None else job.found.path
+        picture = imaging.open(source, settings=self.settings)
+        opened = clock.lap()
+        up = self.load()
+        loaded = clock.lap()
+        result = up(
+            picture,
+            scale=self.target.scale,
+            size=self.target.size,
+            long_edge=self.target.long_edge,
+            megapixels=self.target.megapixels,
+            on_progress=watcher.tiles,
+            min_fidelity=self.min_fidelity,
+        )
+        clock.lap()
+        made = result.picture
+        form = self._format(job, picture)
+        notes = (
+            *picture.notes,
+            *imaging.conversions(
+                made,
+                form,
+                self.writing.bit_depth,
+                strip_metadata=self.writing.strip_metadata,
+            ),
+        )
+        size = self._save(made, form, job.output)
+        timings = asdict(result.timings)
+        del timings["total"]
+        return Outcome(
+            job.found.name,
+            None if job.output is None else str(job.output),
+            "done",
+            input_width=picture.width,
+            input_height=picture.height,
+            width=made.width,
+            height=made.height,
+            scale=result.scale,
+            model="+".join(result.models),
+            tiles=result.tiles,
+            fidelity=result.fidelity.consistency_db,
+            worst_fidelity=result.fidelity.worst_db,
+            timings={
+                "open": opened,
+                "load": loaded,
+                **timings,
+                "save": clock.lap(),
+                "total": clock.total(),
+            },
+            bytes=size,
+            notes=notes,
+        )
+
+    def _forecast(self, job: Job) -> Outcome:
+        from hyperfocal import imaging
+
+        if job.found.path is None:
+            facts = imaging.inspect(sys.stdin.buffer, settings=self.settings)
+        else:
+            facts = imaging.inspect(job.found.path, settings=self.settings)
+        outline = self.load().outline(
+            facts.height,
+            facts.width,
+            self.target,
+            bit_depth=facts.bit_depth,
+            has_alpha=facts.has_alpha,
+        )
+        height, width = outline.size
+        return Outcome(
+            job.found.name,
+            None if job.output is None else str(job.output),
+            "planned",
+            input_width=facts.width,
+            input_height=facts.height,
+            width=width,
+            height=height,
+            scale=width / facts.width,
+            model="+".join(outline.models),
+            tiles=outline.tiles,
+        )
+
+    def _format(self, job: Job, picture: Picture) -> str:
+        from hyperfocal.imaging import WRITABLE, format_of_suffix
+
+        if self.writing.form is not None:
+            return self.writing.form
+        if job.output is not None:
+            return format_of_suffix(job.output) or "png"
+        return picture.source if picture.source in WRITABLE else "png"
+
+    def _save(self, picture: Picture, form: str, output: Path | None) -> int:
+        """Write, and say how many bytes."""
+        from hyperfocal import imaging
+
+        if output is None:
+            data = imaging.encode(
+                picture,
+                form,
+                quality=self.writing.quality,
+                bit_depth=self.writing.bit_depth,
+                strip_metadata=self.writing.strip_metadata,
+            )
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return len(data)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputRefused(
+                f"the folder {output.parent} cannot be made: {error.strerror}"
+            ) from error
+        imaging.save(
+            picture,
+            output,
+            format=form,
+            quality=self.writing.quality,
+            bit_depth=self.writing.bit_depth,
+            strip_metadata=self.writing.strip_metadata,
+            overwrite=self.writing.existing == "overwrite",
+        )
+        return output.stat().st_size
+
+
+class _Clock:
+    """Seconds since it was made, and since the last lap."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        return seconds
+
+    def total(self) -> float:
+        return time.perf_counter() - self._start
+
+
+@contextmanager
+def _terminated_as_interrupt() -> Iterator[None]:
+    """While inside, a request to terminate is what Ctrl-C is: nothing half-written stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

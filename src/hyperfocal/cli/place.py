@@ -1,0 +1,128 @@
+"""Where results go, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from hyperfocal.cli.find import PIPE, Found
+from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
+from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix, written_format
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input and the file its result goes to (None for the pipe), or why it cannot go there."""
+
+    found: Found
+    output: Path | None
+    error: OutputError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What the ``-o``, ``-f`` and ``--suffix`` options say together.
+
+    ``file``: one file; ``folder``: a folder; neither: beside each input. ``form``: name of the
+    format asked for, or None. ``suffix``: comes after the stem.
+    """
+
+    file: Path | None = None
+    folder: Path | None = None
+    pipe: bool = False
+    form: str | None = None
+    suffix: str = ""
+
+
+def choose_destination(
+    output: str | None, form: str | None, suffix: str | None, *, default_suffix: str, single: bool
+) -> Destination:
+    """Read the options.
+
+    ``single``: exactly one input and it is no folder. ``output`` is a file when it ends in the
+    suffix of a picture format, and otherwise a folder. :class:`UsageError` where several
+    results would go into one file, :class:`OutputRefused` for a format that cannot be written.
+    """
+    form = written_format(form).name if form is not None else None
+    if output is None:
+        return Destination(form=form, suffix=default_suffix if suffix is None else suffix)
+    if output == PIPE:
+        if not single:
+            raise UsageError("only one picture can go to the pipe (-o -)")
+        return Destination(pipe=True, form=form)
+    path = Path(output)
+    is_folder = path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix
+    named = format_of_suffix(path)
+    if is_folder or (named is None and not single):
+        return Destination(folder=path, form=form, suffix=suffix or "")
+    if not single:
+        raise UsageError(f"several pictures cannot go to one file; '{output}' must be a folder")
+    if suffix is not None:
+        raise UsageError("--suffix has no meaning where -o names a file")
+    if named is None and form is None:
+        raise OutputRefused(
+            f"'{path.suffix}' is the suffix of no format that is written here; "
+            f"choose one of {', '.join(FORMATS[name].suffixes[0] for name in WRITABLE)}, "
+            "or end the name of a folder with /"
+        )
+    written_format(form or named or "")
+    return Destination(file=path, form=form)
+
+
+def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
+    """The output of every input.
+
+    A result that would replace an input, or the result of an earlier one, gets an error.
+    """
+    inputs = tuple(inputs)
+    sources = {_identity(found.path) for found in inputs if found.path is not None}
+    taken: dict[str, str] = {}
+    jobs = []
+    for found in inputs:
+        output = _output(found, where)
+        error: OutputError | None = None
+        if output is not None:
+            key = _identity(output)
+            if key in sources:
+                error = OutputError(
+                    f"the result would replace the input {output}; choose another -o or --suffix"
+                )
+            elif key in taken:
+                error = OutputError(f"{output} is already the result of {taken[key]}")
+            else:
+                taken[key] = found.name
+        jobs.append(Job(found, output, error))
+    return tuple(jobs)
+
+
+def check_free(output: Path) -> None:
+    """:class:`OutputExists` when something is there already."""
+    if os.path.lexists(output):
+        raise OutputExists(f"{output} exists; use --overwrite or --skip-existing")
+
+
+def _output(found: Found, where: Destination) -> Path | None:
+    if where.pipe or (found.path is None and where.file is None and where.folder is None):
+        return None
+    if where.file is not None:
+        return where.file
+    name = PurePath(found.below).stem + where.suffix + _ending(found, where.form)
+    if where.folder is not None:
+        return where.folder / found.below.parent / name
+    assert found.path is not None
+    return found.path.with_name(name)
+
+
+def _ending(found: Found, form: str | None) -> str:
+    """The result's file suffix: of the format asked for, else the input's own, else PNG's."""
+    own = PurePath(found.below).suffix
+    own_format = format_of_suffix(found.below)
+    if form is not None:
+        return own if own_format == form else FORMATS[form].suffixes[0]
+    return own if own_format in WRITABLE else FORMATS["png"].suffixes[0]
+
+
+def _identity(path: Path) -> str:
+    return os.path.normcase(path.resolve())

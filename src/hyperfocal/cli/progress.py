@@ -1,0 +1,92 @@
+"""Telling how far a batch is: bars on a terminal, a line a file everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from hyperfocal.cli import say
+from hyperfocal.cli.outcome import Outcome
+
+
+class Watcher(Protocol):
+    """Told what happens; never decides anything."""
+
+    def begin(self, name: str) -> None:
+        """A file is begun."""
+
+    def tiles(self, done: int, total: int) -> None:
+        """So many tiles of the current file are done."""
+
+    def end(self, outcome: Outcome) -> None:
+        """A file has ended, one way or another."""
+
+
+class Lines:
+    """A line a file; ``quiet``: only for those that failed; ``verbose``: with all particulars."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet, self._verbose = quiet, verbose
+
+    def begin(self, name: str) -> None:
+        """Nothing: a line is printed when the file has ended."""
+
+    def tiles(self, done: int, total: int) -> None:
+        """Nothing: tiles are for bars."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Print the file's line."""
+        if not self._quiet or outcome.status == "failed":
+            for text in describe(outcome, verbose=self._verbose):
+                say.line(text)
+
+
+@contextmanager
+def watch(total: int, *, quiet: bool, verbose: bool) -> Iterator[Watcher]:
+    """A watcher that suits where stderr goes."""
+    lines = Lines(quiet=quiet, verbose=verbose)
+    if quiet or not say.is_terminal():
+        yield lines
+        return
+    from hyperfocal.cli.bars import Bars
+
+    with Bars(total, lines) as bars:
+        yield bars
+
+
+def describe(outcome: Outcome, *, verbose: bool = False) -> list[str]:
+    """One file, for people."""
+    arrow = f"{outcome.input} -> {outcome.output or 'stdout'}"
+    if outcome.error is not None:
+        message = outcome.error.message
+        # Errors about reading or writing already begin with the file's name.
+        return [f"failed: {message if outcome.input in message else f'{outcome.input}: {message}'}"]
+    if outcome.status == "skipped":
+        return [f"skipped: {outcome.output} exists"]
+    parts = [
+        f"{outcome.input_width}x{outcome.input_height} -> {outcome.width}x{outcome.height}",
+        outcome.model or "",
+    ]
+    if outcome.status == "planned":
+        parts.append(f"{outcome.tiles} tile{'s' if outcome.tiles != 1 else ''}")
+    else:
+        parts.append(f"fidelity {outcome.fidelity:.1f} dB")
+        parts.append(f"{outcome.timings['total']:.2f} s")
+        parts.append(size_of(outcome.bytes or 0))
+    text = [f"{arrow}  {', '.join(parts)}"]
+    if verbose:
+        phases = (f"{name} {seconds:.3f} s" for name, seconds in outcome.timings.items())
+        if outcome.timings:
+            text.append(f"    {', '.join(phases)}")
+            text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
+        text.extend(f"    {note}" for note in outcome.notes)
+    return text
+
+
+def size_of(count: int) -> str:
+    """Bytes as people say them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

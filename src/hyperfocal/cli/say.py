@@ -1,0 +1,49 @@
+"""What is said to people goes to stderr, so that stdout carries data and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+import typer
+
+
+def line(text: str) -> None:
+    """A line for a person."""
+    typer.echo(text, err=True)
+
+
+def error(text: str) -> None:
+    """A line about something that went wrong."""
+    typer.echo(f"hyperfocal: {text}", err=True)
+
+
+def document(content: Mapping[str, object] | Sequence[object]) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
+    """Rows in aligned columns on stdout, the first one the heading; ``right``: columns of numbers."""
+    rows, right = [list(row) for row in rows], set(right)
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        typer.echo("  ".join(cells).rstrip())
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and values, one a line, on stdout."""
+    pairs = list(pairs)
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        typer.echo(f"{name.ljust(width)}  {value}")
+
+
+def is_terminal() -> bool:
+    """Whether a person watches stderr."""
+    return sys.stderr.isatty()

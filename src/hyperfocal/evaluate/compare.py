@@ -1,0 +1,121 @@
+"""Comparing two pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal import imaging
+from hyperfocal.errors import PairMismatch
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.quality.arrays import check_pixels
+from hyperfocal.quality.fidelity import consistency
+from hyperfocal.quality.metrics import scores
+from hyperfocal.settings import Settings
+
+Array = npt.NDArray[np.generic]
+Comparable = str | os.PathLike[str] | bytes | Picture | Array
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Figures of ``a`` against ``b``.
+
+    Of one size: ``psnr`` and ``snr`` in dB, ``ssim``, ``mse`` in squared 8-bit levels; ``b`` is
+    the reference. Where one is an enlargement of the other: ``consistency``, in dB, of the
+    larger reduced to the smaller, and ``scale``. What does not apply is None. ``basis``:
+    ``"luma"`` (BT.601, 16 to 235), ``"grey"`` values, or ``"rgb"`` for consistency.
+    """
+
+    a: str
+    b: str
+    basis: str
+    psnr: float | None = None
+    ssim: float | None = None
+    mse: float | None = None
+    snr: float | None = None
+    consistency: float | None = None
+    scale: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values by name, lists and dicts only."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+    def to_json(self) -> str:
+        """JSON text, indented."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def compare(
+    a: Comparable, b: Comparable, *, shave: int = 0, settings: Settings | None = None
+) -> Comparison:
+    """Compare two pictures: files, bytes of files, arrays or Pictures.
+
+    Arrays are ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. ``shave``: pixels
+    left out along every border; the literature of super-resolution leaves out the scale.
+    :class:`PairMismatch` when the sizes are neither equal nor in proportion;
+    :class:`ArrayError` for arrays that are no pictures.
+    """
+    (name_a, first, icc_a), (name_b, second, icc_b) = _take(a, settings), _take(b, settings)
+    notes = []
+    if icc_a != icc_b:
+        notes.append("the colour profiles differ; sample values are compared as they are")
+    if first.ndim != second.ndim:
+        notes.append("one is grey; it is compared as RGB with equal channels")
+        first, second = _as_rgb(first), _as_rgb(second)
+    basis = "grey" if first.ndim == 2 else "luma"
+    if first.shape == second.shape:
+        found = scores(first, second, shave=shave)
+        return Comparison(name_a, name_b, basis, **found.to_dict(), notes=tuple(notes))
+    large, small = (first, second) if first.size > second.size else (second, first)
+    scale = _enlargement(large, small)
+    if scale is None:
+        raise PairMismatch(
+            f"{name_a} is {_size(first)} and {name_b} is {_size(second)} pixels: neither equal "
+            "nor in proportion"
+        )
+    return Comparison(
+        name_a,
+        name_b,
+        basis if basis == "grey" else "rgb",
+        consistency=consistency(large, small),
+        scale=scale,
+        notes=tuple(notes),
+    )
+
+
+def _take(given: Comparable, settings: Settings | None) -> tuple[str, Array, bytes | None]:
+    """A name to call it by, its pixels, and its colour profile."""
+    if isinstance(given, np.ndarray):
+        check_pixels(given)
+        return "array", given, None
+    if isinstance(given, Picture):
+        return given.source or "picture", given.pixels, given.icc
+    picture = imaging.open(given, settings=settings)
+    name = "bytes" if isinstance(given, bytes) else str(Path(given))
+    return name, picture.pixels, picture.icc
+
+
+def _as_rgb(pixels: Array) -> Array:
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def _enlargement(large: Array, small: Array) -> float | None:
+    """The factor between two sizes in proportion, sides rounded to whole pixels; or None."""
+    (height, width), (low_height, low_width) = large.shape[:2], small.shape[:2]
+    scale = width / low_width if width >= height else height / low_height
+    exact = low_height * scale, low_width * scale
+    # Either side may have been rounded, on the large picture and (times the scale) on the small.
+    slack = 1.0 + scale / 2.0
+    close = abs(exact[0] - height) <= slack and abs(exact[1] - width) <= slack
+    return scale if close and height >= low_height and width >= low_width else None
+
+
+def _size(pixels: Array) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

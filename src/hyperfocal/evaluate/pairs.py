@@ -1,0 +1,100 @@
+"""From files to arrays that may be scored: making, cropping and checking pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal import imaging
+from hyperfocal.errors import PairMismatch
+from hyperfocal.evaluate.suites import Pair
+from hyperfocal.quality.luma import luma, to_8_bit
+from hyperfocal.quality.resize import imresize
+from hyperfocal.settings import Settings
+
+Bytes = npt.NDArray[np.uint8]
+
+LEAST_CORRELATION = 0.9
+"""Between a low-resolution picture and its reduced original. Strong blur, noise and JPEG leave
+more than this; another picture, or a mirrored or turned one, seldom reaches half."""
+
+# A picture with less contrast than this (8-bit levels, standard deviation) has no pattern to
+# correlate; its mean is compared instead.
+_FLAT, _SAME_MEAN = 1.0, 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A low-resolution picture and the original to score against, cropped to fit it exactly.
+
+    Both uint8, ``(H, W)`` or ``(H, W, 3)``; ``high`` is ``scale`` times ``low`` on both sides.
+    """
+
+    name: str
+    low: Bytes
+    high: Bytes
+
+
+def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Example:
+    """Read a pair, in 8 bits.
+
+    Without a low-resolution file one is made by the protocol: the original is cropped to a
+    multiple of ``scale`` at its right and lower edge, then reduced as MATLAB does. With one, it
+    must be the reduced original: :class:`PairMismatch` says what is wrong otherwise.
+    """
+    high = _read(pair.high, settings)
+    height, width = (side - side % scale for side in high.shape[:2])
+    if min(height, width) == 0:
+        raise PairMismatch(f"{pair.high} is smaller than {scale}x{scale} pixels")
+    if pair.low is None:
+        high = np.ascontiguousarray(high[:height, :width])
+        return Example(pair.name, make_low(high, scale), high)
+    low = _read(pair.low, settings)
+    if low.ndim != high.ndim:
+        raise PairMismatch(f"{pair.low} and {pair.high}: one is grey, the other is not")
+    check_sizes(pair, low.shape, high.shape, scale)
+    high = np.ascontiguousarray(high[: low.shape[0] * scale, : low.shape[1] * scale])
+    check_content(pair, low, make_low(high, scale))
+    return Example(pair.name, low, high)
+
+
+def make_low(high: Bytes, scale: int) -> Bytes:
+    """The low-resolution picture of the literature: MATLAB's bicubic reduction, in 8 bits."""
+    return imresize(high, 1.0 / scale).astype(np.uint8, copy=False)
+
+
+def check_sizes(pair: Pair, low: tuple[int, ...], high: tuple[int, ...], scale: int) -> None:
+    """:class:`PairMismatch` unless ``low`` is ``high`` cropped to a multiple, by ``scale``."""
+    if (high[0] // scale, high[1] // scale) == low[:2]:
+        return
+    ratios = high[0] / low[0], high[1] / low[1]
+    sizes = f"{low[1]}x{low[0]} and {high[1]}x{high[0]} pixels"
+    if abs(ratios[0] - ratios[1]) < 0.02 * ratios[0]:
+        raise PairMismatch(
+            f"{pair.low} and {pair.high} have {sizes}: that is x{ratios[0]:.3g}, not x{scale}"
+        )
+    raise PairMismatch(f"{pair.low} and {pair.high} have {sizes}, which are not in proportion")
+
+
+def check_content(pair: Pair, low: Bytes, reduced: Bytes) -> None:
+    """:class:`PairMismatch` unless ``low`` shows what the reduced original shows."""
+    given, expected = luma(low).ravel(), luma(reduced).ravel()
+    difference = abs(given.mean() - expected.mean())
+    given, expected = given - given.mean(), expected - expected.mean()
+    if max(given.std(), expected.std()) < _FLAT:
+        if difference > _SAME_MEAN:
+            raise PairMismatch(f"{pair.low} and {pair.high} are plain areas of different tones")
+        return
+    power = float(np.dot(given, given)) * float(np.dot(expected, expected))
+    correlation = float(np.dot(given, expected)) / power**0.5 if power > 0.0 else 0.0
+    if correlation < LEAST_CORRELATION:
+        raise PairMismatch(
+            f"{pair.low} does not show what {pair.high} shows: they correlate by "
+            f"{correlation:.2f}, where a pair reaches {LEAST_CORRELATION}"
+        )
+
+
+def _read(path: object, settings: Settings | None) -> Bytes:
+    return to_8_bit(imaging.open(path, settings=settings).pixels)

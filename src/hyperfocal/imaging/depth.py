@@ -1,0 +1,38 @@
+"""Bits a sample: from one depth to another with correct rounding."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.imaging.picture import Pixels
+
+
+def widen(values: npt.NDArray[np.integer], bits: int) -> Pixels:
+    """Samples of 1 to 16 bits over the full range of uint8 (up to 8 bits) or uint16."""
+    if bits == 8:
+        return values.astype(np.uint8, copy=False)
+    if bits == 16:
+        return values.astype(np.uint16, copy=False)
+    full, top = (255, (1 << bits) - 1) if bits < 8 else (65535, (1 << bits) - 1)
+    table = (np.arange(top + 1, dtype=np.int64) * full * 2 + top) // (2 * top)
+    return cast(Pixels, table.astype(np.uint8 if bits < 8 else np.uint16)[np.minimum(values, top)])
+
+
+def convert(pixels: Pixels, bits: int) -> Pixels:
+    """``pixels`` at 8, 16 or 32 (float) bits; values outside [0, 1] are clipped to integers."""
+    have = pixels.dtype.itemsize * 8
+    if have == bits:
+        return pixels
+    if pixels.dtype == np.float32:
+        full = 255.0 if bits == 8 else 65535.0
+        # NaN has no colour; black is what every viewer makes of it.
+        scaled = np.nan_to_num(pixels, nan=0.0) * np.float32(full) + np.float32(0.5)
+        return cast(Pixels, np.clip(scaled, 0, full).astype(np.uint8 if bits == 8 else np.uint16))
+    if bits == 32:
+        return cast(Pixels, pixels.astype(np.float32) / np.float32(255 if have == 8 else 65535))
+    if bits == 16:
+        return cast(Pixels, pixels.astype(np.uint16) * np.uint16(257))
+    return cast(Pixels, ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))

@@ -1,0 +1,129 @@
+"""EXIF blocks: read what matters, reset the orientation, correct the size, drop the thumbnail.
+
+A block is changed in place: maker notes hold offsets into it, so nothing may move.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from hyperfocal.imaging import ifd
+
+_ORIENTATION = 0x0112
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
+_CM_PER_INCH = 2.54
+PREFIX = b"Exif\0\0"
+DAMAGED = "EXIF is damaged and was dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``orientation`` 1 to 8; ``dpi`` horizontal and vertical, or None."""
+
+    orientation: int = 1
+    dpi: tuple[float, float] | None = None
+
+
+def bare(block: bytes) -> bytes:
+    """The TIFF structure without the prefix that JPEG, and some writers elsewhere, put first."""
+    return block.removeprefix(PREFIX)
+
+
+def read(block: bytes) -> Facts:
+    """What a block says; ValueError when it cannot be parsed."""
+    where = ifd.layout(block)
+    return facts(ifd.parse(block, where, where.first))
+
+
+def facts(main: ifd.Directory) -> Facts:
+    """What the main directory of a block or of a TIFF file says."""
+    orientation = main.integer(_ORIENTATION, 1)
+    across, down = main.rational(_X_RESOLUTION), main.rational(_Y_RESOLUTION)
+    unit = {2: 1.0, 3: _CM_PER_INCH}.get(main.integer(_RESOLUTION_UNIT, 2))
+    dpi = (across * unit, (down or across) * unit) if across and unit else None
+    return Facts(orientation if 1 <= orientation <= 8 else 1, dpi)
+
+
+def cleaned(block: bytes) -> bytes:
+    """The block with orientation 1 and without its thumbnail; ValueError if unparsable."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    found, second, second_at = ifd.entries(data, where, where.first)
+    for entry in found:
+        if entry.tag == _ORIENTATION:
+            _put_integer(data, where, entry, 1)
+    if second:
+        _drop_thumbnail(data, where, second)
+        data[second_at : second_at + 4] = bytes(4)
+    return bytes(data)
+
+
+def resized(block: bytes, width: int, height: int) -> bytes:
+    """The block with its picture size, where it states one, corrected; ValueError if unparsable."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    found, _, _ = ifd.entries(data, where, where.first)
+    for entry in list(found):
+        if entry.tag == ifd.EXIF_IFD:
+            (offset,) = struct.unpack_from(where.order + "I", data, entry.start)
+            try:
+                found += ifd.entries(data, where, offset)[0]
+            except ValueError:
+                continue
+    for entry in found:
+        if entry.tag in _WIDTHS:
+            _put_integer(data, where, entry, width)
+        elif entry.tag in _HEIGHTS:
+            _put_integer(data, where, entry, height)
+    return bytes(data)
+
+
+def with_dpi(dpi: tuple[float, float]) -> bytes:
+    """A block that states a resolution and nothing else."""
+    main = ifd.Directory()
+    put_dpi(main, dpi)
+    return ifd.block(main)
+
+
+def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
+    """Set the resolution, in dots an inch."""
+    for tag, value in ((_X_RESOLUTION, dpi[0]), (_Y_RESOLUTION, dpi[1])):
+        main.put(tag, ifd.RATIONAL, min(round(value * 1000), 2**32 - 1), 1000)
+    main.put(_RESOLUTION_UNIT, ifd.SHORT, 2)
+
+
+def _put_integer(data: bytearray, where: ifd.Layout, entry: ifd.Entry, value: int) -> None:
+    """Overwrite a one-integer field, as LONG when it no longer fits a SHORT.
+
+    Either way the value lies within the entry itself, so nothing moves.
+    """
+    if entry.count != 1 or entry.type not in (ifd.SHORT, ifd.LONG) or where.big:
+        return
+    kind = ifd.LONG if value > 0xFFFF else entry.type
+    packed = struct.pack(where.order + ("H" if kind == ifd.SHORT else "I"), value).ljust(4, b"\0")
+    struct.pack_into(where.order + "H", data, entry.position + 2, kind)
+    data[entry.position + 8 : entry.position + 12] = packed
+
+
+def _drop_thumbnail(data: bytearray, where: ifd.Layout, offset: int) -> None:
+    """Cut the thumbnail off where it ends the block, blank it where it does not."""
+    try:
+        found = {entry.tag: entry for entry in ifd.entries(data, where, offset)[0]}
+    except ValueError:
+        return
+    if _THUMBNAIL not in found or _THUMBNAIL_SIZE not in found:
+        return
+    (start,) = struct.unpack_from(where.order + "I", data, found[_THUMBNAIL].start)
+    (size,) = struct.unpack_from(where.order + "I", data, found[_THUMBNAIL_SIZE].start)
+    end = min(start + size, len(data))
+    last_directory = max(entry.position + 12 for entry in found.values()) + 4
+    # A JPEG begins there, or the pointer is not to be trusted and nothing is touched.
+    if start < 8 or data[start : start + 2] != b"\xff\xd8":
+        return
+    if end >= len(data) - 3 and start >= last_directory:
+        del data[start:]
+    else:
+        data[start:end] = bytes(end - start)

@@ -1,0 +1,83 @@
+"""Which picture formats there are, and what each can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from hyperfocal.errors import OutputRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format, as it is written here.
+
+    ``suffixes``: the first is the usual one. ``depths``: bits a sample that can be written,
+    ascending; empty when the format is only read. ``max_side``: largest width or height.
+    ``lossless``: pixels come back as they went in, whatever the quality. ``longest_block``: bytes
+    of EXIF, XMP or IPTC that fit. ``extra``: what must be installed besides.
+    """
+
+    name: str
+    label: str
+    suffixes: tuple[str, ...]
+    depths: tuple[int, ...]
+    max_side: int
+    grey: bool = True
+    alpha: bool = True
+    lossless: bool = False
+    takes_quality: bool = False
+    icc: bool = True
+    exif: bool = True
+    xmp: bool = True
+    iptc: bool = False
+    longest_block: int = 2**31 - 1
+    extra: str | None = None
+
+
+FORMATS: dict[str, Format] = {
+    form.name: form
+    for form in (
+        Format(
+            "jpeg",
+            "JPEG",
+            (".jpg", ".jpeg", ".jpe", ".jfif"),
+            (8,),
+            65535,
+            alpha=False,
+            takes_quality=True,
+            iptc=True,
+            longest_block=65_480,
+        ),
+        Format("png", "PNG", (".png", ".apng"), (8, 16), 2**31 - 1, lossless=True, iptc=True),
+        Format(
+            "tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1, lossless=True, iptc=True
+        ),
+        Format("webp", "WebP", (".webp",), (8,), 16383, grey=False, takes_quality=True),
+        Format("avif", "AVIF", (".avif",), (8,), 65536, takes_quality=True),
+        Format("heic", "HEIC", (".heic", ".heif", ".hif"), (8,), 16384, takes_quality=True,
+               extra="heif"),
+        Format("bmp", "BMP", (".bmp", ".dib"), (8,), 2**31 - 1, lossless=True, exif=False,
+               xmp=False),
+        Format("gif", "GIF", (".gif",), (8,), 65535, icc=False, exif=False, xmp=False),
+    )
+}  # fmt: skip
+
+READABLE: tuple[str, ...] = tuple(FORMATS)
+WRITABLE: tuple[str, ...] = tuple(name for name, form in FORMATS.items() if form.depths)
+
+_BY_SUFFIX = {suffix: name for name, form in FORMATS.items() for suffix in form.suffixes}
+
+
+def format_of_suffix(path: str | PurePath) -> str | None:
+    """The format that a file name's suffix stands for (case does not matter), or None."""
+    return _BY_SUFFIX.get(PurePath(path).suffix.lower())
+
+
+def written_format(name: str) -> Format:
+    """The format called ``name`` (``"jpeg"``, ``"JPG"``, ``".tif"``); OutputRefused if none."""
+    plain = name.lower().lstrip(".")
+    found = FORMATS.get(plain) or FORMATS.get(_BY_SUFFIX.get("." + plain, ""))
+    if found is None or not found.depths:
+        raise OutputRefused(f"'{name}' cannot be written; choose one of {', '.join(WRITABLE)}")
+    return found

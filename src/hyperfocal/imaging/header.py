@@ -1,0 +1,58 @@
+"""What a decoder knows of a file before its pixels are decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hyperfocal.errors import TooLarge
+from hyperfocal.imaging.picture import Metadata, Pixels
+from hyperfocal.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One file's header.
+
+    ``width``, ``height``: as stored, before the orientation is applied. ``mode``: ``"grey"``,
+    ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file. ``metadata``:
+    as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
+    without loss. ``notes``: what could not be read.
+    """
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    bit_depth: int = 8
+    has_alpha: bool = False
+    frames: int = 1
+    orientation: int = 1
+    icc: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    lossless: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Raster(NamedTuple):
+    """Decoded pixels as stored (orientation not yet applied), as :class:`Picture` wants them.
+
+    ``icc``: the profile of these pixels, which is not the file's where colours were converted.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None
+    icc: bytes | None
+    notes: tuple[str, ...] = ()
+
+
+def check_limits(header: Header, settings: Settings) -> None:
+    """Raise TooLarge when the declared pixels or frames are over the limits."""
+    pixels = header.width * header.height
+    if pixels > settings.max_pixels:
+        raise TooLarge(
+            f"declares {header.width} x {header.height} = {pixels:,} pixels, more than the"
+            f" {settings.max_pixels:,} allowed (setting max_pixels)"
+        )
+    if header.frames > settings.max_frames:
+        raise TooLarge(f"more than the {settings.max_frames:,} frames allowed (setting max_frames)")

@@ -1,0 +1,79 @@
+"""Reading HEIC through pillow-heif, an extra (``pip install hyperfocal[heif]``)."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from hyperfocal.errors import UnknownFormat
+from hyperfocal.imaging import bmff, exif, profile
+from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.picture import Metadata
+
+HINT = "HEIC needs an extra: pip install 'hyperfocal[heif]'"
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a HEIC file; UnknownFormat when the extra is not installed."""
+    with decoding("HEIC"):
+        image = _opened(data)
+        mode, size, info = image.mode, image.size, image.info
+    notes: list[str] = []
+    block = exif.bare(info["exif"]) if info.get("exif") else None
+    dpi = None
+    if block is not None:
+        whole = block
+        facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
+        dpi = facts.dpi if facts else None
+    if info.get("depth_images") or info.get("aux"):
+        notes.append("further pictures in the file (depth, gain map) were dropped")
+    icc = info.get("icc_profile") or None
+    if icc is None and bmff.properties(data).unusual_colour:
+        notes.append(
+            "the colour is declared by code points, which are not carried: treated as sRGB"
+        )
+    return Header(
+        format="heic",
+        width=size[0],
+        height=size[1],
+        mode="grey" if mode.startswith(("L", "I")) else "rgb",
+        bit_depth=int(info.get("bit_depth") or 8),
+        has_alpha="A" in mode,
+        # libheif turns the picture upright itself, so the EXIF number must not be obeyed.
+        orientation=1,
+        icc=icc,
+        metadata=Metadata(block, info.get("xmp") or None, None, dpi),
+        notes=tuple(notes),
+    )
+
+
+def read_pixels(data: bytes, header: Header) -> Raster:
+    """Decode the primary picture; more than 8 bits come out as uint16 over the full range."""
+    with decoding("HEIC"):
+        pixels = np.asarray(_opened(data))
+    if pixels.dtype == np.uint16 and header.bit_depth < 16:
+        # pillow-heif moves the bits up and leaves zeros below; white must be 65535.
+        pixels = widen(pixels >> (16 - header.bit_depth), header.bit_depth)
+    alpha = None
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        alpha = np.ascontiguousarray(pixels[..., -1])
+        pixels = pixels[..., :-1]
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    notes: list[str] = []
+    icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
+    if to_rgb:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return Raster(np.ascontiguousarray(pixels), alpha, icc, tuple(notes))
+
+
+def _opened(data: bytes) -> Any:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise UnknownFormat(HINT) from error
+    return pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)

@@ -1,0 +1,202 @@
+"""TIFF image file directories: the structure of EXIF blocks and of TIFF files.
+
+TIFF 6.0 (Adobe, 1992), section 2; BigTIFF as of libtiff; EXIF 2.32 (CIPA DC-008), section 4.6.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+# Bytes a value of each field type takes. 13 is IFD; 16, 17, 18 are BigTIFF's LONG8s and IFD8.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
+          16: 8, 17: 8, 18: 8}  # fmt: skip
+# Unit in which a value's bytes are swapped between byte orders (rationals are two longs).
+_SWAP = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 13: 4, 12: 8, 16: 8, 17: 8, 18: 8}
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_MOST_ENTRIES = 4096
+
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
+SUB_IFDS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
+
+
+class Entry(NamedTuple):
+    """Where one field lies: ``position`` of its 12 (or 20) bytes, ``start`` of its value."""
+
+    tag: int
+    type: int
+    count: int
+    position: int
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Byte order (``"<"`` or ``">"``), BigTIFF or not, and where the first directory lies."""
+
+    order: str
+    big: bool
+    first: int
+
+
+@dataclass(slots=True)
+class Field:
+    """One field's value, little-endian; ``inside`` is the directory that a pointer leads to."""
+
+    type: int
+    data: bytes = b""
+    inside: Directory | None = None
+
+
+@dataclass(slots=True)
+class Directory:
+    """Fields by tag."""
+
+    fields: dict[int, Field] = field(default_factory=dict)
+
+    def integers(self, tag: int) -> tuple[int, ...]:
+        """The integers of a field; empty when it is not there or holds none."""
+        found = self.fields.get(tag)
+        if found is None or found.type not in _INTEGERS:
+            return ()
+        code = _INTEGERS[found.type]
+        count = len(found.data) // struct.calcsize(code)
+        return struct.unpack(f"<{count}{code}", found.data[: count * struct.calcsize(code)])
+
+    def integer(self, tag: int, default: int = 0) -> int:
+        """The first integer of a field."""
+        values = self.integers(tag)
+        return values[0] if values else default
+
+    def rational(self, tag: int) -> float | None:
+        """The first unsigned rational of a field, or None (also for a zero denominator)."""
+        found = self.fields.get(tag)
+        if found is None or found.type != RATIONAL or len(found.data) < 8:
+            return None
+        numerator, denominator = struct.unpack_from("<II", found.data)
+        return numerator / denominator if denominator else None
+
+    def put(self, tag: int, kind: int, *values: int) -> None:
+        """Set a field of integers (``SHORT``, ``LONG``, ``RATIONAL`` as pairs)."""
+        code = "I" if kind == RATIONAL else _INTEGERS[kind]
+        self.fields[tag] = Field(kind, struct.pack(f"<{len(values)}{code}", *values))
+
+
+def layout(data: bytes | bytearray) -> Layout:
+    """Read the header; ValueError when ``data`` is no TIFF structure."""
+    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+    if order is None or len(data) < 8:
+        raise ValueError("no TIFF header")
+    (magic,) = struct.unpack_from(order + "H", data, 2)
+    if magic == 42:
+        return Layout(order, False, struct.unpack_from(order + "I", data, 4)[0])
+    if magic == 43 and len(data) >= 16:
+        return Layout(order, True, struct.unpack_from(order + "Q", data, 8)[0])
+    raise ValueError("no TIFF header")
+
+
+def entries(data: bytes | bytearray, where: Layout, offset: int) -> tuple[list[Entry], int, int]:
+    """The fields of the directory at ``offset``: entries, next directory, where that is written.
+
+    Fields that point outside ``data`` or are of an unknown type are left out, because one bad
+    field is common and must not cost the others. ValueError when the directory itself is cut.
+    """
+    head, size, inline = (8, 20, 8) if where.big else (2, 12, 4)
+    count_code, entry_code, offset_code = ("Q", "HHQ", "Q") if where.big else ("H", "HHI", "I")
+    if offset <= 0 or offset + head > len(data):
+        raise ValueError("a directory lies outside the data")
+    (count,) = struct.unpack_from(where.order + count_code, data, offset)
+    end = offset + head + count * size
+    if count > _MOST_ENTRIES or end > len(data):
+        raise ValueError("a directory is cut short")
+    found = []
+    for position in range(offset + head, end, size):
+        tag, kind, number = struct.unpack_from(where.order + entry_code, data, position)
+        length = _SIZES.get(kind, 0) * number
+        start = position + size - inline
+        if length > inline:
+            (start,) = struct.unpack_from(where.order + offset_code, data, start)
+        if length == 0 or start + length > len(data):
+            continue
+        found.append(Entry(tag, kind, number, position, start, length))
+    following = 0
+    if end + inline <= len(data):
+        (following,) = struct.unpack_from(where.order + offset_code, data, end)
+    return found, following, end
+
+
+def count_directories(data: bytes, where: Layout, most: int) -> int:
+    """How many directories are chained, counted no further than ``most`` + 1; loops end it."""
+    seen: set[int] = set()
+    offset = where.first
+    while offset and offset not in seen and len(seen) <= most:
+        try:
+            _, following, _ = entries(data, where, offset)
+        except ValueError:
+            break
+        seen.add(offset)
+        offset = following
+    return len(seen)
+
+
+def parse(data: bytes | bytearray, where: Layout, offset: int, depth: int = 0) -> Directory:
+    """The directory at ``offset`` with the EXIF, GPS and interoperability ones inside it."""
+    directory = Directory()
+    for entry in entries(data, where, offset)[0]:
+        raw = bytes(data[entry.start : entry.start + entry.size])
+        unit = _SWAP.get(entry.type, 1)
+        if where.order == ">" and unit > 1:
+            raw = swapped(raw, unit)
+        item = Field(entry.type, raw)
+        if entry.tag in SUB_IFDS:
+            target = int.from_bytes(raw, "little")
+            try:
+                if depth > 2:
+                    continue
+                item = Field(LONG, inside=parse(data, where, target, depth + 1))
+            except ValueError:
+                continue  # a pointer to nowhere: the rest of the block is still good
+        directory.fields[entry.tag] = item
+    return directory
+
+
+def swapped(raw: bytes, unit: int) -> bytes:
+    """The bytes of every ``unit`` reversed."""
+    out = bytearray(len(raw))
+    for byte in range(unit):
+        out[byte::unit] = raw[unit - 1 - byte :: unit]
+    return bytes(out)
+
+
+def serialise(directory: Directory, base: int, *, big: bool = False) -> bytes:
+    """A little-endian directory and its values, as they must lie at offset ``base`` (even)."""
+    head, size, inline = (8, 20, 8) if big else (2, 12, 4)
+    count_code, entry_code, offset_code = ("<Q", "<HHQ", "<Q") if big else ("<H", "<HHI", "<I")
+    tags = sorted(directory.fields)
+    table = bytearray(struct.pack(count_code, len(tags)))
+    values = bytearray()
+    values_at = base + head + size * len(tags) + inline
+    for tag in tags:
+        item = directory.fields[tag]
+        if item.inside is not None:
+            place = values_at + len(values)
+            values += serialise(item.inside, place, big=big)
+            kind, data = LONG, struct.pack("<I", place)
+        else:
+            kind, data = item.type, item.data
+        table += struct.pack(entry_code, tag, kind, len(data) // _SIZES[kind])
+        if len(data) <= inline:
+            table += data.ljust(inline, b"\0")
+        else:
+            table += struct.pack(offset_code, values_at + len(values))
+            values += data
+        values += b"\0" * (len(values) % 2)
+    return bytes(table) + b"\0" * inline + bytes(values)
+
+
+def block(directory: Directory) -> bytes:
+    """A whole little-endian TIFF structure that holds ``directory`` alone."""
+    return b"II*\0\x08\0\0\0" + serialise(directory, 8)

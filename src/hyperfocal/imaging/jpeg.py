@@ -1,0 +1,194 @@
+"""Reading JPEG. ITU-T T.81; JFIF 1.02; EXIF 2.32 section 4.7; ICC.1 annex B.4."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hyperfocal.errors import BrokenPicture, UnknownFormat
+from hyperfocal.imaging import exif, photoshop, profile
+from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.picture import Metadata
+
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+XMP_MORE_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
+ICC_PREFIX = b"ICC_PROFILE\0"
+
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SOS, _EOI = 0xDA, 0xD9
+_STANDALONE = {0x01, *range(0xD0, 0xD8)}
+# Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_MODES = {1: "grey", 3: "rgb", 4: "cmyk"}
+
+
+@dataclass(slots=True)
+class _Segments:
+    """What the segments before the first scan say."""
+
+    frame: tuple[int, int, int, int] | None = None  # bits, height, width, components
+    process: int = 0
+    scan: int = 0
+    density: tuple[float, float] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    resources: bytes = b""
+    icc: dict[int, bytes] = field(default_factory=dict)
+    icc_parts: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a JPEG file; BrokenPicture when there is no picture in it."""
+    found = _segments(data)
+    if found.frame is None:
+        raise BrokenPicture("truncated or corrupt JPEG: it ends before the picture begins")
+    bits, height, width, components = found.frame
+    if components not in _MODES:
+        raise UnknownFormat(f"a JPEG of {components} components is not read")
+    notes = found.notes
+    facts = exif.Facts()
+    if found.exif is not None:
+        block = found.exif
+        facts = attempt(lambda: exif.read(block), notes, exif.DAMAGED) or facts
+    iptc = None
+    if found.resources:
+        iptc = attempt(
+            lambda: photoshop.iptc_of(found.resources), notes, "IPTC is damaged and was dropped"
+        )
+    return Header(
+        format="jpeg",
+        width=width,
+        height=height,
+        mode=_MODES[components],
+        bit_depth=bits,
+        orientation=facts.orientation,
+        icc=_joined(found),
+        metadata=Metadata(found.exif, found.xmp, iptc, found.density or facts.dpi),
+        lossless=found.process in (0xC3, 0xCB),
+        notes=tuple(notes),
+    )
+
+
+def read_pixels(data: bytes, header: Header) -> Raster:
+    """Decode. BrokenPicture when the file ends early: libjpeg would fill the rest with grey."""
+    import imagecodecs
+
+    _check_end(data)
+    with decoding("JPEG"):
+        if header.bit_depth == 8:
+            pixels = imagecodecs.jpeg8_decode(
+                data, outcolorspace="CMYK" if header.mode == "cmyk" else None
+            )
+        else:
+            pixels = imagecodecs.jpeg_decode(data)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
+    notes: list[str] = []
+    if header.bit_depth != 8:
+        pixels = widen(pixels, header.bit_depth)
+    icc = header.icc
+    if header.mode == "cmyk":
+        # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.
+        np.subtract(np.uint8(255), pixels, out=pixels)
+        pixels, note = profile.cmyk_to_rgb(pixels, icc)
+        return Raster(pixels, None, None, (note,))
+    icc, to_rgb = profile.fitting(icc, grey=header.mode == "grey", notes=notes)
+    if to_rgb:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return Raster(pixels, None, icc, tuple(notes))
+
+
+def _segments(data: bytes) -> _Segments:
+    found = _Segments()
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            at += 1  # garbage between segments: decoders skip it, so do we
+            continue
+        marker = data[at + 1]
+        if marker == 0xFF or marker == 0 or marker in _STANDALONE:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker == _EOI:
+            break
+        (size,) = struct.unpack_from(">H", data, at + 2)
+        body = data[at + 4 : at + 2 + size]
+        if size < 2 or len(body) != size - 2:
+            break
+        if marker == _SOS:
+            found.scan = at
+            break
+        if marker in _FRAMES:
+            if len(body) < 6:
+                break
+            found.frame = struct.unpack_from(">BHHB", body)
+            found.process = marker
+        else:
+            _application(found, marker, body)
+        at += 2 + size
+    if not found.scan:
+        found.frame = None
+    return found
+
+
+def _application(found: _Segments, marker: int, body: bytes) -> None:
+    if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+        unit, across, down = struct.unpack_from(">BHH", body, 7)
+        scale = {1: 1.0, 2: 2.54}.get(unit)
+        if scale and across and down:
+            found.density = (across * scale, down * scale)
+    elif marker == 0xE1 and body.startswith(exif.PREFIX) and found.exif is None:
+        found.exif = body[len(exif.PREFIX) :]
+    elif marker == 0xE1 and body.startswith(XMP_PREFIX):
+        found.xmp = body[len(XMP_PREFIX) :]
+    elif marker == 0xE1 and body.startswith(XMP_MORE_PREFIX):
+        _note(found, "the extension of the XMP packet (large embedded data) was dropped")
+    elif marker == 0xE2 and body.startswith(ICC_PREFIX) and len(body) > 14:
+        found.icc[body[12]] = body[14:]
+        found.icc_parts = max(found.icc_parts, body[13])
+    elif marker == 0xE2 and body.startswith(b"MPF\0"):
+        _note(found, "further pictures in the file (preview, gain map or depth) were dropped")
+    elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
+        found.resources += body[len(photoshop.SIGNATURE) :]
+
+
+def _note(found: _Segments, note: str) -> None:
+    if note not in found.notes:
+        found.notes.append(note)
+
+
+def _joined(found: _Segments) -> bytes | None:
+    """The profile from its segments; incomplete ones are dropped with a note."""
+    if not found.icc:
+        return None
+    if sorted(found.icc) != list(range(1, found.icc_parts + 1)):
+        found.notes.append("the colour profile is incomplete and was dropped")
+        return None
+    return b"".join(found.icc[number] for number in sorted(found.icc))
+
+
+def _check_end(data: bytes) -> None:
+    """Walk from scan to scan to the end marker; BrokenPicture when there is none."""
+    at = _segments(data).scan
+    while at + 4 <= len(data):
+        marker = data[at + 1]
+        if data[at] != 0xFF or marker in (0, 0xFF) or marker in _STANDALONE:
+            at += 1
+            continue
+        if marker == _EOI:
+            return
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+        if marker == _SOS:
+            end = _MARKER.search(data, at)
+            if end is None:
+                break
+            at = end.start()
+    if data[at : at + 2] == b"\xff\xd9":
+        return
+    raise BrokenPicture("truncated JPEG: the end of the picture is missing")

@@ -1,0 +1,142 @@
+"""Pillow images of every mode to plain samples, and back."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image
+
+from hyperfocal.errors import ArrayError
+from hyperfocal.imaging import exif, orient, profile, xmp
+from hyperfocal.imaging.depth import convert
+from hyperfocal.imaging.guard import attempt
+from hyperfocal.imaging.picture import Metadata, Picture, Pixels
+
+_TO_RGB = {"RGBX", "YCbCr", "HSV"}
+_SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
+
+
+def samples_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """Pixels and alpha of an image in any mode but CMYK and LAB; ArrayError for those."""
+    mode = image.mode
+    if mode == "1":
+        return cast(Pixels, np.asarray(image).astype(np.uint8) * np.uint8(255)), None
+    if mode in _SIXTEEN:
+        return cast(Pixels, np.asarray(image).astype(np.uint16)), None
+    if mode in ("I", "F"):
+        return _wide(np.asarray(image)), None
+    if mode in ("La", "RGBa"):
+        image = image.convert("LA" if mode == "La" else "RGBA")
+    elif mode in ("P", "PA"):
+        image = _out_of_palette(image)
+    elif mode in ("L", "RGB") and "transparency" in image.info:
+        image = image.convert("LA" if mode == "L" else "RGBA")
+    elif mode in _TO_RGB:
+        image = image.convert("RGB")
+    values = np.asarray(image)
+    if image.mode in ("L", "RGB"):
+        return cast(Pixels, values), None
+    if image.mode in ("LA", "RGBA"):
+        colour = values[..., 0] if image.mode == "LA" else values[..., :3]
+        return np.ascontiguousarray(colour), np.ascontiguousarray(values[..., -1])
+    raise ArrayError(f"Pillow images of mode {mode} are not taken; convert it to RGB first")
+
+
+def picture_of(image: Image.Image) -> Picture:
+    """A picture of a Pillow image; orientation applied, profile and metadata kept."""
+    notes: list[str] = []
+    info = image.info
+    icc = _bytes(info.get("icc_profile"))
+    alpha: Pixels | None = None
+    if image.mode == "CMYK":
+        pixels: Pixels
+        pixels, note = profile.cmyk_to_rgb(np.asarray(image), icc)
+        icc = None
+        notes.append(note)
+    else:
+        pixels, alpha = samples_of(image)
+        icc, to_rgb = profile.fitting(icc, grey=pixels.ndim == 2, notes=notes)
+        if to_rgb:
+            pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
+    if 0 in pixels.shape:
+        raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
+    block, facts = _exif(image, notes)
+    packet = _bytes(info.get("xmp"))
+    return Picture(
+        pixels=orient.upright(pixels, facts.orientation),
+        alpha=None if alpha is None else orient.upright(alpha, facts.orientation),
+        icc=icc,
+        metadata=Metadata(
+            exif=block,
+            xmp=None if packet is None else xmp.cleaned(packet),
+            dpi=_dpi(info.get("dpi")) or facts.dpi,
+        ),
+        notes=tuple(notes),
+    )
+
+
+def image_of(picture: Picture) -> Image.Image:
+    """A Pillow image; 16-bit and floating colour comes out with 8 bits."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if picture.bit_depth != 8 and (pixels.ndim == 3 or alpha is not None):
+        pixels = convert(pixels, 8)
+    if alpha is not None:
+        alpha = convert(alpha, 8)
+        colour = pixels if pixels.ndim == 3 else pixels[..., None]
+        image = Image.fromarray(np.concatenate([colour, alpha[..., None]], axis=2))
+    else:
+        image = Image.fromarray(pixels)
+    found = picture.metadata
+    for name, value in (
+        ("icc_profile", picture.icc),
+        ("exif", found.exif and exif.PREFIX + found.exif),
+        ("xmp", found.xmp),
+        ("dpi", found.dpi),
+    ):
+        if value:
+            image.info[name] = value
+    return image
+
+
+def _out_of_palette(image: Image.Image) -> Image.Image:
+    if image.mode == "PA" or "transparency" in image.info:
+        return image.convert("RGBA")
+    # A palette of its own may have an alpha channel as well.
+    return image.convert("RGBA" if image.palette and image.palette.mode == "RGBA" else "RGB")
+
+
+def _wide(values: np.ndarray[Any, Any]) -> Pixels:
+    """Modes I and F: 16 bits in 32, and floats."""
+    low, high = float(values.min()), float(values.max())
+    if values.dtype == np.int32:
+        if low < 0 or high > 65535:
+            raise ArrayError(f"mode I must hold 0 to 65535, this image goes from {low} to {high}")
+        return cast(Pixels, values.astype(np.uint16))
+    if not (low >= 0.0 and high <= 1.0):
+        raise ArrayError(f"mode F must hold 0 to 1, this image goes from {low:g} to {high:g}")
+    return cast(Pixels, values.astype(np.float32))
+
+
+def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Facts]:
+    """The block that the file had (``info``), else what the program has set since."""
+    block = _bytes(image.info.get("exif"))
+    if block is None:
+        return None, exif.Facts()
+    whole = exif.bare(block)
+    facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
+    if facts is None:
+        return None, exif.Facts()
+    return attempt(lambda: exif.cleaned(whole), notes, exif.DAMAGED), facts
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) and value else None
+
+
+def _dpi(value: object) -> tuple[float, float] | None:
+    try:
+        across, down = (float(side) for side in value)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        return None
+    return (across, down) if across > 0 and down > 0 else None

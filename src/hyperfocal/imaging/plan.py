@@ -1,0 +1,167 @@
+"""What becomes of a picture in a given format, decided before a byte is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from hyperfocal.errors import OutputRefused
+from hyperfocal.imaging import exif, profile, xmp
+from hyperfocal.imaging.depth import convert
+from hyperfocal.imaging.formats import Format, written_format
+from hyperfocal.imaging.guard import attempt
+from hyperfocal.imaging.picture import Metadata, Picture, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How ``picture`` will be written.
+
+    ``grey``, ``alpha``, ``bit_depth``: of the file. ``icc``, ``metadata``: what goes into it,
+    with dimensions corrected. ``quality``: 0 to 100, or None for the format's default.
+    ``notes``: what is converted or dropped, one sentence each.
+    """
+
+    picture: Picture
+    format: Format
+    bit_depth: int
+    grey: bool
+    alpha: bool
+    icc: bytes | None
+    metadata: Metadata
+    quality: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """Samples a pixel: 1 to 4."""
+        return (1 if self.grey else 3) + self.alpha
+
+    def rows(self, top: int, bottom: int) -> Pixels:
+        """Rows as the file holds them: ``(h, W)`` or ``(h, W, C)``; often a view."""
+        picture = self.picture
+        pixels = cast(Pixels, picture.pixels[top:bottom])
+        alpha = None if picture.alpha is None else cast(Pixels, picture.alpha[top:bottom])
+        if alpha is not None and not self.alpha:
+            pixels = _over_white(pixels, alpha, picture.full_scale)
+        pixels = convert(pixels, self.bit_depth)
+        if pixels.ndim == 2 and not self.grey:
+            pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
+        if alpha is None or not self.alpha:
+            return pixels
+        out = np.empty((*pixels.shape[:2], self.channels), pixels.dtype)
+        out[..., :-1] = pixels if pixels.ndim == 3 else pixels[..., None]
+        out[..., -1] = convert(alpha, self.bit_depth)
+        return cast(Pixels, out)
+
+
+def make_plan(
+    picture: Picture,
+    format: str,
+    *,
+    quality: int | None = None,
+    bit_depth: int | None = None,
+    strip_metadata: bool = False,
+) -> Plan:
+    """Decide how to write; OutputRefused when the format cannot hold the picture at all."""
+    form = written_format(format)
+    if max(picture.width, picture.height) > form.max_side:
+        raise OutputRefused(
+            f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
+            f" {picture.width} x {picture.height}; choose PNG or TIFF"
+        )
+    if quality is not None and not 0 <= quality <= 100:
+        raise OutputRefused(f"quality is a number from 0 to 100, not {quality}")
+    notes: list[str] = []
+    bits = _bits(picture, form, bit_depth, notes)
+    grey = picture.is_grey and form.grey
+    alpha = picture.alpha is not None and form.alpha
+    if picture.alpha is not None and not alpha:
+        notes.append(f"{form.label} has no transparency: the picture was laid over white")
+    icc = _profile(picture, form, grey, notes)
+    metadata = _metadata(picture, form, strip_metadata, notes)
+    return Plan(picture, form, bits, grey, alpha, icc, metadata, quality, tuple(notes))
+
+
+def conversions(
+    picture: Picture, format: str, bit_depth: int | None = None, *, strip_metadata: bool = False
+) -> tuple[str, ...]:
+    """What writing ``picture`` in ``format`` would convert or drop, one sentence each."""
+    return make_plan(picture, format, bit_depth=bit_depth, strip_metadata=strip_metadata).notes
+
+
+def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -> int:
+    if asked is not None:
+        if asked not in form.depths:
+            raise OutputRefused(
+                f"{form.label} is written with {' or '.join(map(str, form.depths))} bits,"
+                f" not {asked}"
+            )
+        return asked
+    have = picture.bit_depth
+    bits = max((depth for depth in form.depths if depth <= have), default=form.depths[0])
+    if bits != have:
+        names = {8: "8 bits", 16: "16 bits", 32: "float"}
+        notes.append(f"reduced from {names[have]} to {bits} bits a sample")
+    return bits
+
+
+def _profile(picture: Picture, form: Format, grey: bool, notes: list[str]) -> bytes | None:
+    if picture.icc is None:
+        return None
+    if not form.icc:
+        notes.append(f"{form.label} cannot carry the colour profile: it was dropped")
+        return None
+    wanted = "grey" if grey else "rgb"
+    if profile.space(picture.icc) != wanted:
+        notes.append(f"the colour profile does not suit {wanted} pixels and was dropped")
+        return None
+    return picture.icc
+
+
+def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:
+    found = picture.metadata
+    block, packet, iptc = found.exif, found.xmp, found.iptc
+    if strip:
+        block = packet = iptc = None
+    if block is not None:
+        whole = block
+        block = attempt(
+            lambda: exif.resized(whole, picture.width, picture.height),
+            notes,
+            exif.DAMAGED,
+        )
+    if packet is not None:
+        packet = xmp.resized(packet, picture.width, picture.height)
+    return Metadata(
+        exif=_fitting("EXIF", block, form, form.exif, notes),
+        xmp=_fitting("XMP", packet, form, form.xmp, notes),
+        iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
+        dpi=found.dpi,
+    )
+
+
+def _fitting(
+    name: str, block: bytes | None, form: Format, possible: bool, notes: list[str]
+) -> bytes | None:
+    if block is None:
+        return None
+    if not possible:
+        notes.append(f"{form.label} cannot carry {name}: it was dropped")
+        return None
+    if len(block) > form.longest_block:
+        notes.append(f"{name} of {len(block):,} bytes is too long for {form.label}: it was dropped")
+        return None
+    return block
+
+
+def _over_white(pixels: Pixels, alpha: Pixels, full: float) -> Pixels:
+    weight = alpha.astype(np.float32) / np.float32(full)
+    if pixels.ndim == 3:
+        weight = weight[..., None]
+    mixed = pixels.astype(np.float32) * weight + np.float32(full) * (1 - weight)
+    if pixels.dtype != np.float32:
+        np.rint(mixed, out=mixed)
+    return cast(Pixels, mixed.astype(pixels.dtype))

@@ -1,0 +1,183 @@
+"""Reading PNG. W3C Portable Network Graphics (Third Edition)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hyperfocal.errors import BrokenPicture
+from hyperfocal.imaging import exif, photoshop, profile
+from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.picture import Metadata
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+IPTC_KEYWORD = b"Raw profile type iptc"
+_MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
+_METRE = 0.0254
+_SRGB_GAMMA = 45455
+# Compressed text and profiles may claim to be anything; no honest one is larger.
+_MOST_TEXT = 64 << 20
+
+
+@dataclass(slots=True)
+class _Chunks:
+    """What the chunks say besides the pixels."""
+
+    transparent: bool = False
+    frames: int = 1
+    dpi: tuple[float, float] | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    gamma: int = _SRGB_GAMMA
+    srgb: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a PNG file; BrokenPicture when it has none."""
+    if data[12:16] != b"IHDR" or len(data) < 33:
+        raise BrokenPicture("truncated or corrupt PNG: it has no header")
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    if colour not in _MODES or not width or not height:
+        raise BrokenPicture("corrupt PNG: the header makes no sense")
+    found = _Chunks()
+    for kind, start, size in _walk(data):
+        body = data[start : start + size]
+        attempt(
+            lambda kind=kind, body=body: _chunk(found, kind, body),  # type: ignore[misc]
+            found.notes,
+            f"a damaged {kind.decode('latin-1')} chunk was dropped",
+        )
+    facts = exif.Facts()
+    if found.exif is not None:
+        block = found.exif
+        facts = (
+            attempt(lambda: exif.read(block), found.notes, exif.DAMAGED)
+            or facts
+        )
+    if found.icc is None and not found.srgb and abs(found.gamma - _SRGB_GAMMA) > 2000:
+        found.notes.append("a gamma value without a colour profile was ignored")
+    return Header(
+        format="png",
+        width=width,
+        height=height,
+        mode="1 bit" if colour == 0 and bits == 1 else _MODES[colour],
+        bit_depth=8 if colour == 3 else bits,
+        has_alpha=colour in (4, 6) or found.transparent,
+        frames=found.frames,
+        orientation=facts.orientation,
+        icc=found.icc,
+        metadata=Metadata(found.exif, found.xmp, found.iptc, found.dpi or facts.dpi),
+        lossless=True,
+        notes=tuple(found.notes),
+    )
+
+
+def read_pixels(data: bytes, header: Header) -> Raster:
+    """Decode; palettes, colour keys and few bits come out as plain samples."""
+    import imagecodecs
+
+    bits, colour = data[24], data[25]
+    pixels = None
+    if bits == 8 and (colour == 6 or (colour in (0, 2) and not header.has_alpha)):
+        # libspng is a third faster than libpng for plain pictures. It is stricter about
+        # chunks that do not matter, so libpng has the last word on what is broken.
+        try:
+            pixels = imagecodecs.spng_decode(data)
+        except imagecodecs.SpngError:
+            pixels = None
+    if pixels is None:
+        with decoding("PNG"):
+            pixels = imagecodecs.png_decode(data)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise BrokenPicture("corrupt PNG: its size is not the declared one")
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    alpha = None
+    if channels in (2, 4):
+        alpha = np.ascontiguousarray(pixels[..., -1])
+        pixels = pixels[..., 0] if channels == 2 else pixels[..., :3]
+    elif pixels.ndim == 3 and channels == 1:
+        pixels = pixels[..., 0]
+    notes: list[str] = []
+    icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
+    if to_rgb:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    return Raster(np.ascontiguousarray(pixels), alpha, icc, tuple(notes))
+
+
+def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk's type, where its data starts, and how long that is; stops where cut."""
+    at = 8
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        if at + 12 + size > len(data) or kind == b"IEND":
+            return
+        if kind not in (b"IDAT", b"fdAT"):
+            yield kind, at + 8, size
+        at += 12 + size
+
+
+def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
+    if kind == b"tRNS":
+        found.transparent = True
+    elif kind == b"acTL":
+        found.frames = max(1, struct.unpack_from(">I", body)[0])
+    elif kind == b"pHYs":
+        across, down, unit = struct.unpack_from(">IIB", body)
+        if unit == 1 and across and down:
+            found.dpi = (across * _METRE, down * _METRE)
+    elif kind == b"gAMA":
+        (found.gamma,) = struct.unpack_from(">I", body)
+    elif kind == b"sRGB":
+        found.srgb = True
+    elif kind == b"iCCP":
+        name_end = body.index(b"\0")
+        found.icc = _inflate(body[name_end + 2 :])
+    elif kind == b"eXIf":
+        found.exif = exif.bare(body)
+    elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        _text(found, kind, body)
+
+
+def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
+    keyword, _, rest = body.partition(b"\0")
+    wanted = keyword == XMP_KEYWORD or keyword.startswith(b"Raw profile type ")
+    if not wanted:
+        return
+    if kind == b"zTXt":
+        text = _inflate(rest[1:])
+    elif kind == b"iTXt":
+        compressed = rest[0]
+        text = rest[2:].split(b"\0", 2)[2]
+        text = _inflate(text) if compressed else text
+    else:
+        text = rest
+    if keyword == XMP_KEYWORD:
+        found.xmp = text
+        return
+    # ImageMagick's convention: a name, a length and hexadecimal lines.
+    raw = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    name = keyword.removeprefix(b"Raw profile type ").lower()
+    if name in (b"exif", b"app1") and raw.startswith(exif.PREFIX) and found.exif is None:
+        found.exif = exif.bare(raw)
+    elif name == b"xmp" and found.xmp is None:
+        found.xmp = raw
+    elif name in (b"iptc", b"8bim"):
+        found.iptc = photoshop.iptc_of(raw) if raw[:4] in (b"8BIM", b"Phot") else raw
+
+
+def _inflate(data: bytes) -> bytes:
+    worker = zlib.decompressobj()
+    text = worker.decompress(data, _MOST_TEXT)
+    if worker.unconsumed_tail:
+        raise ValueError("compressed text is far too large")
+    return text

@@ -1,0 +1,100 @@
+"""Colour profiles: what one is for, what it is called, and out of CMYK.
+
+ICC.1:2022, section 7.2 (the profile header).
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
+
+_ROWS = 256
+_SPACES = {b"RGB ": "rgb", b"GRAY": "grey", b"CMYK": "cmyk", b"Lab ": "lab"}
+
+
+def space(icc: bytes | None) -> str | None:
+    """``"rgb"``, ``"grey"``, ``"cmyk"``, ``"lab"``, or None for anything else or no profile."""
+    if icc is None or len(icc) < 132 or icc[36:40] != b"acsp":
+        return None
+    return _SPACES.get(icc[16:20])
+
+
+def describe(icc: bytes | None) -> str | None:
+    """The profile's own description, such as ``"Display P3"``; None without a usable profile."""
+    if space(icc) is None or icc is None:
+        return None
+    from PIL import ImageCms
+
+    try:
+        text = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(icc)))
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+        return None
+    return text.strip() or None
+
+
+def fitting(icc: bytes | None, *, grey: bool, notes: list[str]) -> tuple[bytes | None, bool]:
+    """The profile if it suits pixels that are grey or RGB, and whether grey must become RGB.
+
+    Grey files with an RGB profile are common; their grey is that profile's grey, which only
+    RGB pixels can keep saying.
+    """
+    if icc is None:
+        return None, False
+    found = space(icc)
+    if grey and found == "rgb":
+        notes.append("grey with an RGB colour profile is treated as RGB")
+        return icc, True
+    if found == ("grey" if grey else "rgb"):
+        return icc, False
+    notes.append(
+        "the colour profile cannot be read and was dropped"
+        if found is None
+        else f"the colour profile is for {found} and was dropped"
+    )
+    return None, False
+
+
+def cmyk_to_rgb(ink: npt.NDArray[np.uint8], icc: bytes | None) -> tuple[npt.NDArray[np.uint8], str]:
+    """sRGB ``(H, W, 3)`` of ``(H, W, 4)`` ink (255 is full ink), and a note that says how.
+
+    Through the profile (relative colorimetric, black point compensation) where it is one for
+    CMYK, else by ``(1 - ink)(1 - black)``.
+    """
+    from PIL import Image
+
+    transform = _to_srgb(icc) if space(icc) == "cmyk" else None
+    out = np.empty((*ink.shape[:2], 3), np.uint8)
+    for top in range(0, ink.shape[0], _ROWS):
+        part = np.ascontiguousarray(ink[top : top + _ROWS])
+        image = Image.frombuffer("CMYK", (part.shape[1], part.shape[0]), part, "raw", "CMYK", 0, 1)
+        if transform is not None:
+            turned = transform.apply(image)
+            out[top : top + _ROWS] = np.asarray(turned)
+        else:
+            out[top : top + _ROWS] = np.asarray(image.convert("RGB"))
+    if transform is not None:
+        return out, "CMYK was converted to sRGB through its colour profile"
+    return out, "CMYK without a usable colour profile was converted to sRGB by the plain formula"
+
+
+def _to_srgb(icc: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    from PIL import ImageCms
+
+    assert icc is not None
+    try:
+        return ImageCms.ImageCmsTransform(
+            ImageCms.ImageCmsProfile(BytesIO(icc)),
+            ImageCms.createProfile("sRGB"),
+            "CMYK",
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,154 @@
+"""Opening a picture: bytes in, :class:`Picture` out; and looking at one without decoding it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
+from hyperfocal.imaging import exif, orient, profile, xmp
+from hyperfocal.imaging.formats import FORMATS, READABLE
+from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import Header, Raster, check_limits
+from hyperfocal.imaging.picture import Metadata, Picture
+from hyperfocal.imaging.content import HEAD, sniff
+from hyperfocal.imaging.source import Source, name_of, read_all
+from hyperfocal.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file says about its picture.
+
+    ``width`` and ``height`` are of the upright picture, that is after ``orientation`` (EXIF, 1
+    to 8) has been applied. ``mode``: ``"grey"``, ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1
+    bit"``. ``bit_depth``: as the file stores it, 32 for float. ``profile``: the colour profile's
+    description, None without one. ``dpi``: horizontal, vertical. ``bytes``: size of the file.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    mode: str
+    bit_depth: int
+    has_alpha: bool
+    profile: str | None
+    orientation: int
+    dpi: tuple[float, float] | None
+    has_exif: bool
+    has_xmp: bool
+    has_iptc: bool
+    bytes: int
+
+
+class _Decoder(NamedTuple):
+    header: Callable[[bytes], Header]
+    pixels: Callable[[bytes, Header], Raster]
+
+
+def open(source: Source, *, settings: Settings | None = None) -> Picture:
+    """Decode a picture from a path, bytes or a binary file object.
+
+    The format is found from the content. Limits of ``settings`` are checked before decoding;
+    the orientation is applied. Raises InputMissing, UnknownFormat, BrokenPicture or TooLarge.
+    """
+    settings = settings or Settings()
+    try:
+        data = read_all(source, settings.max_bytes)
+        header, decoder = _header(data, settings)
+        label = FORMATS[header.format].label
+        with decoding(label):
+            raster = decoder.pixels(data, header)
+            return _picture(header, raster)
+    except InputError as error:
+        raise type(error)(f"{name_of(source)}: {error}") from error
+
+
+def inspect(source: Source, *, settings: Settings | None = None) -> Facts:
+    """What a file says about its picture; no pixel is decoded and only ``max_bytes`` is enforced.
+
+    Raises InputMissing, UnknownFormat, BrokenPicture or TooLarge.
+    """
+    settings = settings or Settings()
+    try:
+        data = read_all(source, settings.max_bytes)
+        header, _ = _header(data, settings, limits=False)
+    except InputError as error:
+        raise type(error)(f"{name_of(source)}: {error}") from error
+    width, height = header.width, header.height
+    if orient.swaps_sides(header.orientation):
+        width, height = height, width
+    found = header.metadata
+    return Facts(
+        format=header.format,
+        width=width,
+        height=height,
+        frames=header.frames,
+        mode=header.mode,
+        bit_depth=header.bit_depth,
+        has_alpha=header.has_alpha,
+        profile=profile.describe(header.icc),
+        orientation=header.orientation,
+        dpi=found.dpi,
+        has_exif=found.exif is not None,
+        has_xmp=found.xmp is not None,
+        has_iptc=found.iptc is not None,
+        bytes=len(data),
+    )
+
+
+def _header(data: bytes, settings: Settings, *, limits: bool = True) -> tuple[Header, _Decoder]:
+    name = sniff(data[:HEAD])
+    if name is None:
+        labels = ", ".join(FORMATS[name].label for name in READABLE)
+        raise UnknownFormat(f"not a picture in a format that is read here ({labels})")
+    decoder = _decoder(name)
+    with decoding(FORMATS[name].label):
+        header = decoder.header(data)
+    if header.width < 1 or header.height < 1:
+        raise BrokenPicture(f"corrupt {FORMATS[name].label}: the picture has no pixels")
+    if limits:
+        check_limits(header, settings)
+    return header, decoder
+
+
+def _decoder(name: str) -> _Decoder:
+    """The two functions that read a format, imported when first needed."""
+    from importlib import import_module
+
+    module = import_module(f"hyperfocal.imaging.{_MODULES.get(name, name)}")
+    return _Decoder(module.read_header, module.read_pixels)
+
+
+_MODULES = {"heic": "heif"}
+
+
+def _picture(header: Header, raster: Raster) -> Picture:
+    notes = [*header.notes, *raster.notes]
+    if header.frames > 1:
+        notes.append(f"only the first of {header.frames} frames was read")
+    pixels = orient.upright(raster.pixels, header.orientation)
+    alpha = raster.alpha
+    if alpha is not None:
+        alpha = orient.upright(alpha, header.orientation)
+    return Picture(
+        pixels=pixels,
+        alpha=alpha,
+        icc=raster.icc,
+        metadata=_cleaned(header.metadata, notes),
+        source=header.format,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _cleaned(found: Metadata, notes: list[str]) -> Metadata:
+    """Orientation reset and thumbnails dropped; a block that cannot be parsed is left out."""
+    block, packet = found.exif, found.xmp
+    if block is not None:
+        whole = block
+        block = attempt(lambda: exif.cleaned(whole), notes, exif.DAMAGED)
+    if packet is not None:
+        packet = xmp.cleaned(packet)
+    return replace(found, exif=block, xmp=packet)

@@ -1,0 +1,45 @@
+"""A few threads for work that leaves Python: results in order, bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+# Encoding waits on memory and on the disk beyond this many.
+_MOST = 4
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[_A], _B], items: Iterable[_A]) -> Iterator[_B]:
+    """``map(work, items)`` on several threads, at most two results ahead of the reader each.
+
+    When the reader stops early or ``work`` raises, what has not begun is dropped.
+    """
+    waiting = list(items)
+    workers = min(_MOST, cores(), len(waiting))
+    if workers <= 1:
+        yield from map(work, waiting)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="encode")
+    try:
+        ahead: deque[Future[_B]] = deque()
+        for item in waiting:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

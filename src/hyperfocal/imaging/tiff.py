@@ -1,0 +1,220 @@
+"""Reading TIFF. TIFF 6.0 (Adobe, 1992), its Technical Notes 1 to 3, and BigTIFF."""
+
+from __future__ import annotations
+
+import logging
+from io import BytesIO
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.errors import BrokenPicture, UnknownFormat
+from hyperfocal.imaging import exif, ifd, photoshop, profile
+from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.picture import Metadata, Pixels
+
+WIDTH, HEIGHT, BITS, PHOTOMETRIC = 256, 257, 258, 262
+SAMPLES, EXTRA, FORMAT = 277, 338, 339
+XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+# What describes the photograph rather than how its pixels are stored: name, description, maker,
+# model, page, software, date, artist, computer, rating, copyright and Windows' five.
+DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, *range(40091, 40096))
+RESOLUTION = (282, 283, 296)
+
+_WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
+_MODES = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
+_CHANNELS = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
+_PREMULTIPLIED, _STRAIGHT = 1, 2
+_UNSIGNED, _FLOAT = 1, 3
+# No one honest chains more pages; counting on would only cost time.
+_MOST_FRAMES = 100_000
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a TIFF file; UnknownFormat for kinds that hold no photograph."""
+    with decoding("TIFF"):
+        where = ifd.layout(data)
+        main = ifd.parse(data, where, where.first)
+    photometric = main.integer(PHOTOMETRIC, 1)
+    if photometric not in _MODES:
+        raise UnknownFormat(f"a TIFF of photometric interpretation {photometric} is not read")
+    mode = _MODES[photometric]
+    bits, kinds = main.integers(BITS) or (1,), main.integers(FORMAT) or (_UNSIGNED,)
+    if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(bits)) > 1:
+        raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
+    extra = main.integers(EXTRA)
+    notes: list[str] = []
+    facts = exif.facts(main)
+    block = attempt(lambda: _exif(main), notes, exif.DAMAGED)
+    return Header(
+        format="tiff",
+        width=main.integer(WIDTH),
+        height=main.integer(HEIGHT),
+        mode="1 bit" if mode == "grey" and bits[0] == 1 else mode,
+        bit_depth=8 if mode == "palette" else bits[0],
+        has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in extra),
+        frames=ifd.count_directories(data, where, _MOST_FRAMES),
+        orientation=facts.orientation,
+        icc=_value(main, ICC),
+        metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi),
+        # Compression 6 and 7 are JPEG, the others that are read are exact.
+        lossless=main.integer(259, 1) not in (6, 7, 34892, 33003, 33005, 34712, 50001),
+        notes=tuple(notes),
+    )
+
+
+def read_pixels(data: bytes, header: Header) -> Raster:
+    """Decode the first page."""
+    import tifffile
+
+    # Without a handler of its own, the library's log would end up on stderr.
+    log = logging.getLogger("tifffile")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    with decoding("TIFF"), tifffile.TiffFile(BytesIO(data)) as file:
+        page = file.pages[0]
+        if page.is_tiled or page.imagedepth != 1:
+            _check_depth(page.imagedepth)
+        _check_extent(page, len(data))
+        values = page.asarray()
+        values = _channels_last(values, page, header)
+        colours = page.colormap
+        photometric, extra = int(page.photometric), tuple(int(kind) for kind in page.extrasamples)
+    if not extra and values.shape[2] > _CHANNELS.get(header.mode, 1):
+        values = values[..., : _CHANNELS.get(header.mode, 1)]
+    return _raster(values, header, photometric, extra, colours)
+
+
+def _check_depth(depth: int) -> None:
+    if depth != 1:
+        raise UnknownFormat("a TIFF that holds a volume is not read")
+
+
+def _check_extent(page: Any, size: int) -> None:
+    """Data that reaches beyond the file: some decoders would fill it up without a word."""
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if length and offset + length > size:
+            raise BrokenPicture("truncated TIFF: the picture reaches beyond the end of the file")
+
+
+def _channels_last(
+    values: npt.NDArray[Any], page: Any, header: Header
+) -> npt.NDArray[Any]:
+    """``(H, W, C)`` whatever the planar configuration."""
+    if values.ndim == 2:
+        values = values[..., None]
+    elif int(page.planarconfig) == 2 and values.shape[0] == page.samplesperpixel:
+        values = np.moveaxis(values, 0, 2)
+    if values.shape[:2] != (header.height, header.width):
+        raise BrokenPicture("corrupt TIFF: its size is not the declared one")
+    return values
+
+
+def _raster(
+    values: npt.NDArray[Any],
+    header: Header,
+    photometric: int,
+    extra: tuple[int, ...],
+    colours: npt.NDArray[Any] | None,
+) -> Raster:
+    notes: list[str] = []
+    mode = "grey" if header.mode == "1 bit" else header.mode
+    count = _CHANNELS[mode]
+    alpha = None
+    for number, kind in enumerate(extra):
+        if kind in (_PREMULTIPLIED, _STRAIGHT) and values.shape[2] > count + number:
+            alpha = _samples(values[..., count + number], header.bit_depth, notes)
+            break
+    if len(extra) > (alpha is not None):
+        notes.append("extra channels were dropped")
+    if mode == "palette":
+        if colours is None:
+            raise BrokenPicture("corrupt TIFF: the palette is missing")
+        # Colour maps hold 16 bits, of which nearly every writer means the upper 8.
+        pixels: Pixels = np.ascontiguousarray((colours >> 8).astype(np.uint8).T[values[..., 0]])
+    else:
+        pixels = _samples(values[..., :count], header.bit_depth, notes)
+    if photometric == _WHITE_IS_ZERO:
+        full = 1.0 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
+        pixels = cast(Pixels, np.asarray(full, pixels.dtype) - pixels)
+    if mode == "cmyk":
+        if pixels.dtype != np.uint8:
+            notes.append("CMYK was reduced to 8 bits")
+        ink = _eight(pixels)
+        rgb, note = profile.cmyk_to_rgb(ink, header.icc)
+        alpha = None if alpha is None else _eight(alpha)
+        return Raster(rgb, alpha, None, (*notes, note))
+    if alpha is not None and _PREMULTIPLIED in extra and _STRAIGHT not in extra:
+        pixels = _unmultiplied(pixels, alpha)
+    if mode == "grey":
+        pixels = pixels[..., 0]
+    icc, to_rgb = profile.fitting(header.icc, grey=mode == "grey", notes=notes)
+    if to_rgb:
+        pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
+    return Raster(
+        np.ascontiguousarray(pixels),
+        None if alpha is None else np.ascontiguousarray(alpha),
+        icc,
+        tuple(notes),
+    )
+
+
+def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
+    """Samples of any depth as uint8, uint16 or float32, by type and never by the largest value."""
+    if values.dtype.kind == "f":
+        if bits == 64:
+            notes.append("64-bit float was reduced to 32 bits")
+        return cast(Pixels, values.astype(np.float32, copy=False))
+    if values.dtype.kind == "b":
+        return cast(Pixels, values.astype(np.uint8) * np.uint8(255))
+    if bits > 16:
+        notes.append(f"reduced from {bits} to 16 bits a sample")
+        return cast(Pixels, (values >> (bits - 16)).astype(np.uint16))
+    return widen(values, bits)
+
+
+def _eight(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    from hyperfocal.imaging.depth import convert
+
+    return cast("npt.NDArray[np.uint8]", convert(pixels, 8))
+
+
+def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Colour divided by alpha, which this project keeps apart."""
+    full = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    share = np.maximum(alpha.astype(np.float32) / full, np.float32(1e-6))[..., None]
+    straight = pixels.astype(np.float32) / share
+    if pixels.dtype == np.float32:
+        return straight
+    return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))
+
+
+def _exif(main: ifd.Directory) -> bytes | None:
+    """What the file says about the photograph, as an EXIF block of its own."""
+    kept = ifd.Directory()
+    for tag in (*DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS):
+        if tag in main.fields:
+            kept.fields[tag] = main.fields[tag]
+    if not set(kept.fields) - set(RESOLUTION):
+        return None
+    return ifd.block(kept)
+
+
+def _value(main: ifd.Directory, tag: int) -> bytes | None:
+    found = main.fields.get(tag)
+    return found.data if found is not None and found.data else None
+
+
+def _iptc(main: ifd.Directory, notes: list[str]) -> bytes | None:
+    direct = main.fields.get(IPTC)
+    if direct is not None and direct.data:
+        data = direct.data
+        # Some writers call the bytes LONGs, which only the byte order then spoils.
+        return ifd.swapped(data, 4) if data[:1] != b"\x1c" and data[3:4] == b"\x1c" else data
+    blocks = _value(main, PHOTOSHOP)
+    if blocks is None:
+        return None
+    return attempt(lambda: photoshop.iptc_of(blocks), notes, "IPTC is damaged and was dropped")

@@ -1,0 +1,41 @@
+"""Writing HEIC through pillow-heif, an extra (``pip install hyperfocal[heif]``)."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from hyperfocal.errors import OutputRefused
+from hyperfocal.imaging import exif
+from hyperfocal.imaging.heif import HINT
+from hyperfocal.imaging.plan import Plan
+
+QUALITY = 90
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def write(plan: Plan, sink: BinaryIO) -> None:
+    """Write the whole file to ``sink``; OutputRefused when the extra is not installed."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise OutputRefused(HINT) from error
+    picture, found = plan.picture, plan.metadata
+    options: dict[str, Any] = {}
+    if plan.icc is not None:
+        options["icc_profile"] = plan.icc
+    if found.exif is not None:
+        options["exif"] = exif.PREFIX + found.exif
+    if found.xmp is not None:
+        options["xmp"] = found.xmp
+    pixels = np.ascontiguousarray(plan.rows(0, picture.height))
+    pillow_heif.encode(
+        _MODES[plan.channels],
+        (picture.width, picture.height),
+        pixels.tobytes(),
+        sink,
+        quality=QUALITY if plan.quality is None else plan.quality,
+        chroma=444,
+        **options,
+    )

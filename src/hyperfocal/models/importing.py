@@ -1,0 +1,114 @@
+"""Taking in a user's own ONNX model: examined, copied, and given a card."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from hyperfocal.errors import (
+    ModelBroken,
+    ModelMissing,
+    OutputExists,
+    OutputRefused,
+    UsageError,
+)
+from hyperfocal.models.card import ModelCard, Precision, Weights
+from hyperfocal.models.hardware import available_cores
+from hyperfocal.models.registry import SHIPPED
+from hyperfocal.settings import Settings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def import_onnx(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    settings: Settings | None = None,
+    overwrite: bool = False,
+) -> ModelCard:
+    """Take an ONNX file into the user's models, under ``name`` or that of the file.
+
+    The network must take one float32 ``(1, 3, H, W)`` RGB picture in [0, 1] and give it
+    enlarged by 1 to 8. Scale, input multiple and receptive radius are measured by running it,
+    which takes seconds. :class:`ModelBroken` says why a network cannot be used,
+    :class:`ModelMissing` that there is no such file, :class:`UsageError` that the name cannot
+    be had, :class:`OutputExists` that it is taken (unless ``overwrite``).
+    """
+    from hyperfocal.models.probing import probe
+
+    path, settings = Path(path), settings or Settings.read()
+    name = _usable_name(name, path)
+    card_path = settings.models / f"{name}.toml"
+    if card_path.exists() and not overwrite:
+        raise OutputExists(f"there is a model '{name}' already; overwrite it or name another")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        found = probe(data, settings.threads or available_cores())
+    except ModelBroken as error:
+        raise ModelBroken(f"{path}: {error}") from error
+    precision: Precision = "int8" if found.arithmetic == "u8s8" else "float"
+    digest = hashlib.sha256(data).hexdigest()
+    # The digest in the file's name lets a new card take over from an old one in one step.
+    weights = Weights(file=f"{name}.{precision}.{digest[:12]}.onnx", sha256=digest)
+    card = ModelCard(
+        name=name,
+        purpose=f"imported from {path.name}",
+        scale=found.scale,
+        tier="own",
+        input_multiple=found.input_multiple,
+        receptive_radius=found.receptive_radius,
+        weights={precision: weights},
+    )
+    before = _files_of(card_path)
+    _put(settings.models, weights.file, data)
+    card.write(card_path)
+    for file in before - {weights.file}:
+        with contextlib.suppress(OSError):
+            (settings.models / file).unlink()
+    return card
+
+
+def _usable_name(name: str | None, path: Path) -> str:
+    if name is None:
+        name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' cannot name a model: lower-case letters, digits, '.', '_' and '-'"
+        )
+    if (SHIPPED / f"{name}.toml").exists():
+        raise UsageError(f"'{name}' is a model that comes with Hyperfocal; choose another name")
+    return name
+
+
+def _files_of(card_path: Path) -> set[str]:
+    """Weights that the card about to be replaced refers to."""
+    try:
+        return {weights.file for weights in ModelCard.read(card_path).weights.values()}
+    except ModelBroken:
+        return set()
+
+
+def _put(folder: Path, file: str, data: bytes) -> None:
+    """Write whole or not at all; :class:`OutputRefused`."""
+    temporary = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(data)
+        # mkstemp gives it to the owner alone; models may be shared like other files.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(folder / file)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise OutputRefused(f"{folder / file} cannot be written: {error.strerror}") from error

@@ -1,0 +1,105 @@
+"""Getting at OpenVINO: importing it quietly, reading ONNX, reading its errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hyperfocal.errors import ModelBroken, RuntimeMissing
+
+# Sides are given to OpenVINO as a range. Unbounded ones make its layout arithmetic overflow
+# (2026.4), and the bound itself costs neither time nor memory.
+_LONGEST_SIDE = 65536
+
+
+@contextmanager
+def _absent(name: str) -> Iterator[None]:
+    """As if the module ``name`` were not installed."""
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if before is None:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = before
+
+
+def import_openvino() -> Any:
+    """The ``openvino`` module; :class:`RuntimeMissing` tells how to get it.
+
+    Importing it reports the import to its maker over the network, unless the package that does
+    so is missing: so it is, for that moment.
+    """
+    try:
+        if "openvino" in sys.modules:
+            import openvino
+        else:
+            with _absent("openvino_telemetry"):
+                import openvino
+    except ImportError as error:
+        raise RuntimeMissing(f"OpenVINO is missing: pip install openvino ({error})") from error
+    return openvino
+
+
+def last_line(error: Exception) -> str:
+    """The line of OpenVINO's many that says what happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def read_graph(weights: bytes) -> Any:
+    """An ``openvino.Model`` from the bytes of an ONNX file, or :class:`ModelBroken`."""
+    try:
+        return import_openvino().Core().read_model(weights)
+    except RuntimeError as error:
+        raise ModelBroken(f"OpenVINO cannot read it as ONNX: {last_line(error)}") from error
+
+
+def free_sides(graph: Any) -> None:
+    """Let ``graph`` take ``(1, 3, H, W)`` with H and W of any length; may raise RuntimeError."""
+    openvino = import_openvino()
+    side = openvino.Dimension(1, _LONGEST_SIDE)
+    graph.reshape(openvino.PartialShape([1, 3, side, side]))
+
+
+def with_pixels_around(graph: Any, dtype: np.dtype[Any]) -> Any:
+    """``graph`` taking and giving ``(1, H, W, 3)`` of ``dtype``; H and W of any length."""
+    openvino = import_openvino()
+    from openvino import opset13 as ops
+    from openvino.preprocess import PrePostProcessor
+
+    free_sides(graph)
+    around = PrePostProcessor(graph)
+    element = openvino.Type(dtype)
+    around.input().tensor().set_element_type(element).set_layout(openvino.Layout("NHWC"))
+    around.input().model().set_layout(openvino.Layout("NCHW"))
+    around.output().model().set_layout(openvino.Layout("NCHW"))
+    if dtype == np.uint8:
+        around.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
+
+        def quantise(output: Any) -> Any:
+            levels = ops.round(ops.multiply(output, np.float32(255.0)), "half_to_even")
+            return ops.clamp(levels, 0.0, 255.0).output(0)
+
+        around.output().postprocess().custom(quantise)
+    around.output().postprocess().convert_element_type(element)
+    around.output().tensor().set_layout(openvino.Layout("NHWC"))
+    return around.build()
+
+
+def executed_arithmetic(compiled: Any) -> str:
+    """What most convolutions of a compiled model are executed in: "u8s8", "bf16" or "f32"."""
+    counts: dict[str, int] = {}
+    for node in compiled.get_runtime_model().get_ops():
+        facts = node.get_rt_info()
+        if facts["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul"):
+            kind = facts["runtimePrecision"].astype(str)
+            counts[kind] = counts.get(kind, 0) + 1
+    common = max(counts, key=lambda kind: counts[kind], default="f32")
+    return {"u8": "u8s8", "i8": "u8s8", "bf16": "bf16"}.get(common, "f32")

@@ -1,0 +1,166 @@
+"""Models on OpenVINO, the default engine on CPUs.
+
+Pixels go in and come out as ``(1, H, W, 3)`` of the caller's type: scaling by 255, rounding,
+clamping and the change of layout are part of the compiled graph, where they cost next to
+nothing. One compiled model serves pictures of every size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from hyperfocal.errors import ModelBroken
+from hyperfocal.models.compiled_cache import CompiledCache
+from hyperfocal.models.hardware import available_cores
+from hyperfocal.models.openvino_graph import (
+    executed_arithmetic,
+    import_openvino,
+    last_line,
+    read_graph,
+    with_pixels_around,
+)
+from hyperfocal.models.tiles import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to execute: ``threads`` 0 means all cores; ``arithmetic`` applies to float weights."""
+
+    threads: int = 0
+    hint: Literal["latency", "throughput"] = "latency"
+    arithmetic: Literal["f32", "bf16"] = "f32"
+    cache: Path | None = None
+
+    def properties(self) -> dict[str, Any]:
+        """OpenVINO's own names for the same."""
+        return {
+            "PERFORMANCE_HINT": self.hint.upper(),
+            "INFERENCE_NUM_THREADS": self.threads or available_cores(),
+            # Named even when it is float32: by default OpenVINO takes bf16 where it can.
+            "INFERENCE_PRECISION_HINT": self.arithmetic,
+            # Pinning would put the threads of several processes onto the same cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+
+
+class _Variant:
+    """A compiled model for one pixel type, with as many requests as threads have asked at once."""
+
+    def __init__(self, compiled: Any, tile: Any, enlarged: Any) -> None:
+        self.compiled = compiled
+        self._blanks = (tile, enlarged)
+        self._idle: list[Any] = []
+
+    @contextmanager
+    def request(self) -> Iterator[Any]:
+        # list.pop and list.append are atomic, so the pool needs no lock.
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self.compiled.create_infer_request()
+        yield request
+        # A waiting request must not keep the last caller's pixels alive. After an error the
+        # request is dropped instead.
+        request.set_input_tensor(self._blanks[0])
+        request.set_output_tensor(self._blanks[1])
+        self._idle.append(request)
+
+
+class OpenVINOEngine:
+    """One network, compiled for uint8 and, when first needed, for float32.
+
+    ``weights``: an ONNX file; ``key``: its sha256, under which compiled models are cached;
+    ``multiple``: what the sides of its input must be multiples of.
+    """
+
+    def __init__(self, weights: bytes, key: str, *, scale: int, multiple: int, plan: Plan) -> None:
+        self._openvino = import_openvino()
+        self._weights, self._key = weights, key
+        self._scale, self._multiple, self._plan = scale, multiple, plan
+        self._core = self._openvino.Core()
+        self._lock = threading.Lock()
+        self._variants: dict[str, _Variant] = {}
+        compiled = self._variant(np.dtype(np.uint8)).compiled
+        self.arithmetic = executed_arithmetic(compiled)
+        self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+
+    def run(self, tile: Tile) -> Tile:
+        """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
+        source = np.ascontiguousarray(tile)
+        height, width = source.shape[0] * self._scale, source.shape[1] * self._scale
+        result = np.empty((height, width, 3), dtype=tile.dtype)
+        wrap = self._openvino.Tensor
+        try:
+            with self._variant(tile.dtype).request() as request:
+                request.set_input_tensor(wrap(source[None], shared_memory=True))
+                request.set_output_tensor(wrap(result[None], shared_memory=True))
+                request.infer()
+                made = request.get_output_tensor()
+                if made.data.ctypes.data != result.ctypes.data:
+                    raise ModelBroken(
+                        f"the model made {tuple(made.shape)[1:3]}, not {(height, width)} pixels"
+                    )
+        except RuntimeError as error:
+            raise ModelBroken(f"the model failed: {last_line(error)}") from error
+        # numpy's clip lets NaN through, so that whoever checks the result can see it.
+        if tile.dtype == np.float32:
+            np.clip(result, 0.0, 1.0, out=result)
+        return cast("Tile", result)
+
+    def _variant(self, dtype: np.dtype[Any]) -> _Variant:
+        if (known := self._variants.get(dtype.name)) is not None:
+            return known
+        with self._lock:
+            if dtype.name not in self._variants:
+                self._variants[dtype.name] = self._make(dtype)
+            return self._variants[dtype.name]
+
+    def _make(self, dtype: np.dtype[Any]) -> _Variant:
+        def compile_graph() -> Any:
+            graph = with_pixels_around(read_graph(self._weights), dtype)
+            return self._core.compile_model(graph, "CPU", self._plan.properties())
+
+        def restore(blob: bytes) -> Any:
+            return self._core.import_model(blob, "CPU", self._plan.properties())
+
+        try:
+            compiled = self._cached(dtype, compile_graph, restore)
+        except RuntimeError as error:
+            raise ModelBroken(f"OpenVINO cannot compile it: {last_line(error)}") from error
+        small, large = self._multiple, self._multiple * self._scale
+        wrap, element = self._openvino.Tensor, self._openvino.Type(dtype)
+        return _Variant(
+            compiled, wrap(element, [1, small, small, 3]), wrap(element, [1, large, large, 3])
+        )
+
+    def _cached(
+        self,
+        dtype: np.dtype[Any],
+        compile_graph: Callable[[], Any],
+        restore: Callable[[bytes], Any],
+    ) -> Any:
+        if self._plan.cache is None:
+            return compile_graph()
+        cache = CompiledCache(self._plan.cache)
+        parts = (
+            self._openvino.get_version(),
+            str(self._core.get_property("CPU", "FULL_DEVICE_NAME")),
+            repr(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
+            repr(sorted(self._plan.properties().items())),
+            dtype.name,
+            self._key,
+        )
+        if (blob := cache.get(parts)) is not None:
+            # Refused when made by a build that differs in something the key does not tell.
+            with suppress(RuntimeError):
+                return restore(blob)
+        compiled = compile_graph()
+        cache.put(parts, compiled.export_model().getvalue())
+        return compiled

@@ -1,0 +1,259 @@
+"""Finding out about an unknown network by running it: what a card must say of it.
+
+Nothing is read off the graph but its inputs and outputs, because the scale, the multiple and
+the receptive radius of a network follow from what it computes, however it is written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.errors import ModelBroken
+from hyperfocal.models.openvino_graph import (
+    executed_arithmetic,
+    free_sides,
+    import_openvino,
+    last_line,
+    read_graph,
+)
+from hyperfocal.quality.resize import imresize
+
+Planes = npt.NDArray[np.float32]
+
+_MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+_SCALES = range(1, 9)
+# An influence below this is rounding noise: 1/255 is one step of an 8-bit picture.
+_INFLUENCE = 1e-6
+# Lengths of the strips the radius is looked for in; a card holds at most 1024 pixels.
+_STRIPS = (256, 768, 2304)
+_LARGEST_RADIUS = 1024
+# Below this the output has nothing to do with the input (a flat grey reaches about 11 dB).
+_LIKENESS_DB = 14.0
+# How far a tile may be from the whole picture: a quarter of an 8-bit step.
+_SEAM = 0.25 / 255
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found; ``arithmetic``: "u8s8" for a graph of quantised weights, or "f32"."""
+
+    scale: int
+    input_multiple: int
+    receptive_radius: int
+    arithmetic: str
+
+
+def probe(weights: bytes, threads: int) -> Findings:
+    """Examine the network in the bytes of an ONNX file; :class:`ModelBroken` says what is wrong."""
+    network = _Network(weights, threads)
+    smallest, scale = _smallest_multiple(network)
+    _check_likeness(network, smallest, scale)
+    radius = _radius(network, smallest, scale)
+    for multiple in _MULTIPLES:
+        if multiple % smallest == 0 and _tiles_match(network, multiple, scale, radius):
+            return Findings(scale, multiple, radius, network.arithmetic)
+    raise ModelBroken(
+        "a tile of a picture does not come out as in the whole picture, at whatever position; "
+        "networks that depend on absolute position cannot be used"
+    )
+
+
+class _Network:
+    """A compiled network: float32 ``(1, 3, H, W)`` to ``(1, 3, sH, sW)``."""
+
+    def __init__(self, weights: bytes, threads: int) -> None:
+        openvino = import_openvino()
+        graph = read_graph(weights)
+        _check_ends(graph)
+        self._fixed = fixed_sides(graph)
+        try:
+            free_sides(graph)
+            properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+            self._compiled = openvino.Core().compile_model(graph, "CPU", properties)
+        except RuntimeError as error:
+            raise ModelBroken(self._about_size(last_line(error))) from error
+        self.arithmetic = executed_arithmetic(self._compiled)
+
+    def _about_size(self, reason: str) -> str:
+        if self._fixed:
+            height, width = self._fixed
+            return (
+                f"it takes only pictures of {height}x{width}; "
+                f"export it with dynamic height and width ({reason})"
+            )
+        return f"OpenVINO cannot run it: {reason}"
+
+    def __call__(self, planes: Planes) -> Planes:
+        """Run; RuntimeError when it cannot take that size."""
+        made: Planes = np.array(self._compiled(planes)[0])
+        return made
+
+    def must(self, planes: Planes) -> Planes:
+        """Run where it is known to take that size."""
+        try:
+            return self(planes)
+        except RuntimeError as error:
+            raise ModelBroken(self._about_size(last_line(error))) from error
+
+    def refusal(self, reason: str) -> ModelBroken:
+        """That no size works."""
+        return ModelBroken(self._about_size(reason))
+
+
+def fixed_sides(graph: Any) -> tuple[int, int] | None:
+    """Height and width when the file fixes either (0 for the one it does not), else None."""
+    height, width = (
+        int(side.get_length()) if side.is_static else 0
+        for side in list(graph.inputs[0].partial_shape)[2:]
+    )
+    return (height, width) if height or width else None
+
+
+def _check_ends(graph: Any) -> None:
+    """One picture in, one picture out."""
+    for kind, ends in (("input", graph.inputs), ("output", graph.outputs)):
+        if len(ends) != 1:
+            raise ModelBroken(f"it has {len(ends)} {kind}s; one picture is expected")
+        shape, element = ends[0].partial_shape, ends[0].element_type.get_type_name()
+        if shape.rank.is_static and len(shape) != 4:
+            raise ModelBroken(f"its {kind} is {shape}, not (1, 3, H, W)")
+        if element != "f32":
+            raise ModelBroken(f"its {kind} is {element}, not float32; export it in float32")
+    # An output whose shape is only known after running is checked by running.
+    shape = graph.inputs[0].partial_shape
+    if shape.rank.is_dynamic:
+        raise ModelBroken("the file does not say that its input is (1, 3, H, W)")
+    if shape[1].is_dynamic or shape[1].get_length() != 3:
+        raise ModelBroken(
+            f"its input is {shape}; RGB planes (1, 3, H, W) are expected, three channels second"
+        )
+    if shape[0].is_static and shape[0].get_length() != 1:
+        raise ModelBroken(f"its input is a batch of {shape[0].get_length()}; one is expected")
+
+
+def _noise(height: int, width: int, seed: int = 0) -> Planes:
+    generator = np.random.default_rng(seed)
+    return generator.random((1, 3, height, width), dtype=np.float32)
+
+
+def _smallest_multiple(network: _Network) -> tuple[int, int]:
+    """The smallest multiple of sides that works, and the scale."""
+    reason = "no size was accepted"
+    for multiple in _MULTIPLES:
+        # Odd multiples of it, so that a need for twice as much would show.
+        units = max(1, 32 // multiple) | 1
+        sizes = ((units * multiple, (units + 2) * multiple), ((units + 4) * multiple,) * 2)
+        scales = set()
+        try:
+            for height, width in sizes:
+                scales.add(_scale_of(network(_noise(height, width)).shape, height, width))
+        except RuntimeError as error:
+            reason = last_line(error)
+            continue
+        if len(scales) == 1 and (scale := scales.pop()) in _SCALES:
+            return multiple, scale
+        reason = "its output is not its input enlarged by one of 1 to 8"
+    raise network.refusal(reason)
+
+
+def _scale_of(shape: tuple[int, ...], height: int, width: int) -> int:
+    """By how much a result of ``shape`` is larger, 0 if it is no such picture."""
+    scale = shape[-1] // width
+    return scale if shape == (1, 3, scale * height, scale * width) else 0
+
+
+def _check_likeness(network: _Network, multiple: int, scale: int) -> None:
+    """The output, reduced, must resemble the input: RGB in [0, 1] on both sides."""
+    side = -(-96 // multiple) * multiple
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side
+    channels = (0.2 + 0.6 * x, 0.8 - 0.6 * y, 0.5 + 0.3 * np.sin(6 * (x + y)))
+    picture = np.stack(channels, axis=-1).astype(np.float32)
+    made = network.must(np.ascontiguousarray(picture.transpose(2, 0, 1))[None])
+    if not np.isfinite(made).all():
+        raise ModelBroken("it makes NaN or infinity of an ordinary picture")
+    back = imresize(made[0].transpose(1, 2, 0), 1 / scale)
+    error = float(np.mean((np.asarray(back, dtype=np.float64) - picture) ** 2))
+    likeness = -10 * np.log10(max(error, 1e-12))
+    if likeness < _LIKENESS_DB:
+        raise ModelBroken(
+            f"its output, reduced again, is only {likeness:.0f} dB from its input; it is expected "
+            "to take and give RGB in [0, 1]"
+        )
+
+
+def _radius(network: _Network, multiple: int, scale: int) -> int:
+    """Input pixels across which a change can still be seen, the largest over both axes.
+
+    One half of a noisy strip is replaced; the farthest output pixel of the other half that
+    changes tells how far the network looks. That is just what cutting a tile does to it.
+    """
+    for length in _STRIPS:
+        length = -(-length // multiple) * multiple
+        reach = 0
+        for axis in (2, 3):
+            for phase in {0, multiple - 1}:
+                for low_half in (True, False):
+                    border = length // 2 // multiple * multiple + phase
+                    reach = max(
+                        reach, _reach(network, length, border, low_half, axis, multiple, scale)
+                    )
+        # A reach right to the end of the strip means that the strip was too short.
+        if reach < length // 2 - 2 * multiple:
+            if reach > _LARGEST_RADIUS:
+                break
+            return reach
+    raise ModelBroken(
+        f"what it does to a pixel depends on pixels over {_LARGEST_RADIUS} away (as statistics of "
+        "the whole picture do), so large pictures could not be cut into tiles"
+    )
+
+
+def _reach(
+    network: _Network,
+    length: int,
+    border: int,
+    low_half: bool,
+    axis: int,
+    multiple: int,
+    scale: int,
+) -> int:
+    across = -(-48 // multiple) * multiple
+    shape = (length, across) if axis == 2 else (across, length)
+    before, after = _noise(*shape, seed=1), _noise(*shape, seed=2)
+    kept = slice(border, None) if low_half else slice(None, border)
+    index = (slice(None),) * axis + (kept,)
+    after[index] = before[index]
+    difference = np.abs(network.must(before) - network.must(after))
+    others = tuple(a for a in range(4) if a != axis)
+    changed = np.flatnonzero(difference.max(axis=others) > _INFLUENCE) // scale
+    changed = changed[changed >= border] if low_half else changed[changed < border]
+    if changed.size == 0:
+        return 0
+    return int(changed.max() - (border - 1) if low_half else border - changed.min())
+
+
+def _tiles_match(network: _Network, multiple: int, scale: int, radius: int) -> bool:
+    """Whether a tile with a halo of ``radius``, cut at ``multiple``, is as in the whole."""
+    halo = -(-radius // multiple) * multiple
+    # The tile starts at an odd multiple, where an alignment to twice as much would show.
+    start = multiple * (-(-16 // multiple) | 1)
+    core = multiple * -(-32 // multiple)
+    across = -(-48 // multiple) * multiple
+    whole = _noise(start + halo + core + multiple, across, seed=3)
+    for picture in (whole, np.ascontiguousarray(whole.swapaxes(2, 3))):
+        axis = int(np.argmax(picture.shape[2:])) + 2
+        index = (slice(None),) * axis
+        try:
+            full = network(picture)
+            tile = network(np.ascontiguousarray(picture[(*index, slice(start, None))]))
+        except RuntimeError:
+            return False
+        seen = full[(*index, slice((start + halo) * scale, None))]
+        made = tile[(*index, slice(halo * scale, None))]
+        if np.abs(seen - made).max() > _SEAM:
+            return False
+    return True

@@ -1,0 +1,90 @@
+"""Which models there are: the shipped ones and the user's own.
+
+A model is ``NAME.toml`` with its weights beside it. Shipped models lie inside the package, the
+user's own under ``Settings.models``. A shipped name cannot be taken by a user's model, so a name
+always means the same weights on every machine that runs the same version.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import fnmatch
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperfocal.errors import ModelBroken, ModelMissing
+from hyperfocal.models.card import ModelCard
+from hyperfocal.settings import Settings
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A card and the folder its weights lie in."""
+
+    card: ModelCard
+    folder: Path
+
+
+def folders(settings: Settings) -> tuple[Path, ...]:
+    """Where cards are looked for, in order of precedence."""
+    return (SHIPPED, settings.models)
+
+
+def card_files(pattern: str, settings: Settings) -> builtins.list[Path]:
+    """Card files whose name matches a wildcard, sorted by name; each name once."""
+    found: dict[str, Path] = {}
+    for folder in folders(settings):
+        # A missing or unreadable folder simply holds no cards: glob yields nothing.
+        for path in folder.glob("*.toml"):
+            if fnmatch.fnmatchcase(path.stem, pattern):
+                found.setdefault(path.stem, path)
+    return [found[name] for name in sorted(found)]
+
+
+def read_entry(path: Path) -> Entry:
+    """The card at ``path``; :class:`ModelBroken` if it is none or is misnamed."""
+    card = ModelCard.read(path)
+    if card.name != path.stem:
+        raise ModelBroken(f"{path}: the card inside is named '{card.name}'; rename one of them")
+    return Entry(card, path.parent)
+
+
+def find(name: str, settings: Settings | None = None) -> Entry:
+    """The model called ``name``; :class:`ModelMissing` names the nearest ones."""
+    settings = settings or Settings.read()
+    # The name becomes part of a path, so nothing but a plain name may get that far.
+    if _NAME.fullmatch(name):
+        for folder in folders(settings):
+            path = folder / f"{name}.toml"
+            if path.is_file():
+                return read_entry(path)
+    known = [path.stem for path in card_files("*", settings)]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see 'hyperfocal models list'"
+    raise ModelMissing(f"there is no model '{name}'; {hint}")
+
+
+def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.list[ModelCard]:
+    """Cards of the models whose name matches a wildcard such as ``"photo-*-x2"``, sorted.
+
+    A card that cannot be read is left out, so that one bad file does not hide the others;
+    :func:`verify` tells what is wrong with it.
+    """
+    cards = []
+    for path in card_files(pattern, settings or Settings.read()):
+        try:
+            cards.append(read_entry(path).card)
+        except ModelBroken:
+            continue
+    return cards
+
+
+def show(name: str, *, settings: Settings | None = None) -> ModelCard:
+    """The card of one model; :class:`ModelMissing` or :class:`ModelBroken`."""
+    return find(name, settings).card

@@ -1,0 +1,135 @@
+"""The one function that other programs embed: whatever it is given, it gives the same kind back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from hyperfocal.errors import UsageError
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.progress import Cancel, OnProgress
+from hyperfocal.restore.shelf import DEFAULT_MODEL
+from hyperfocal.restore.upscaler import Upscaler
+from hyperfocal.settings import Settings
+
+_Kind = TypeVar("_Kind")
+
+
+def upscale(
+    source: _Kind,
+    output: str | Path | None = None,
+    *,
+    scale: float | None = None,
+    size: tuple[int | None, int | None] | None = None,
+    long_edge: int | None = None,
+    megapixels: float | None = None,
+    model: str = DEFAULT_MODEL,
+    format: str | None = None,
+    quality: int | None = None,
+    on_progress: OnProgress | None = None,
+    cancel: Cancel | None = None,
+    min_fidelity: float | None = None,
+    back_project: float | None = None,
+    settings: Settings | None = None,
+    memory: str | int | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    runtime: str | None = None,
+) -> _Kind:
+    """Restore a picture to a higher resolution.
+
+    ``source`` decides what comes back:
+
+    - a path (str or Path): the path written, which ``output`` must name;
+    - bytes of a picture file: bytes, in the same format or in ``format``;
+    - an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``, uint8, uint16 or float in [0, 1]: an
+      array of the same channels and dtype;
+    - a Pillow image: a Pillow image;
+    - a :class:`Picture`: a :class:`Picture`.
+
+    ``output``: also write the result to this path, in ``format`` or by its suffix; ``quality``:
+    0 to 100 for lossy formats. ``model``: a model or a family, see :meth:`Upscaler.load`, which
+    also explains ``settings`` to ``runtime``. The rest is as for a call of :class:`Upscaler`.
+    Models stay loaded for the next call; a program that wants to decide that itself, or to know
+    the fidelity of the result, uses an :class:`Upscaler`.
+
+    Raises :class:`UsageError` (:class:`ArrayError` for an array that is no picture),
+    :class:`InputError`, :class:`OutputError`, :class:`ModelError`, :class:`FidelityTooLow` or
+    :class:`Cancelled`.
+    """
+    if isinstance(source, str | os.PathLike) and output is None:
+        raise UsageError("say where the result shall go: upscale('in.jpg', 'out.png')")
+    given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
+    upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
+    picture = _taken(source, upscaler.settings)
+    result = upscaler(
+        picture,
+        scale,
+        size=size,
+        long_edge=long_edge,
+        megapixels=megapixels,
+        on_progress=on_progress,
+        cancel=cancel,
+        min_fidelity=min_fidelity,
+        back_project=back_project,
+    ).picture
+    if output is not None:
+        result.save(output, format=format, quality=quality)
+    return cast(_Kind, _given_back(source, result, output, format, quality))
+
+
+@lru_cache(maxsize=4)
+def _loaded(
+    model: str,
+    settings: Settings | None,
+    given: tuple[tuple[str, Any], ...],
+    environment: Settings,
+) -> Upscaler:
+    """``environment`` is part of the key only: a changed variable must not meet an old model."""
+    return Upscaler.load(model, settings=settings, **dict(given))
+
+
+def _taken(source: object, settings: Settings) -> Picture:
+    from hyperfocal import imaging
+
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, str | Path | bytes):
+        return imaging.open(source, settings=settings)
+    if isinstance(source, np.ndarray):
+        return imaging.from_array(source)
+    if _is_pil(source):
+        return imaging.from_pil(cast(Any, source))
+    raise UsageError(
+        f"a {type(source).__name__} is no picture; give a path, bytes, an array, "
+        "a Pillow image or a Picture"
+    )
+
+
+def _given_back(
+    source: object,
+    result: Picture,
+    output: str | Path | None,
+    format: str | None,
+    quality: int | None,
+) -> object:
+    from hyperfocal import imaging
+
+    if isinstance(source, str | Path):
+        return type(source)(str(output))
+    if isinstance(source, bytes):
+        return imaging.encode(result, format or result.source or "png", quality=quality)
+    if isinstance(source, np.ndarray):
+        return imaging.to_array(result).astype(source.dtype, copy=False)
+    return imaging.to_pil(result) if _is_pil(source) else result
+
+
+def _is_pil(source: object) -> bool:
+    """Without importing Pillow: where it is not imported, nobody has an image of it."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(source, module.Image)

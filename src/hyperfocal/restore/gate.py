@@ -1,0 +1,69 @@
+"""The sanity gate: an answer that is no picture is an error, never a result.
+
+Broken drivers, overflowing half-precision arithmetic and damaged weights give black or garbled
+pictures without any error of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.errors import GarbledOutput
+from hyperfocal.quality import consistency, resize_picture_array
+from hyperfocal.restore.fidelity import CELL, Deviation
+
+Array = npt.NDArray[Any]
+
+# A flat answer is wrong only where the input was clearly not flat: levels of 255.
+_NOT_FLAT = 24
+# Where a cell of the result is this far from the input, and this much further than bicubic
+# enlargement of the same cell, the net did not restore the picture but made something else.
+_GARBLED_DB = 15.0
+_BELOW_BICUBIC_DB = 15.0
+# Cells looked at, worst first; a net that fails at all fails in more than a few.
+_CELLS = 32
+_MARGIN = 8
+
+
+def check_tile(model: str, seen: Array, made: Array) -> None:
+    """:class:`GarbledOutput` if ``made`` is not finite, or flat where ``seen`` is not.
+
+    Both as the net takes and gives them: uint8, or float32 in [0, 1].
+    """
+    low, high = float(made.min()), float(made.max())
+    if not np.isfinite(high - low):
+        raise GarbledOutput(f"{model} made values that are not numbers; try precision float")
+    if low == high:
+        unit = 255.0 if seen.dtype == np.uint8 else 1.0
+        contrast = float(seen.max()) - float(seen.min())
+        if contrast * 255.0 / unit > _NOT_FLAT:
+            raise GarbledOutput(f"{model} made a flat area of {low:g} out of one that is not flat")
+
+
+def check_faithful(deviation: Deviation, output: Array, input: Array) -> None:
+    """:class:`GarbledOutput` if some part of the result has nothing to do with the input."""
+    decibels = deviation.cell_decibels()
+    order = np.argsort(decibels, axis=None)[:_CELLS]
+    for index in order:
+        row, column = np.unravel_index(index, decibels.shape)
+        reached = float(decibels[row, column])
+        if reached >= _GARBLED_DB:
+            return
+        top, left = int(row) * CELL, int(column) * CELL
+        crop = input[
+            max(top - _MARGIN, 0) : top + CELL + _MARGIN,
+            max(left - _MARGIN, 0) : left + CELL + _MARGIN,
+        ]
+        if reached < _bicubic(crop, output.shape[0] / input.shape[0]) - _BELOW_BICUBIC_DB:
+            raise GarbledOutput(
+                f"the result does not resemble the input near ({left}, {top}): "
+                f"{reached:.1f} dB when reduced again"
+            )
+
+
+def _bicubic(crop: Array, scale: float) -> float:
+    size = (round(crop.shape[0] * scale), round(crop.shape[1] * scale))
+    return consistency(resize_picture_array(crop, size), crop)

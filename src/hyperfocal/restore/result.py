@@ -1,0 +1,63 @@
+"""What a restoration gives back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.fidelity import Fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds of wall time; ``total`` includes what no other field does."""
+
+    prepare: float = 0.0
+    model: float = 0.0
+    resize: float = 0.0
+    fidelity: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """A restored picture and what is known of it.
+
+    ``models``: names of the models run one after another; ``scale``: output width over input
+    width; ``tiles``: runs of a model altogether; ``projections``: iterations of back-projection.
+    """
+
+    picture: Picture
+    fidelity: Fidelity
+    models: tuple[str, ...]
+    scale: float
+    tiles: int
+    timings: Timings
+    projections: int = 0
+
+    @property
+    def passes(self) -> int:
+        """How many models ran one after another."""
+        return len(self.models)
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Adds up the seconds of each phase of one call."""
+
+    _start: float = field(default_factory=time.perf_counter)
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what is inside, under one of the names of :class:`Timings`."""
+        start = time.perf_counter()
+        yield
+        self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def timings(self) -> Timings:
+        """So far."""
+        return Timings(**self._seconds, total=time.perf_counter() - self._start)

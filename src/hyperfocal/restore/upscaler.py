@@ -1,0 +1,222 @@
+"""The engine: a picture in, a larger and better one out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from hyperfocal.errors import FidelityTooLow
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.alpha import bleed
+from hyperfocal.restore.backproject import back_project as project
+from hyperfocal.restore.fidelity import Deviation, measure
+from hyperfocal.restore.gate import check_faithful
+from hyperfocal.restore.memory import Budget
+from hyperfocal.restore.passes import choose_passes
+from hyperfocal.restore.progress import Cancel, OnProgress, Progress
+from hyperfocal.restore.resize import resize_plane
+from hyperfocal.restore.result import Result, Stopwatch
+from hyperfocal.restore.route import Route, plan_route
+from hyperfocal.restore.samples import Array, Samples
+from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
+from hyperfocal.restore.target import Target
+from hyperfocal.restore.tiles import Net, run_tiles
+from hyperfocal.settings import Settings
+
+
+class Upscaler:
+    """One model, or a family of models of several scales, ready to restore pictures.
+
+    Holds nothing of the picture it works on, so that any number of threads may share one.
+
+    ``models``: a loaded model, or several with different native scales to choose from.
+    """
+
+    __slots__ = ("_settings", "_shelf")
+
+    def __init__(
+        self, models: Net | Iterable[Net] | Shelf, settings: Settings | None = None
+    ) -> None:
+        if isinstance(models, Shelf):
+            self._shelf = models
+        else:
+            self._shelf = Shelf.of(models if isinstance(models, Iterable) else (models,))
+        self._settings = settings or Settings.read()
+
+    @classmethod
+    def load(
+        cls,
+        model: str = DEFAULT_MODEL,
+        *,
+        settings: Settings | None = None,
+        memory: str | int | None = None,
+        threads: int | None = None,
+        precision: str | None = None,
+        runtime: str | None = None,
+    ) -> Upscaler:
+        """Load a model (``"photo-fast-x2"``) or a family (``"photo-fast"``) by name.
+
+        ``memory`` (such as ``"400MB"``, for the whole process), ``threads``, ``precision`` and
+        ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
+        :class:`ModelBroken`, :class:`RuntimeMissing` or :class:`SettingsError`.
+        """
+        given: dict[str, object] = {
+            name: value
+            for name, value in {
+                "memory": memory,
+                "threads": threads,
+                "precision": precision,
+                "runtime": runtime,
+            }.items()
+            if value is not None
+        }
+        if settings is None:
+            settings = Settings.read(None, **given)
+        elif given:
+            settings = Settings.read({}, **{**settings.model_dump(), **given})
+        return cls(Shelf.find(model, settings), settings)
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Native scales of the models, smallest first."""
+        return self._shelf.scales
+
+    @property
+    def precision(self) -> str:
+        """Of the weights of the model with the smallest native scale: "float" or "int8"."""
+        return self._shelf.get(self.scales[0]).precision
+
+    @property
+    def settings(self) -> Settings:
+        """What it was loaded with."""
+        return self._settings
+
+    def plan(self, height: int, width: int, target: Target | None = None) -> tuple[int, int]:
+        """``(height, width)`` of the result for a picture of that size, without making it.
+
+        Checks the target as a call would, and raises the same errors.
+        """
+        return (target or Target()).resolve(
+            height,
+            width,
+            default=float(self.scales[0]),
+            max_pixels=self._settings.max_output_pixels,
+        )
+
+    def warm(self, scale: float | None = None) -> None:
+        """Load what a call for ``scale`` would need, so that the first one is not slower."""
+        for native in choose_passes(scale or float(self.scales[0]), self.scales):
+            self._shelf.get(native)
+
+    def __call__(
+        self,
+        picture: Picture,
+        scale: float | None = None,
+        *,
+        size: tuple[int | None, int | None] | None = None,
+        long_edge: int | None = None,
+        megapixels: float | None = None,
+        on_progress: OnProgress | None = None,
+        cancel: Cancel | None = None,
+        min_fidelity: float | None = None,
+        back_project: float | None = None,
+    ) -> Result:
+        """Restore ``picture`` to a scale from 1 to 8, or to a target size.
+
+        At most one of ``scale``, ``size`` (a box ``(width, height)``), ``long_edge`` and
+        ``megapixels``; none means the smallest native scale. The picture's proportions, depth,
+        profile and metadata are kept. ``on_progress``: called with tiles done and in all.
+        ``cancel``: an event or a function, asked before each tile. ``back_project``: bend the
+        result towards the input until the consistency is this many dB, or as near as possible.
+        ``min_fidelity``: the consistency in dB below which there shall be no result.
+
+        Raises :class:`UsageError`, :class:`TooLarge`, :class:`Cancelled`,
+        :class:`FidelityTooLow`, :class:`GarbledOutput` or another :class:`ModelError`.
+        """
+        watch = Stopwatch()
+        with watch.phase("prepare"):
+            target = Target(scale, size, long_edge, megapixels)
+            wanted = self.plan(picture.height, picture.width, target)
+            needed = max(wanted[0] / picture.height, wanted[1] / picture.width)
+            chain = choose_passes(needed, self.scales)
+            route = self._route(picture, wanted, chain)
+            progress = Progress(route.tiles, on_progress, cancel)
+            samples = Samples.of(picture.pixels)
+            colour = np.ascontiguousarray(picture.pixels)
+            if picture.alpha is not None:
+                colour = bleed(colour, picture.alpha)
+            nets = [self._shelf.get(native) for native in chain]
+        with watch.phase("model"):
+            current: Array = colour
+            for net, stage in zip(nets, route.stages, strict=True):
+                current = run_tiles(
+                    net, current, stage.plan, samples, progress, on_disk=stage.on_disk
+                )
+        with watch.phase("resize"):
+            if current.shape[:2] != wanted:
+                progress.check()
+                current = resize_plane(
+                    current, wanted, limits=samples.limits, on_disk=route.on_disk
+                )
+            alpha = _enlarge_alpha(picture, route)
+        with watch.phase("fidelity"):
+            progress.check()
+            deviation, projections = _check(
+                current, colour, samples, route, progress, back_project
+            )
+        fidelity = deviation.fidelity()
+        if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
+            raise FidelityTooLow(
+                f"the result is {fidelity.consistency_db:.1f} dB from the input, and at least "
+                f"{min_fidelity:g} dB were asked for; back-projection can raise it"
+            )
+        return Result(
+            picture=replace(picture, pixels=current, alpha=alpha),
+            fidelity=fidelity,
+            models=tuple(net.card.name for net in nets),
+            scale=wanted[1] / picture.width,
+            tiles=progress.done,
+            timings=watch.timings(),
+            projections=projections,
+        )
+
+    def _route(self, picture: Picture, wanted: tuple[int, int], chain: tuple[int, ...]) -> Route:
+        held = picture.pixels.nbytes
+        if picture.alpha is not None:
+            held += picture.pixels.nbytes + picture.alpha.nbytes
+        return plan_route(
+            picture.height,
+            picture.width,
+            wanted,
+            [self._shelf.card(native) for native in chain],
+            Budget(self._settings.memory, held),
+            picture.pixels.nbytes // (picture.height * picture.width),
+            has_alpha=picture.alpha is not None,
+        )
+
+
+def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:
+    if picture.alpha is None:
+        return None
+    plane = np.ascontiguousarray(picture.alpha)
+    return resize_plane(plane, route.size, on_disk=route.alpha_on_disk)
+
+
+def _check(
+    current: Array,
+    colour: Array,
+    samples: Samples,
+    route: Route,
+    progress: Progress,
+    bound_db: float | None,
+) -> tuple[Deviation, int]:
+    """The sanity gate, then back-projection: garbage must not be bent into something likely."""
+    deviation = measure(current, colour, samples.span)
+    check_faithful(deviation, current, colour)
+    if bound_db is None or deviation.decibels >= bound_db:
+        return deviation, 0
+    return project(
+        current, colour, samples, bound_db, progress=progress, on_disk=route.difference_on_disk
+    )

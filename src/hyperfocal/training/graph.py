@@ -1,0 +1,131 @@
+"""Folded weights as an ONNX graph, float or int8.
+
+Built node by node rather than traced: the graph that ships then holds exactly what the
+runtimes are fast at, with dynamic sides, and a newcomer can read it.
+
+int8 is quantise-dequantise (QDQ): unsigned activations after each ReLU, signed weights
+per output channel, the input at exactly 1/255 so that an 8-bit picture enters unchanged, and
+everything that touches the output (tail sum, bicubic anchor) in float, because a quantised
+output sum clips bright pixels and throws the gain away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from hyperfocal.models.anchor import bicubic_anchor
+from hyperfocal.training.weights import Folded, pixels_last, strided
+
+_OPSET = 17
+_IR_VERSION = 9
+
+
+class _Graph:
+    """Collects nodes and constants."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], output, **attributes))
+        return output
+
+    def quantised(self, source: str, scale: float) -> str:
+        """``source`` rounded to unsigned 8 bits of ``scale`` and back."""
+        step = self.constant(f"{source}.scale", np.float32(scale))
+        zero = self.constant(f"{source}.zero", np.uint8(0))
+        stored = self.node("QuantizeLinear", [source, step, zero], f"{source}.u8")
+        return self.node("DequantizeLinear", [stored, step, zero], f"{source}.dq")
+
+    def quantised_weights(self, name: str, kernel: npt.NDArray[np.float32]) -> str:
+        """A kernel in signed 8 bits, one scale an output channel."""
+        scales = np.maximum(np.abs(kernel).reshape(len(kernel), -1).max(axis=1), 1e-8) / 127.0
+        stored = np.clip(np.rint(kernel / scales[:, None, None, None]), -127, 127)
+        parts = [
+            self.constant(f"{name}.s8", stored.astype(np.int8)),
+            self.constant(f"{name}.scale", scales.astype(np.float32)),
+            self.constant(f"{name}.zero", np.zeros(len(kernel), dtype=np.int8)),
+        ]
+        return self.node("DequantizeLinear", parts, f"{name}.dq", axis=0)
+
+
+def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelProto:
+    """The graph of a folded net.
+
+    Input ``image``: float32 ``(1, 3, H, W)`` in [0, 1], sides multiples of ``unshuffle``;
+    output ``restored``: float32 ``(1, 3, scale*H, scale*W)`` in [0, 1]. ``ranges``: the largest
+    activation worth keeping after each ReLU; given, the net is int8.
+    """
+    if ranges is not None and len(ranges) != len(folded.layers) - 1:
+        raise ValueError("one range for every convolution but the last")
+    cell, graph = folded.unshuffle, _Graph()
+    side = folded.scale * cell
+    anchor, pad = bicubic_anchor(folded.scale, cell)
+    edge = pad * cell
+    border = graph.constant("edge", np.array([0, 0, edge, edge, 0, 0, edge, edge], np.int64))
+    edged = graph.node("Pad", ["image", border], "edged", mode="edge")
+    base = graph.node(
+        "Conv",
+        [edged, graph.constant("anchor", strided(pixels_last(anchor, side), cell))],
+        "bicubic",
+        strides=[cell, cell],
+    )
+
+    x = "image" if ranges is None else graph.quantised("image", 1.0 / 255.0)
+    last = len(folded.layers) - 1
+    for index, (kernel, bias) in enumerate(folded.layers):
+        name = f"conv{index}"
+        first = index == 0
+        if index == last:
+            kernel, bias = pixels_last(kernel, side), pixels_last(bias, side)
+        weights = strided(kernel, cell) if first else kernel
+        if ranges is None:
+            stored = graph.constant(f"{name}.weight", weights)
+        else:
+            stored = graph.quantised_weights(f"{name}.weight", weights)
+        step, margin = (cell, cell) if first else (1, 1)
+        x = graph.node(
+            "Conv",
+            [x, stored, graph.constant(f"{name}.bias", bias)],
+            f"{name}.sum",
+            strides=[step, step],
+            pads=[margin] * 4,
+        )
+        if index < last:
+            x = graph.node("Relu", [x], name)
+            if ranges is not None:
+                x = graph.quantised(x, ranges[index] / 255.0)
+
+    # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
+    # quarter of the memory.
+    both = graph.node("Add", [base, x], "both")
+    limits = [graph.constant("black", np.float32(0.0)), graph.constant("white", np.float32(1.0))]
+    clipped = graph.node("Clip", [both, *limits], "clipped")
+    graph.node("DepthToSpace", [clipped], "restored", blocksize=side, mode="DCR")
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "hyperfocal",
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "H", "W"])],
+            [helper.make_tensor_value_info("restored", TensorProto.FLOAT, [1, 3, "sH", "sW"])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="hyperfocal",
+    )
+    facts = {"scale": folded.scale, "unshuffle": cell, "radius": folded.radius}
+    helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
+    onnx.checker.check_model(model, full_check=True)
+    return model
