@@ -1,5 +1,7 @@
 """Nets small enough to run in numpy, that behave at borders as shipped ones do."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ class ConvNet:
         sizes = [inputs, *[channels] * (depth - 1), outputs]
         self.kernels = [
             rng.normal(0, 0.6 / np.sqrt(9 * a), (9, a, b)).astype(np.float32)
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in pairwise(sizes)
         ]
         self.card = ModelCard(
             name=name or f"conv-x{scale}",

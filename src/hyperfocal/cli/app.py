@@ -76,6 +76,6 @@ def build() -> typer.Typer:
     app.add_typer(models.app(), name="models")
     app.command("evaluate")(evaluate.evaluate)
     app.command("bench")(bench.bench)
-    app.add_typer(train.app, name="train")
+    app.add_typer(train.app(), name="train")
     app.command("doctor")(doctor.doctor)
     return app

@@ -25,6 +25,7 @@ class Bars:
             # stderr is redirected while the bars are shown, so that lines appear above them.
             console=Console(stderr=True),
             transient=True,
+            redirect_stdout=False,
         )
         self._files = self._progress.add_task("all", total=total, unit="files", visible=total > 1)
         self._tiles = self._progress.add_task("", total=None, unit="tiles")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free
@@ -42,6 +42,7 @@ class Writing:
 class Work:
     """Everything that is the same for all files of one call."""
 
+    model: str
     load: Callable[[], Upscaler]
     settings: Settings
     target: Target
@@ -91,8 +92,7 @@ class Work:
         from hyperfocal import imaging
 
         clock = _Clock()
-        source = sys.stdin.buffer if job.found.path is None else job.found.path
-        picture = imaging.open(source, settings=self.settings)
+        picture = imaging.open(_source(job), settings=self.settings)
         opened = clock.lap()
         up = self.load()
         loaded = clock.lap()
@@ -146,19 +146,12 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
+        from hyperfocal.cli.forecast import forecast
+        from hyperfocal.restore.shelf import Shelf
 
-        if job.found.path is None:
-            facts = imaging.inspect(sys.stdin.buffer, settings=self.settings)
-        else:
-            facts = imaging.inspect(job.found.path, settings=self.settings)
-        outline = self.load().outline(
-            facts.height,
-            facts.width,
-            self.target,
-            bit_depth=facts.bit_depth,
-            has_alpha=facts.has_alpha,
-        )
-        height, width = outline.size
+        facts = imaging.inspect(_source(job), settings=self.settings)
+        planned = forecast(facts, self.target, Shelf.find(self.model, self.settings), self.settings)
+        height, width = planned.size
         return Outcome(
             job.found.name,
             None if job.output is None else str(job.output),
@@ -168,8 +161,8 @@ class Work:
             width=width,
             height=height,
             scale=width / facts.width,
-            model="+".join(outline.models),
-            tiles=outline.tiles,
+            model="+".join(planned.models),
+            tiles=planned.tiles,
         )
 
     def _format(self, job: Job, picture: Picture) -> str:
@@ -212,6 +205,10 @@ class Work:
             overwrite=self.writing.existing == "overwrite",
         )
         return output.stat().st_size
+
+
+def _source(job: Job) -> Path | BinaryIO:
+    return sys.stdin.buffer if job.found.path is None else job.found.path
 
 
 class _Clock:

@@ -25,7 +25,7 @@ def document(content: Mapping[str, object] | Sequence[object]) -> None:
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
-    """Rows in aligned columns on stdout, the first one the heading; ``right``: columns of numbers."""
+    """Rows in aligned columns on stdout, the heading first; ``right``: columns of numbers."""
     rows, right = [list(row) for row in rows], set(right)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:

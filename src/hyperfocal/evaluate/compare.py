@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from hyperfocal.quality.metrics import scores
 from hyperfocal.settings import Settings
 
 Array = npt.NDArray[np.generic]
-Comparable = str | os.PathLike[str] | bytes | Picture | Array
+Comparable = str | Path | bytes | Picture | Array
 
 
 @dataclass(frozen=True, slots=True)

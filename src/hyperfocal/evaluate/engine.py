@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal import models
 from hyperfocal.errors import UsageError
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.settings import Settings
 
 Bytes = npt.NDArray[np.uint8]
@@ -20,28 +20,36 @@ Enlarge = Callable[[Bytes], Bytes]
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """``enlarge`` by ``scale``, with weights of ``precision``."""
+    """``enlarge`` by ``scale``; ``precision``: "float", "int8" or, if asked for, "bf16"."""
 
+    model: str
     enlarge: Enlarge
     scale: int
     precision: str
 
 
-def load_engine(model: str, scale: int | None, settings: Settings) -> Engine:
+def load_engine(
+    model: str, scale: float | None, settings: Settings, precision: str | None = None
+) -> Engine:
     """Load a model; ``scale`` is its own when not given.
 
+    A family (``"photo-fast"``) gives its member of that scale, under its own name.
     :class:`UsageError` for a scale at which nothing can be measured, and whatever loading
     the model raises.
     """
     from hyperfocal.restore import Upscaler
 
-    wanted = models.show(model, settings=settings).scale if scale is None else scale
+    upscaler = Upscaler.load(model, settings=settings, precision=precision)
+    wanted = upscaler.scales[0] if scale is None else scale
     if wanted != int(wanted) or not 2 <= wanted <= 8:
         raise UsageError(f"models are measured at a whole scale from 2 to 8, not {wanted:g}")
-    upscaler = Upscaler.load(model, settings=settings)
+    if len(upscaler.scales) > 1 and wanted in upscaler.scales:
+        # Name and precision in the report shall be those of the one that runs.
+        model = f"{model}-x{int(wanted)}"
+        upscaler = Upscaler.load(model, settings=settings, precision=precision)
 
     def enlarge(low: Bytes) -> Bytes:
-        made = upscaler(Picture(low), scale=wanted).picture.pixels
-        return made.astype(np.uint8, copy=False)
+        return to_8_bit(upscaler(Picture(low), scale=wanted).picture.pixels)
 
-    return Engine(enlarge, int(wanted), upscaler.precision)
+    asked = upscaler.settings.precision
+    return Engine(model, enlarge, int(wanted), asked if asked == "bf16" else upscaler.precision)

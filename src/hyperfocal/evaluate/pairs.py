@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -96,5 +97,5 @@ def check_content(pair: Pair, low: Bytes, reduced: Bytes) -> None:
         )
 
 
-def _read(path: object, settings: Settings | None) -> Bytes:
+def _read(path: Path, settings: Settings | None) -> Bytes:
     return to_8_bit(imaging.open(path, settings=settings).pixels)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from hyperfocal.errors import UsageError
 from hyperfocal.evaluate.report import Report
-from hyperfocal.models.card import ModelCard, Quality
+from hyperfocal.models.card import ModelCard, Precision, Quality
 
 
 def record(report: Report, path: Path) -> ModelCard:
     """Put a report's means on the card at ``path``, and give the new card back.
 
     Replaces what the card said for the same suite, precision and number of pictures, and keeps
-    the rest. :class:`UsageError` when the report is of another model or scale.
+    the rest. :class:`UsageError` when the report is of another model, scale
+    or kind of weights.
     """
     card = ModelCard.read(path)
     if (report.model, report.scale) != (card.name, card.scale):
@@ -21,6 +23,8 @@ def record(report: Report, path: Path) -> ModelCard:
             f"{path} is the card of {card.name} x{card.scale}, the report of "
             f"{report.model} x{report.scale}"
         )
+    if report.precision not in get_args(Precision):
+        raise UsageError(f"a card has no place for figures of {report.precision}")
     measured = Quality.model_validate(
         {
             "suite": report.suite,

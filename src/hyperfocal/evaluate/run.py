@@ -15,7 +15,6 @@ from hyperfocal.evaluate.pairs import Bytes, Example, read_example
 from hyperfocal.evaluate.protocol import ProtocolCheck, check_protocol
 from hyperfocal.evaluate.report import BicubicMean, ImageScore, Report, mean_of
 from hyperfocal.evaluate.suites import Suite, find_suite
-from hyperfocal.models.card import Precision
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import Scores, scores
 from hyperfocal.quality.resize import imresize
@@ -31,30 +30,28 @@ def evaluate(
     scale: int | None = None,
     first: int | None = None,
     settings: Settings | None = None,
-    precision: Precision | None = None,
+    precision: str | None = None,
     *,
     on_image: OnImage | None = None,
 ) -> Report:
     """Score a model on a suite, beside bicubic, by the protocol of the literature.
 
     ``suite``: a name or a folder, see :func:`find_suite`. ``scale``: the model's own when not
-    given. ``first``: only so many pictures, in the order of their names. ``precision``: overrides
-    that of ``settings``.
+    given. ``first``: only so many pictures, in the order of their names. ``precision``:
+    "float", "int8" or "bf16", overriding that of ``settings``.
 
     Bicubic is measured first, on every picture; where its score is published and not met,
     nothing else is measured. :class:`InputMissing`, :class:`PairMismatch`,
     :class:`ModelMissing`, :class:`UsageError` for a scale or count that cannot be.
     """
     settings = settings or Settings.read()
-    if precision is not None:
-        settings = settings.model_copy(update={"precision": precision})
-    engine = load_engine(model, scale, settings)
+    engine = load_engine(model, scale, settings, precision)
     pairs = select(find_suite(suite, engine.scale), first)
     check, bicubic = measure_bicubic(pairs, engine.scale, settings)
     images = tuple(measure(pairs, engine.enlarge, engine.scale, bicubic, settings, on_image))
     return Report(
         suite=pairs.name,
-        model=model,
+        model=engine.model,
         scale=engine.scale,
         precision=engine.precision,
         low_resolution="given" if pairs.brings_low else "made",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hyperfocal.imaging.arrays import from_array, from_pil, to_array, to_pil
+    from hyperfocal.imaging.content import sniff
     from hyperfocal.imaging.formats import (
         FORMATS,
         READABLE,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from hyperfocal.imaging.picture import Metadata, Picture, Pixels
     from hyperfocal.imaging.plan import conversions
     from hyperfocal.imaging.read import Facts, inspect, open
-    from hyperfocal.imaging.content import sniff
     from hyperfocal.imaging.write import encode, save
 
 _HOME = {

@@ -30,8 +30,9 @@ def from_array(array: npt.ArrayLike) -> Picture:
     values = np.ascontiguousarray(_samples(values))
     if values.ndim == 3 and values.shape[2] == 4:
         colour = cast(Pixels, np.ascontiguousarray(values[..., :3]))
-        return Picture(colour, cast(Pixels, np.ascontiguousarray(values[..., 3])))
-    return Picture(cast(Pixels, values))
+        alpha = cast(Pixels, np.ascontiguousarray(values[..., 3]))
+        return Picture(colour, alpha, lossless=True)
+    return Picture(cast(Pixels, values), lossless=True)
 
 
 def to_array(picture: Picture) -> Pixels:

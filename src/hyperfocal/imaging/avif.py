@@ -1,8 +1,9 @@
-"""Reading AVIF: 8 bits through Pillow's libavif, 10 and 12 bits through imagecodecs'."""
+"""Reading AVIF: the boxes with our own code, the pixels with imagecodecs' libavif.
+
+Pillow's plug-in would reduce 10 and 12 bits to 8, and warns on stderr about damaged EXIF.
+"""
 
 from __future__ import annotations
-
-from io import BytesIO
 
 import numpy as np
 
@@ -12,51 +13,34 @@ from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
-
-_UNDECLARED = "the colour is declared by code points, which are not carried: treated as sRGB"
+from hyperfocal.imaging.planes import split_alpha
 
 
 def read_header(data: bytes) -> Header:
-    """The header of an AVIF file; BrokenPicture when it cannot be parsed."""
-    from PIL import AvifImagePlugin
-
-    stated = bmff.properties(data)
+    """The header of an AVIF file; BrokenPicture when it does not state a size."""
+    found = bmff.read(data)
+    if not found.width or not found.height:
+        raise BrokenPicture("truncated or corrupt AVIF: it states no size")
     notes: list[str] = []
-    info: dict[str | tuple[int, int], bytes] = {}
-    mode, size, frames = "RGB", (stated.width, stated.height), 1
-    orientation = 1
-    try:
-        image = AvifImagePlugin.AvifImageFile(BytesIO(data))
-        mode, size, frames, info = image.mode, image.size, image.n_frames, image.info
-    except Exception as error:
-        # Pillow gives up on damaged EXIF. If the pixels are all right, they decide.
-        if not stated.width or b"Exif" not in data:
-            raise BrokenPicture(f"truncated or corrupt AVIF: {error}") from error
-        notes.append(exif.DAMAGED)
-        orientation = stated.orientation
-    block = exif.bare(info["exif"]) if "exif" in info else None
-    dpi = None
+    block = exif.bare(found.exif) if found.exif else None
+    facts = exif.Facts()
     if block is not None:
         whole = block
-        facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
-        if facts is not None:
-            # libavif's turn and mirror; Pillow has put them where EXIF's number was.
-            dpi, orientation = facts.dpi, facts.orientation
-    if b"Exif" not in data:
-        block = None  # Pillow made it, to hold the orientation
-    if stated.unusual_colour and "icc_profile" not in info:
-        notes.append(_UNDECLARED)
+        facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
+    if found.unusual_colour and found.icc is None:
+        notes.append(profile.CODE_POINTS)
     return Header(
         format="avif",
-        width=size[0],
-        height=size[1],
-        mode="grey" if mode.startswith("L") else "rgb",
-        bit_depth=stated.bit_depth,
-        has_alpha=mode.endswith("A"),
-        frames=max(1, frames),
-        orientation=orientation,
-        icc=info.get("icc_profile"),
-        metadata=Metadata(block, info.get("xmp"), None, dpi),
+        width=found.width,
+        height=found.height,
+        mode="rgb" if found.colour else "grey",
+        bit_depth=found.bit_depth,
+        has_alpha=found.alpha,
+        frames=found.frames,
+        # The file's own turn and mirror count; EXIF's number is only a comment in this format.
+        orientation=found.orientation,
+        icc=found.icc,
+        metadata=Metadata(block, found.xmp, None, facts.dpi),
         notes=tuple(notes),
     )
 
@@ -72,13 +56,10 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.dtype != np.uint8:
         pixels = widen(pixels, header.bit_depth)
     notes: list[str] = []
-    alpha = None
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        alpha = np.ascontiguousarray(pixels[..., -1])
-        pixels = pixels[..., :-1]
-    if pixels.ndim == 3 and (pixels.shape[2] == 1 or header.mode == "grey"):
-        pixels = pixels[..., 0]
+    pixels, alpha = split_alpha(pixels)
+    if pixels.ndim == 3 and header.mode == "grey":
+        pixels = np.ascontiguousarray(pixels[..., 0])
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return Raster(np.ascontiguousarray(pixels), alpha, icc, tuple(notes))
+    return Raster(pixels, alpha, icc, tuple(notes))

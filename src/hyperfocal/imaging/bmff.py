@@ -1,26 +1,41 @@
-"""The box structure of AVIF and HEIC. ISO/IEC 14496-12 and 23008-12."""
+"""The boxes of AVIF and HEIC files. ISO/IEC 14496-12 (boxes) and 23008-12 (pictures as items)."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-_CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
+# Boxes that hold boxes, and how many bytes come before those.
+_CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0,
+               b"minf": 0, b"stbl": 0}  # fmt: skip
+_ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
+_XMP = b"application/rdf+xml"
+_MOST_ITEMS = 65536
 
 
 @dataclass(slots=True)
-class Properties:
-    """What the item properties say; of several, the deepest and the largest.
+class Contents:
+    """What the boxes say of the primary picture.
 
     ``turns``: quarter turns anticlockwise; ``mirror``: 0 top to bottom, 1 left to right.
+    ``code_points``: colour primaries and transfer function (ITU-T H.273). ``frames``: of an
+    animation, else 1. ``bit_depth`` and ``colour`` are those of the deepest and most coloured
+    picture in the file, because a grid's are only stated with its tiles.
     """
 
-    bit_depth: int = 8
     width: int = 0
     height: int = 0
+    bit_depth: int = 8
+    colour: bool = False
+    alpha: bool = False
+    frames: int = 1
     turns: int = 0
     mirror: int | None = None
     code_points: tuple[int, int] | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
 
     @property
     def orientation(self) -> int:
@@ -31,36 +46,55 @@ class Properties:
 
     @property
     def unusual_colour(self) -> bool:
-        """Code points other than those of sRGB and BT.709 (ITU-T H.273)."""
+        """Code points other than those of sRGB and BT.709."""
         return self.code_points is not None and (
             self.code_points[0] not in (1, 2) or self.code_points[1] not in (1, 2, 6, 13)
         )
 
 
-def properties(data: bytes) -> Properties:
-    """Read the item properties; whatever is missing keeps its default."""
-    found = Properties()
-    for kind, body in _boxes(data, 0, len(data)):
-        if kind == b"ispe" and len(body) >= 12:
-            width, height = (int.from_bytes(body[at : at + 4], "big") for at in (4, 8))
-            if width * height > found.width * found.height:
-                found.width, found.height = width, height
-        elif kind == b"av1C" and len(body) >= 4:
-            deep = 12 if body[2] & 0x20 else 10
-            found.bit_depth = max(found.bit_depth, deep if body[2] & 0x40 else 8)
-        elif kind == b"irot" and body:
-            found.turns = body[0] & 3
-        elif kind == b"imir" and body:
-            found.mirror = body[0] & 1
-        elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
-            found.code_points = (
-                int.from_bytes(body[4:6], "big"),
-                int.from_bytes(body[6:8], "big"),
-            )
+@dataclass(slots=True)
+class _Tables:
+    """The item tables as they stand in the file."""
+
+    primary: int = 0
+    properties: list[tuple[bytes, bytes]] = field(default_factory=list)
+    uses: dict[int, list[int]] = field(default_factory=dict)
+    kinds: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    extents: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    idat: bytes = b""
+    in_idat: set[int] = field(default_factory=set)
+    samples: int = 0
+
+
+def read(data: bytes) -> Contents:
+    """Read the boxes; what is missing or damaged keeps its default."""
+    tables = _Tables()
+    for kind, parent, body in _boxes(data, 0, len(data), b""):
+        if parent == b"ipco":
+            tables.properties.append((kind, body))
+            continue
+        try:
+            _table(tables, kind, body)
+        except (struct.error, IndexError):
+            continue
+    found = Contents(frames=max(1, tables.samples))
+    for kind, body in tables.properties:
+        _shared_property(found, kind, body)
+    for index in tables.uses.get(tables.primary, range(1, len(tables.properties) + 1)):
+        if 0 < index <= len(tables.properties):
+            _own_property(found, *tables.properties[index - 1])
+    for item, (kind, detail) in tables.kinds.items():
+        if kind == b"Exif" and found.exif is None:
+            payload = _payload(data, tables, item)
+            skip = int.from_bytes(payload[:4], "big")
+            found.exif = payload[4 + skip :] if 4 + skip < len(payload) else None
+        elif kind == b"mime" and detail.startswith(_XMP) and found.xmp is None:
+            found.xmp = _payload(data, tables, item) or None
     return found
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+def _boxes(data: bytes, at: int, end: int, parent: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Every box as (kind, kind of the box around it, body), but for containers and ``mdat``."""
     while at + 8 <= end:
         size = int.from_bytes(data[at : at + 4], "big")
         kind = data[at + 4 : at + 8]
@@ -71,7 +105,98 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:
         if stop < at + head or stop > end:
             return
         if kind in _CONTAINERS:
-            yield from _boxes(data, at + head + _CONTAINERS[kind], stop)
+            yield from _boxes(data, at + head + _CONTAINERS[kind], stop, kind)
         elif kind != b"mdat":
-            yield kind, data[at + head : stop]
+            yield kind, parent, data[at + head : stop]
         at = stop
+
+
+def _table(tables: _Tables, kind: bytes, body: bytes) -> None:
+    if kind == b"pitm":
+        (tables.primary,) = struct.unpack_from(">I" if body[0] else ">H", body, 4)
+    elif kind == b"idat":
+        tables.idat = body
+    elif kind == b"stsz":
+        tables.samples = max(tables.samples, struct.unpack_from(">I", body, 8)[0])
+    elif kind == b"iinf":
+        for entry, _, item in _boxes(body, 8 if body[0] else 6, len(body), kind):
+            if entry == b"infe" and item[0] >= 2:
+                number, at = _number(item, 4, 2 if item[0] == 2 else 4)
+                detail = item[at + 6 :].partition(b"\0")[2]
+                tables.kinds[number] = (item[at + 2 : at + 6], detail)
+    elif kind == b"ipma":
+        _associations(tables, body)
+    elif kind == b"iloc":
+        _locations(tables, body)
+
+
+def _associations(tables: _Tables, body: bytes) -> None:
+    (count,) = struct.unpack_from(">I", body, 4)
+    at, wide = 8, bool(body[3] & 1)
+    for _ in range(min(count, _MOST_ITEMS)):
+        item, at = _number(body, at, 4 if body[0] else 2)
+        uses = tables.uses.setdefault(item, [])
+        number, at = _number(body, at, 1)
+        for _ in range(number):
+            index, at = _number(body, at, 2 if wide else 1)
+            uses.append(index & (0x7FFF if wide else 0x7F))
+
+
+def _locations(tables: _Tables, body: bytes) -> None:
+    version = body[0]
+    offset_size, length_size = body[4] >> 4, body[4] & 15
+    base_size, index_size = body[5] >> 4, body[5] & 15 if version else 0
+    count, at = _number(body, 6, 2 if version < 2 else 4)
+    for _ in range(min(count, _MOST_ITEMS)):
+        item, at = _number(body, at, 2 if version < 2 else 4)
+        if version:
+            method, at = _number(body, at, 2)
+            if method & 15 == 1:
+                tables.in_idat.add(item)
+        _, at = _number(body, at, 2)
+        base, at = _number(body, at, base_size)
+        extents, at = _number(body, at, 2)
+        for _ in range(extents):
+            _, at = _number(body, at, index_size)
+            offset, at = _number(body, at, offset_size)
+            length, at = _number(body, at, length_size)
+            tables.extents.setdefault(item, []).append((base + offset, length))
+
+
+def _number(data: bytes, at: int, size: int) -> tuple[int, int]:
+    if at + size > len(data):
+        raise IndexError("a table is cut short")
+    return int.from_bytes(data[at : at + size], "big"), at + size
+
+
+def _payload(data: bytes, tables: _Tables, item: int) -> bytes:
+    source = tables.idat if item in tables.in_idat else data
+    extents = tables.extents.get(item, [])
+    # An item may not be larger than the file: overlapping extents could claim any size.
+    if sum(length for _, length in extents) > len(data):
+        return b""
+    return b"".join(source[start : start + length] for start, length in extents)
+
+
+def _shared_property(found: Contents, kind: bytes, body: bytes) -> None:
+    if kind == b"av1C" and len(body) >= 4:
+        deep = 12 if body[2] & 0x20 else 10
+        found.bit_depth = max(found.bit_depth, deep if body[2] & 0x40 else 8)
+        found.colour = found.colour or not body[2] & 0x10
+    elif kind == b"auxC" and _ALPHA in body:
+        found.alpha = True
+
+
+def _own_property(found: Contents, kind: bytes, body: bytes) -> None:
+    if kind == b"ispe" and len(body) >= 12:
+        width, height = struct.unpack_from(">II", body, 4)
+        if width * height > found.width * found.height:
+            found.width, found.height = width, height
+    elif kind == b"irot" and body:
+        found.turns = body[0] & 3
+    elif kind == b"imir" and body:
+        found.mirror = body[0] & 1
+    elif kind == b"colr" and body[:4] in (b"prof", b"rICC"):
+        found.icc = body[4:]
+    elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+        found.code_points = struct.unpack_from(">HH", body, 4)

@@ -68,7 +68,9 @@ def _dpi(data: bytes) -> tuple[float, float] | None:
     if int.from_bytes(data[14:18], "little") < 40 or len(data) < 46:
         return None
     across, down = struct.unpack_from("<ii", data, 38)
-    return (across * _METRE, down * _METRE) if across > 0 and down > 0 else None
+    if across <= 0 or down <= 0:
+        return None
+    return round(across * _METRE, 2), round(down * _METRE, 2)
 
 
 def _profile(data: bytes) -> bytes | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.imaging.picture import Pixels
+
+
+def full_scale(pixels: Pixels) -> float:
+    """The sample value that means white: 255, 65535 or 1.0."""
+    return 1.0 if pixels.dtype == np.float32 else 255.0 if pixels.dtype == np.uint8 else 65535.0
 
 
 def widen(values: npt.NDArray[np.integer], bits: int) -> Pixels:
@@ -29,7 +34,8 @@ def convert(pixels: Pixels, bits: int) -> Pixels:
     if pixels.dtype == np.float32:
         full = 255.0 if bits == 8 else 65535.0
         # NaN has no colour; black is what every viewer makes of it.
-        scaled = np.nan_to_num(pixels, nan=0.0) * np.float32(full) + np.float32(0.5)
+        scaled: Any = np.nan_to_num(pixels, nan=0.0)
+        scaled = scaled * np.float32(full) + np.float32(0.5)
         return cast(Pixels, np.clip(scaled, 0, full).astype(np.uint8 if bits == 8 else np.uint16))
     if bits == 32:
         return cast(Pixels, pixels.astype(np.float32) / np.float32(255 if have == 8 else 65535))

@@ -14,6 +14,7 @@ _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
+_MAKER_NOTE = 0x927C
 _CM_PER_INCH = 2.54
 PREFIX = b"Exif\0\0"
 DAMAGED = "EXIF is damaged and was dropped"
@@ -88,6 +89,17 @@ def with_dpi(dpi: tuple[float, float]) -> bytes:
     return ifd.block(main)
 
 
+def adding_dpi(block: bytes, dpi: tuple[float, float]) -> bytes | None:
+    """The block with a resolution added, or None where that would move a maker note."""
+    where = ifd.layout(block)
+    main = ifd.parse(block, where, where.first)
+    inside = main.fields[ifd.EXIF_IFD].inside if ifd.EXIF_IFD in main.fields else None
+    if inside is not None and _MAKER_NOTE in inside.fields:
+        return None
+    put_dpi(main, dpi)
+    return ifd.block(main)
+
+
 def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
     """Set the resolution, in dots an inch."""
     for tag, value in ((_X_RESOLUTION, dpi[0]), (_Y_RESOLUTION, dpi[1])):
@@ -100,7 +112,7 @@ def _put_integer(data: bytearray, where: ifd.Layout, entry: ifd.Entry, value: in
 
     Either way the value lies within the entry itself, so nothing moves.
     """
-    if entry.count != 1 or entry.type not in (ifd.SHORT, ifd.LONG) or where.big:
+    if entry.number != 1 or entry.type not in (ifd.SHORT, ifd.LONG) or where.big:
         return
     kind = ifd.LONG if value > 0xFFFF else entry.type
     packed = struct.pack(where.order + ("H" if kind == ifd.SHORT else "I"), value).ljust(4, b"\0")

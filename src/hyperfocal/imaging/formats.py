@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
 
 from hyperfocal.errors import OutputRefused
 
@@ -15,7 +16,8 @@ class Format:
     ``suffixes``: the first is the usual one. ``depths``: bits a sample that can be written,
     ascending; empty when the format is only read. ``max_side``: largest width or height.
     ``lossless``: pixels come back as they went in, whatever the quality. ``longest_block``: bytes
-    of EXIF, XMP or IPTC that fit. ``extra``: what must be installed besides.
+    of EXIF, XMP or IPTC that fit. ``dpi``: whether the resolution has a place of its own or only
+    one in EXIF. ``extra``: what must be installed besides.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Format:
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
+    dpi: Literal["own", "exif", "none"] = "own"
     longest_block: int = 2**31 - 1
     extra: str | None = None
 
@@ -53,13 +56,22 @@ FORMATS: dict[str, Format] = {
         Format(
             "tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1, lossless=True, iptc=True
         ),
-        Format("webp", "WebP", (".webp",), (8,), 16383, grey=False, takes_quality=True),
-        Format("avif", "AVIF", (".avif",), (8,), 65536, takes_quality=True),
+        Format(
+            "webp",
+            "WebP",
+            (".webp",),
+            (8,),
+            16383,
+            grey=False,
+            takes_quality=True,
+            dpi="exif",
+        ),
+        Format("avif", "AVIF", (".avif",), (8,), 65536, takes_quality=True, dpi="exif"),
         Format("heic", "HEIC", (".heic", ".heif", ".hif"), (8,), 16384, takes_quality=True,
-               extra="heif"),
+               dpi="exif", extra="heif"),
         Format("bmp", "BMP", (".bmp", ".dib"), (8,), 2**31 - 1, lossless=True, exif=False,
                xmp=False),
-        Format("gif", "GIF", (".gif",), (8,), 65535, icc=False, exif=False, xmp=False),
+        Format("gif", "GIF", (".gif",), (8,), 65535, icc=False, exif=False, xmp=False, dpi="none"),
     )
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from io import BytesIO
 
 import numpy as np
@@ -13,6 +12,8 @@ from hyperfocal.imaging.header import Header, Raster
 
 # More than any limit that is sensible; counting on would only cost time.
 _MOST_FRAMES = 100_000
+# Beyond its own limit Pillow prints a warning when a frame overhangs the picture.
+_LARGEST_OVERHANG = 1 << 26
 
 
 def read_header(data: bytes) -> Header:
@@ -41,6 +42,8 @@ def read_header(data: bytes) -> Header:
             break
     if frames == 0:
         raise BrokenPicture("truncated or corrupt GIF: there is no picture in it")
+    if width * height > max(_LARGEST_OVERHANG, _int16(data, 6) * _int16(data, 8)):
+        raise BrokenPicture("corrupt GIF: the first frame lies far outside the picture")
     return Header(
         format="gif",
         width=width,
@@ -58,9 +61,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
 
     from hyperfocal.imaging.pil import samples_of
 
-    with decoding("GIF"), warnings.catch_warnings():
-        # Pillow has a limit of its own; ours has been checked already.
-        warnings.simplefilter("ignore")
+    with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
         image.load()
         pixels, alpha = samples_of(image)

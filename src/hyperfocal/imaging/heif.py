@@ -13,6 +13,7 @@ from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.planes import split_alpha
 
 HINT = "HEIC needs an extra: pip install 'hyperfocal[heif]'"
 
@@ -32,10 +33,8 @@ def read_header(data: bytes) -> Header:
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
     icc = info.get("icc_profile") or None
-    if icc is None and bmff.properties(data).unusual_colour:
-        notes.append(
-            "the colour is declared by code points, which are not carried: treated as sRGB"
-        )
+    if icc is None and bmff.read(data).unusual_colour:
+        notes.append(profile.CODE_POINTS)
     return Header(
         format="heic",
         width=size[0],
@@ -58,17 +57,12 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.dtype == np.uint16 and header.bit_depth < 16:
         # pillow-heif moves the bits up and leaves zeros below; white must be 65535.
         pixels = widen(pixels >> (16 - header.bit_depth), header.bit_depth)
-    alpha = None
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        alpha = np.ascontiguousarray(pixels[..., -1])
-        pixels = pixels[..., :-1]
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
+    pixels, alpha = split_alpha(pixels)
     notes: list[str] = []
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return Raster(np.ascontiguousarray(pixels), alpha, icc, tuple(notes))
+    return Raster(pixels, alpha, icc, tuple(notes))
 
 
 def _opened(data: bytes) -> Any:

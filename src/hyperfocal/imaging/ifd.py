@@ -23,11 +23,13 @@ SUB_IFDS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 
 
 class Entry(NamedTuple):
-    """Where one field lies: ``position`` of its 12 (or 20) bytes, ``start`` of its value."""
+    """Where one field lies: ``position`` of its 12 (or 20) bytes.
+
+    ``number``: how many values; ``start`` and ``size``: of the value's bytes."""
 
     tag: int
     type: int
-    count: int
+    number: int
     position: int
     start: int
     size: int

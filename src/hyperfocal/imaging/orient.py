@@ -17,7 +17,7 @@ def swaps_sides(orientation: int) -> bool:
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """``(H, W)`` or ``(H, W, 3)`` as it should be seen; contiguous."""
     if orientation >= 5:
-        pixels = cast(Pixels, np.swapaxes(pixels, 0, 1))
+        pixels = np.swapaxes(pixels, 0, 1)
     # After the transposition: 2, 3, 6, 7 mirror left and right; 3, 4, 7, 8 top and bottom.
     across = -1 if orientation in (2, 3, 6, 7) else 1
     down = -1 if orientation in (3, 4, 7, 8) else 1

@@ -41,7 +41,8 @@ class Picture:
     100-megapixel result would otherwise need 1.2 GB. ``alpha``: ``(H, W)`` of the same dtype,
     not premultiplied, or None. ``icc``: the colour profile of ``pixels``, or None for sRGB.
     ``source``: name of the format it came from, such as ``"jpeg"``, or None. ``notes``: what
-    was converted or dropped while decoding, one sentence each.
+    was converted or dropped while decoding, one sentence each. ``lossless``: the pixels come from
+    an exact source (a lossless file, an array), so a result should not lose any by default.
     """
 
     pixels: Pixels
@@ -50,6 +51,7 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     source: str | None = None
     notes: tuple[str, ...] = ()
+    lossless: bool = False
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype.name

@@ -73,6 +73,7 @@ def picture_of(image: Image.Image) -> Picture:
             dpi=_dpi(info.get("dpi")) or facts.dpi,
         ),
         notes=tuple(notes),
+        lossless=True,
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
+from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import exif, profile, xmp
 from hyperfocal.imaging.depth import convert
@@ -20,7 +22,9 @@ class Plan:
     """How ``picture`` will be written.
 
     ``grey``, ``alpha``, ``bit_depth``: of the file. ``icc``, ``metadata``: what goes into it,
-    with dimensions corrected. ``quality``: 0 to 100, or None for the format's default.
+    with dimensions corrected; ``convert_from``: the profile to convert from to sRGB, where the
+    file cannot carry it. ``quality``: 0 to 100, or None for the format's default;
+    ``lossless``: the format's lossless kind, where it has both.
     ``notes``: what is converted or dropped, one sentence each.
     """
 
@@ -30,8 +34,10 @@ class Plan:
     grey: bool
     alpha: bool
     icc: bytes | None
+    convert_from: bytes | None
     metadata: Metadata
     quality: int | None
+    lossless: bool
     notes: tuple[str, ...]
 
     @property
@@ -39,14 +45,22 @@ class Plan:
         """Samples a pixel: 1 to 4."""
         return (1 if self.grey else 3) + self.alpha
 
+    def done(self, top: int, bottom: int) -> None:
+        """Rows that will not be asked for again: where they lie on disk, memory lets them go."""
+        pages.release(self.picture.pixels[top:bottom])
+        if self.picture.alpha is not None:
+            pages.release(self.picture.alpha[top:bottom])
+
     def rows(self, top: int, bottom: int) -> Pixels:
         """Rows as the file holds them: ``(h, W)`` or ``(h, W, C)``; often a view."""
         picture = self.picture
-        pixels = cast(Pixels, picture.pixels[top:bottom])
-        alpha = None if picture.alpha is None else cast(Pixels, picture.alpha[top:bottom])
+        pixels = picture.pixels[top:bottom]
+        alpha = None if picture.alpha is None else picture.alpha[top:bottom]
         if alpha is not None and not self.alpha:
             pixels = _over_white(pixels, alpha, picture.full_scale)
         pixels = convert(pixels, self.bit_depth)
+        if self.convert_from is not None:
+            pixels = profile.to_srgb(cast("npt.NDArray[np.uint8]", pixels), self.convert_from)
         if pixels.ndim == 2 and not self.grey:
             pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
         if alpha is None or not self.alpha:
@@ -80,9 +94,24 @@ def make_plan(
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
         notes.append(f"{form.label} has no transparency: the picture was laid over white")
-    icc = _profile(picture, form, grey, notes)
+    icc, convert_from = _profile(picture, form, grey, notes)
     metadata = _metadata(picture, form, strip_metadata, notes)
-    return Plan(picture, form, bits, grey, alpha, icc, metadata, quality, tuple(notes))
+    if form.name == "gif" and not (grey and not alpha):
+        notes.append("reduced to the 256 colours that GIF holds")
+    lossless = form.lossless or (quality is None and picture.lossless)
+    return Plan(
+        picture,
+        form,
+        bits,
+        grey,
+        alpha,
+        icc,
+        convert_from,
+        metadata,
+        quality,
+        lossless,
+        tuple(notes),
+    )
 
 
 def conversions(
@@ -108,17 +137,21 @@ def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -
     return bits
 
 
-def _profile(picture: Picture, form: Format, grey: bool, notes: list[str]) -> bytes | None:
-    if picture.icc is None:
-        return None
-    if not form.icc:
-        notes.append(f"{form.label} cannot carry the colour profile: it was dropped")
-        return None
-    wanted = "grey" if grey else "rgb"
-    if profile.space(picture.icc) != wanted:
-        notes.append(f"the colour profile does not suit {wanted} pixels and was dropped")
-        return None
-    return picture.icc
+def _profile(
+    picture: Picture, form: Format, grey: bool, notes: list[str]
+) -> tuple[bytes | None, bytes | None]:
+    """The profile to carry, and the one to convert from because it cannot be carried."""
+    icc = picture.icc
+    if icc is None:
+        return None, None
+    found, wanted = profile.space(icc), "grey" if grey else "rgb"
+    if form.icc and found == wanted:
+        return icc, None
+    if found == ("grey" if picture.is_grey else "rgb") and form.depths == (8,) and not grey:
+        notes.append(f"{form.label} cannot carry the colour profile: converted to sRGB")
+        return None, icc
+    notes.append(f"{form.label} cannot carry the colour profile: it was dropped")
+    return None, None
 
 
 def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:
@@ -135,12 +168,32 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         )
     if packet is not None:
         packet = xmp.resized(packet, picture.width, picture.height)
+    block = _fitting("EXIF", block, form, form.exif, notes)
+    dpi = found.dpi
+    if dpi is not None and form.dpi == "exif":
+        block = _with_dpi(block, dpi, form, notes)
+    elif dpi is not None and form.dpi == "none":
+        notes.append(f"{form.label} cannot carry the resolution: it was dropped")
     return Metadata(
-        exif=_fitting("EXIF", block, form, form.exif, notes),
+        exif=block,
         xmp=_fitting("XMP", packet, form, form.xmp, notes),
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
-        dpi=found.dpi,
+        dpi=dpi if form.dpi == "own" else None,
     )
+
+
+def _with_dpi(
+    block: bytes | None, dpi: tuple[float, float], form: Format, notes: list[str]
+) -> bytes | None:
+    """EXIF that states the resolution, for formats that have no other place for it."""
+    if block is None:
+        return exif.with_dpi(dpi)
+    if exif.read(block).dpi is not None:
+        return block
+    more = exif.adding_dpi(block, dpi)
+    if more is None:
+        notes.append(f"{form.label} cannot carry the resolution: it was dropped")
+    return more or block
 
 
 def _fitting(

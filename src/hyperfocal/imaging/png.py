@@ -14,11 +14,13 @@ from hyperfocal.imaging import exif, photoshop, profile
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.planes import split_alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
+_NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _METRE = 0.0254
 _SRGB_GAMMA = 45455
 # Compressed text and profiles may claim to be anything; no honest one is larger.
@@ -59,10 +61,7 @@ def read_header(data: bytes) -> Header:
     facts = exif.Facts()
     if found.exif is not None:
         block = found.exif
-        facts = (
-            attempt(lambda: exif.read(block), found.notes, exif.DAMAGED)
-            or facts
-        )
+        facts = attempt(lambda: exif.read(block), found.notes, exif.DAMAGED) or facts
     if found.icc is None and not found.srgb and abs(found.gamma - _SRGB_GAMMA) > 2000:
         found.notes.append("a gamma value without a colour profile was ignored")
     return Header(
@@ -86,6 +85,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     import imagecodecs
 
     bits, colour = data[24], data[25]
+    data = _picture_alone(data)
     pixels = None
     if bits == 8 and (colour == 6 or (colour in (0, 2) and not header.has_alpha)):
         # libspng is a third faster than libpng for plain pictures. It is stricter about
@@ -99,18 +99,12 @@ def read_pixels(data: bytes, header: Header) -> Raster:
             pixels = imagecodecs.png_decode(data)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("corrupt PNG: its size is not the declared one")
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    alpha = None
-    if channels in (2, 4):
-        alpha = np.ascontiguousarray(pixels[..., -1])
-        pixels = pixels[..., 0] if channels == 2 else pixels[..., :3]
-    elif pixels.ndim == 3 and channels == 1:
-        pixels = pixels[..., 0]
+    pixels, alpha = split_alpha(pixels)
     notes: list[str] = []
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return Raster(np.ascontiguousarray(pixels), alpha, icc, tuple(notes))
+    return Raster(pixels, alpha, icc, tuple(notes))
 
 
 def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -126,6 +120,39 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + size
 
 
+def _picture_alone(data: bytes) -> bytes:
+    """The file without any chunk that the pixels do not need.
+
+    libpng prints its opinion of damaged metadata on stderr.
+    """
+    wanted = [data[:8]]
+    at, runs_from, others = 8, 8, False
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 12 + size
+        intact = kind not in _NEEDED or _intact(data, at, size)
+        if not intact and kind != b"tRNS":
+            raise BrokenPicture(f"truncated or corrupt PNG: {kind.decode()} is damaged")
+        if kind not in _NEEDED or not intact:
+            others = True
+            wanted.append(data[runs_from:at])
+            runs_from = min(end, len(data))
+        at = end
+        if kind == b"IEND":
+            break
+    if not others and at == len(data):
+        return data
+    wanted.append(data[runs_from:at])
+    return b"".join(wanted)
+
+
+def _intact(data: bytes, at: int, size: int) -> bool:
+    from isal import isal_zlib
+
+    stated = data[at + 8 + size : at + 12 + size]
+    return stated == isal_zlib.crc32(memoryview(data)[at + 4 : at + 8 + size]).to_bytes(4, "big")
+
+
 def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     if kind == b"tRNS":
         found.transparent = True
@@ -134,7 +161,7 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif kind == b"pHYs":
         across, down, unit = struct.unpack_from(">IIB", body)
         if unit == 1 and across and down:
-            found.dpi = (across * _METRE, down * _METRE)
+            found.dpi = (round(across * _METRE, 2), round(down * _METRE, 2))
     elif kind == b"gAMA":
         (found.gamma,) = struct.unpack_from(">I", body)
     elif kind == b"sRGB":

@@ -14,6 +14,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL import ImageCms
 
+CODE_POINTS = "the colour is declared by code points, which are not carried: treated as sRGB"
 _ROWS = 256
 _SPACES = {b"RGB ": "rgb", b"GRAY": "grey", b"CMYK": "cmyk", b"Lab ": "lab"}
 
@@ -66,32 +67,46 @@ def cmyk_to_rgb(ink: npt.NDArray[np.uint8], icc: bytes | None) -> tuple[npt.NDAr
     Through the profile (relative colorimetric, black point compensation) where it is one for
     CMYK, else by ``(1 - ink)(1 - black)``.
     """
-    from PIL import Image
-
-    transform = _to_srgb(icc) if space(icc) == "cmyk" else None
-    out = np.empty((*ink.shape[:2], 3), np.uint8)
-    for top in range(0, ink.shape[0], _ROWS):
-        part = np.ascontiguousarray(ink[top : top + _ROWS])
-        image = Image.frombuffer("CMYK", (part.shape[1], part.shape[0]), part, "raw", "CMYK", 0, 1)
-        if transform is not None:
-            turned = transform.apply(image)
-            out[top : top + _ROWS] = np.asarray(turned)
-        else:
-            out[top : top + _ROWS] = np.asarray(image.convert("RGB"))
+    transform = _to_srgb(icc, "CMYK") if space(icc) == "cmyk" else None
+    out = _by_stripes(ink, "CMYK", transform)
     if transform is not None:
         return out, "CMYK was converted to sRGB through its colour profile"
     return out, "CMYK without a usable colour profile was converted to sRGB by the plain formula"
 
 
-def _to_srgb(icc: bytes | None) -> ImageCms.ImageCmsTransform | None:
+def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes) -> npt.NDArray[np.uint8]:
+    """sRGB ``(H, W, 3)`` of 8-bit grey or RGB pixels in the profile's space.
+
+    An unusable profile leaves the samples as they are.
+    """
+    mode = "L" if pixels.ndim == 2 else "RGB"
+    return _by_stripes(pixels, mode, _to_srgb(icc, mode))
+
+
+def _by_stripes(
+    pixels: npt.NDArray[np.uint8], mode: str, transform: ImageCms.ImageCmsTransform | None
+) -> npt.NDArray[np.uint8]:
+    """RGB through the transform, or by Pillow's plain formula; a few rows at a time."""
+    from PIL import Image
+
+    out = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for top in range(0, pixels.shape[0], _ROWS):
+        part = np.ascontiguousarray(pixels[top : top + _ROWS])
+        image = Image.frombuffer(mode, (part.shape[1], part.shape[0]), part, "raw", mode, 0, 1)
+        turned = image.convert("RGB") if transform is None else transform.apply(image)
+        out[top : top + _ROWS] = np.asarray(turned)
+    return out
+
+
+def _to_srgb(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     from PIL import ImageCms
 
     assert icc is not None
     try:
         return ImageCms.ImageCmsTransform(
             ImageCms.ImageCmsProfile(BytesIO(icc)),
-            ImageCms.createProfile("sRGB"),
-            "CMYK",
+            ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+            mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
 from hyperfocal.imaging import exif, orient, profile, xmp
+from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.formats import FORMATS, READABLE
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster, check_limits
 from hyperfocal.imaging.picture import Metadata, Picture
-from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.source import Source, name_of, read_all
 from hyperfocal.settings import Settings
 
@@ -140,6 +140,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         metadata=_cleaned(header.metadata, notes),
         source=header.format,
         notes=tuple(dict.fromkeys(notes)),
+        lossless=header.lossless,
     )
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import exif, ifd, photoshop, profile
-from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata, Pixels
@@ -100,15 +100,13 @@ def _check_extent(page: Any, size: int) -> None:
             raise BrokenPicture("truncated TIFF: the picture reaches beyond the end of the file")
 
 
-def _channels_last(
-    values: npt.NDArray[Any], page: Any, header: Header
-) -> npt.NDArray[Any]:
+def _channels_last(values: npt.NDArray[Any], page: Any, header: Header) -> npt.NDArray[Any]:
     """``(H, W, C)`` whatever the planar configuration."""
     if values.ndim == 2:
         values = values[..., None]
     elif int(page.planarconfig) == 2 and values.shape[0] == page.samplesperpixel:
         values = np.moveaxis(values, 0, 2)
-    if values.shape[:2] != (header.height, header.width):
+    if values.shape[:2] != (header.height, header.width) or values.ndim != 3:
         raise BrokenPicture("corrupt TIFF: its size is not the declared one")
     return values
 
@@ -123,6 +121,8 @@ def _raster(
     notes: list[str] = []
     mode = "grey" if header.mode == "1 bit" else header.mode
     count = _CHANNELS[mode]
+    if values.shape[2] < count:
+        raise BrokenPicture(f"corrupt TIFF: {mode} with {values.shape[2]} samples a pixel")
     alpha = None
     for number, kind in enumerate(extra):
         if kind in (_PREMULTIPLIED, _STRAIGHT) and values.shape[2] > count + number:
@@ -138,8 +138,7 @@ def _raster(
     else:
         pixels = _samples(values[..., :count], header.bit_depth, notes)
     if photometric == _WHITE_IS_ZERO:
-        full = 1.0 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
-        pixels = cast(Pixels, np.asarray(full, pixels.dtype) - pixels)
+        pixels = cast(Pixels, pixels.dtype.type(full_scale(pixels)) - pixels)  # type: ignore[operator]
     if mode == "cmyk":
         if pixels.dtype != np.uint8:
             notes.append("CMYK was reduced to 8 bits")
@@ -155,8 +154,8 @@ def _raster(
     if to_rgb:
         pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
     return Raster(
-        np.ascontiguousarray(pixels),
-        None if alpha is None else np.ascontiguousarray(alpha),
+        cast(Pixels, np.ascontiguousarray(pixels)),
+        None if alpha is None else cast(Pixels, np.ascontiguousarray(alpha)),
         icc,
         tuple(notes),
     )
@@ -177,18 +176,16 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
 
 
 def _eight(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    from hyperfocal.imaging.depth import convert
-
     return cast("npt.NDArray[np.uint8]", convert(pixels, 8))
 
 
 def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
     """Colour divided by alpha, which this project keeps apart."""
-    full = 1.0 if pixels.dtype == np.float32 else float(np.iinfo(pixels.dtype).max)
+    full = full_scale(pixels)
     share = np.maximum(alpha.astype(np.float32) / full, np.float32(1e-6))[..., None]
     straight = pixels.astype(np.float32) / share
     if pixels.dtype == np.float32:
-        return straight
+        return cast(Pixels, straight)
     return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))
 
 

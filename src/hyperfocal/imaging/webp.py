@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import exif, profile
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.planes import split_alpha
 
 _ALPHA = 0x10
 _ANIMATED = 0x02
@@ -73,10 +72,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         raise BrokenPicture("corrupt WebP: its size is not the declared one")
     notes: list[str] = []
     icc, _ = profile.fitting(header.icc, grey=False, notes=notes)
-    alpha = None
-    if pixels.shape[2] == 4:
-        alpha = np.ascontiguousarray(pixels[..., 3])
-        pixels = np.ascontiguousarray(pixels[..., :3])
+    pixels, alpha = split_alpha(pixels)
     return Raster(pixels, alpha, icc, tuple(notes))
 
 

@@ -36,6 +36,7 @@ def write(plan: Plan, sink: BinaryIO) -> None:
     for bottom in range(height, 0, -_ROWS):
         top = max(0, bottom - _ROWS)
         sink.write(_rows(plan.rows(top, bottom)[::-1], stored, row))
+        plan.done(top, bottom)
     sink.write(plan.icc or b"")
 
 

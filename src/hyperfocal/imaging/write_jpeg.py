@@ -46,6 +46,7 @@ def write(plan: Plan, sink: BinaryIO) -> None:
         data = imagecodecs.jpeg8_encode(
             pixels, quality, subsampling=None if plan.grey else "444" if full else "420"
         )
+        plan.done(top, min(top + rows, height))
         return bytes(data)
 
     for number, data in enumerate(in_order(compress, tops)):

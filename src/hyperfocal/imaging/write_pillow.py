@@ -42,7 +42,8 @@ def write(plan: Plan, sink: BinaryIO) -> None:
         image.save(sink, "WEBP", method=_WEBP_METHOD, **options)
         return
     quality = AVIF_QUALITY if plan.quality is None else plan.quality
-    image.save(sink, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED, **options)
+    colour = "4:0:0" if plan.grey else "4:4:4"
+    image.save(sink, "AVIF", quality=quality, subsampling=colour, speed=_AVIF_SPEED, **options)
 
 
 def _image(plan: Plan) -> Image.Image:
@@ -70,7 +71,5 @@ def _write_gif(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     values[clear] = 255
     table = (indexed.getpalette() or []) + [0] * 768
     out = Image.fromarray(values, "P")
-    out.putpalette(table[:765] + [0, 0, 0])
+    out.putpalette([*table[:765], 0, 0, 0])
     out.save(sink, "GIF", transparency=255)
-
-

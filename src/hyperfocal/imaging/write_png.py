@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,7 @@ def _compress(plan: Plan, top: int, bottom: int) -> _Stripe:
 
     above = _samples(plan, top - 1, top) if top else None
     filtered = _filtered(_samples(plan, top, bottom), above, plan.channels * plan.bit_depth // 8)
+    plan.done(top, bottom)
     worker = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
     data = worker.compress(filtered)
     last = bottom == plan.picture.height

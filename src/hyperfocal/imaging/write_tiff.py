@@ -7,9 +7,10 @@ Technical Note 3. The directory comes last, so nothing but a few strips is ever 
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.imaging import exif, ifd, tiff
 from hyperfocal.imaging.plan import Plan
@@ -62,13 +63,23 @@ def _strip(plan: Plan, top: int, bottom: int) -> bytes:
     rows = np.ascontiguousarray(plan.rows(top, bottom))
     rows = rows.reshape(bottom - top, plan.picture.width, plan.channels)
     if plan.bit_depth == 32:
-        import imagecodecs
-
-        predicted = imagecodecs.floatpred_encode(rows, axis=-2, dist=plan.channels)
-    else:
-        predicted = rows.copy()
-        predicted[:, 1:] -= rows[:, :-1]
+        data = _float_predicted(rows)
+        plan.done(top, bottom)
+        return bytes(isal_zlib.compress(data, _LEVEL))
+    predicted = rows.copy()
+    np.subtract(rows[:, 1:], rows[:, :-1], out=predicted[:, 1:])
+    plan.done(top, bottom)
     return bytes(isal_zlib.compress(predicted.tobytes(), _LEVEL))
+
+
+def _float_predicted(rows: npt.NDArray[Any]) -> bytes:
+    """Predictor 3: each row's bytes from the most significant on, then their differences."""
+    height, width, channels = rows.shape
+    planes = rows.astype(">f4").view(np.uint8).reshape(height, width * channels, 4)
+    ordered = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(height, -1)
+    out = ordered.copy()
+    np.subtract(ordered[:, channels:], ordered[:, :-channels], out=out[:, channels:])
+    return out.tobytes()
 
 
 def _directory(plan: Plan, rows: int) -> ifd.Directory:

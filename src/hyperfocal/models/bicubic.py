@@ -29,3 +29,6 @@ class BicubicEngine:
             # In float32: half the memory of the float64 that imresize uses for integers.
             return np.clip(np.rint(work), 0, 255).astype(np.uint8)
         return np.clip(imresize(tile, self.scale), 0.0, 1.0).astype(np.float32, copy=False)
+
+    def release(self) -> None:
+        """Nothing is kept between calls."""

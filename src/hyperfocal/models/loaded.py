@@ -42,6 +42,14 @@ class LoadedModel:
         check_tile(tile, self.card)
         return self._engine.run(tile)
 
+    def release(self) -> None:
+        """Give back the working memory of past calls; the next call takes what it needs again.
+
+        Worth calling after a large picture in a program that lives on. Does nothing while another
+        thread runs a tile.
+        """
+        self._engine.release()
+
 
 def load(name: str, *, settings: Settings | None = None) -> LoadedModel:
     """Load a model by name.
@@ -88,7 +96,6 @@ def _engine(
                 weights,
                 card.weights[precision].sha256,
                 scale=card.scale,
-                multiple=card.input_multiple,
                 plan=plan,
             )
         from hyperfocal.models.onnx_runtime import ONNXRuntimeEngine

@@ -40,6 +40,8 @@ class ONNXRuntimeEngine:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # An arena would hold the memory of the largest tile for good.
+        options.enable_cpu_mem_arena = False
         # Idle workers would otherwise spin, and slow down decoding and encoding beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -73,3 +75,6 @@ class ONNXRuntimeEngine:
             made = np.rint(np.nan_to_num(made, copy=False, nan=0.0), out=made).astype(np.uint8)
         result: Tile = np.ascontiguousarray(made[0].transpose(1, 2, 0))
         return result
+
+    def release(self) -> None:
+        """Nothing is kept between calls: the memory arena is off."""

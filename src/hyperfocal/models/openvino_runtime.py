@@ -53,9 +53,13 @@ class Plan:
 class _Variant:
     """A compiled model for one pixel type, with as many requests as threads have asked at once."""
 
-    def __init__(self, compiled: Any, tile: Any, enlarged: Any) -> None:
+    def __init__(self, compiled: Any) -> None:
+        tensor = import_openvino().Tensor
         self.compiled = compiled
-        self._blanks = (tile, enlarged)
+        self._blanks = [
+            tensor(end.element_type, end.partial_shape.get_min_shape())
+            for end in (compiled.input(0), compiled.output(0))
+        ]
         self._idle: list[Any] = []
 
     @contextmanager
@@ -76,14 +80,13 @@ class _Variant:
 class OpenVINOEngine:
     """One network, compiled for uint8 and, when first needed, for float32.
 
-    ``weights``: an ONNX file; ``key``: its sha256, under which compiled models are cached;
-    ``multiple``: what the sides of its input must be multiples of.
+    ``weights``: an ONNX file; ``key``: its sha256, under which compiled models are cached.
     """
 
-    def __init__(self, weights: bytes, key: str, *, scale: int, multiple: int, plan: Plan) -> None:
+    def __init__(self, weights: bytes, key: str, *, scale: int, plan: Plan) -> None:
         self._openvino = import_openvino()
         self._weights, self._key = weights, key
-        self._scale, self._multiple, self._plan = scale, multiple, plan
+        self._scale, self._plan = scale, plan
         self._core = self._openvino.Core()
         self._lock = threading.Lock()
         self._variants: dict[str, _Variant] = {}
@@ -93,7 +96,8 @@ class OpenVINOEngine:
 
     def run(self, tile: Tile) -> Tile:
         """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
-        source = np.ascontiguousarray(tile)
+        # Writable only because OpenVINO insists on it; it does not write there.
+        source = np.require(tile, requirements=["C", "W"])
         height, width = source.shape[0] * self._scale, source.shape[1] * self._scale
         result = np.empty((height, width, 3), dtype=tile.dtype)
         wrap = self._openvino.Tensor
@@ -102,17 +106,22 @@ class OpenVINOEngine:
                 request.set_input_tensor(wrap(source[None], shared_memory=True))
                 request.set_output_tensor(wrap(result[None], shared_memory=True))
                 request.infer()
-                made = request.get_output_tensor()
-                if made.data.ctypes.data != result.ctypes.data:
-                    raise ModelBroken(
-                        f"the model made {tuple(made.shape)[1:3]}, not {(height, width)} pixels"
-                    )
+                made = tuple(request.get_output_tensor().shape)
         except RuntimeError as error:
             raise ModelBroken(f"the model failed: {last_line(error)}") from error
+        if made != (1, height, width, 3):
+            raise ModelBroken(f"the model made {made[1:3]}, not {(height, width)} pixels")
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
             np.clip(result, 0.0, 1.0, out=result)
         return cast("Tile", result)
+
+    def release(self) -> None:
+        """Give back intermediate memory, which otherwise stays as large as the largest tile's."""
+        for variant in list(self._variants.values()):
+            # Refused while another thread runs a tile, which needs that memory anyway.
+            with suppress(RuntimeError):
+                variant.compiled.release_memory()
 
     def _variant(self, dtype: np.dtype[Any]) -> _Variant:
         if (known := self._variants.get(dtype.name)) is not None:
@@ -131,14 +140,9 @@ class OpenVINOEngine:
             return self._core.import_model(blob, "CPU", self._plan.properties())
 
         try:
-            compiled = self._cached(dtype, compile_graph, restore)
+            return _Variant(self._cached(dtype, compile_graph, restore))
         except RuntimeError as error:
             raise ModelBroken(f"OpenVINO cannot compile it: {last_line(error)}") from error
-        small, large = self._multiple, self._multiple * self._scale
-        wrap, element = self._openvino.Tensor, self._openvino.Type(dtype)
-        return _Variant(
-            compiled, wrap(element, [1, small, small, 3]), wrap(element, [1, large, large, 3])
-        )
 
     def _cached(
         self,

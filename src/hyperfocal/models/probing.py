@@ -24,13 +24,17 @@ from hyperfocal.quality.resize import imresize
 
 Planes = npt.NDArray[np.float32]
 
-_MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+_MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 _SCALES = range(1, 9)
 # An influence below this is rounding noise: 1/255 is one step of an 8-bit picture.
 _INFLUENCE = 1e-6
 # Lengths of the strips the radius is looked for in; a card holds at most 1024 pixels.
-_STRIPS = (256, 768, 2304)
+_STRIPS = (384, 768, 2304)
 _LARGEST_RADIUS = 1024
+# Networks that work in cells or windows look farthest from the pixel just inside one; windows
+# begin at multiples of a divisor of _GRAIN, shifted ones up to 8 pixels later.
+_GRAIN = 192
+_PHASES = (1, 5, 9)
 # Below this the output has nothing to do with the input (a flat grey reaches about 11 dB).
 _LIKENESS_DB = 14.0
 # How far a tile may be from the whole picture: a quarter of an 8-bit step.
@@ -191,20 +195,13 @@ def _radius(network: _Network, multiple: int, scale: int) -> int:
     One half of a noisy strip is replaced; the farthest output pixel of the other half that
     changes tells how far the network looks. That is just what cutting a tile does to it.
     """
+    grain = _GRAIN if _GRAIN % multiple == 0 else multiple
     for length in _STRIPS:
         length = -(-length // multiple) * multiple
-        reach = 0
-        for axis in (2, 3):
-            for phase in {0, multiple - 1}:
-                for low_half in (True, False):
-                    border = length // 2 // multiple * multiple + phase
-                    reach = max(
-                        reach, _reach(network, length, border, low_half, axis, multiple, scale)
-                    )
+        middle = length // 2 // grain * grain
+        reach = max(_reach(network, length, middle, axis, multiple, scale) for axis in (2, 3))
         # A reach right to the end of the strip means that the strip was too short.
-        if reach < length // 2 - 2 * multiple:
-            if reach > _LARGEST_RADIUS:
-                break
+        if reach < middle - max(_PHASES) - multiple and reach <= _LARGEST_RADIUS:
             return reach
     raise ModelBroken(
         f"what it does to a pixel depends on pixels over {_LARGEST_RADIUS} away (as statistics of "
@@ -213,27 +210,29 @@ def _radius(network: _Network, multiple: int, scale: int) -> int:
 
 
 def _reach(
-    network: _Network,
-    length: int,
-    border: int,
-    low_half: bool,
-    axis: int,
-    multiple: int,
-    scale: int,
+    network: _Network, length: int, middle: int, axis: int, multiple: int, scale: int
 ) -> int:
     across = -(-48 // multiple) * multiple
     shape = (length, across) if axis == 2 else (across, length)
-    before, after = _noise(*shape, seed=1), _noise(*shape, seed=2)
-    kept = slice(border, None) if low_half else slice(None, border)
-    index = (slice(None),) * axis + (kept,)
-    after[index] = before[index]
-    difference = np.abs(network.must(before) - network.must(after))
+    before, other = _noise(*shape, seed=1), _noise(*shape, seed=2)
+    made = network.must(before)
     others = tuple(a for a in range(4) if a != axis)
-    changed = np.flatnonzero(difference.max(axis=others) > _INFLUENCE) // scale
-    changed = changed[changed >= border] if low_half else changed[changed < border]
-    if changed.size == 0:
-        return 0
-    return int(changed.max() - (border - 1) if low_half else border - changed.min())
+    reach = 0
+    for phase in _PHASES:
+        for border, kept in (
+            (middle + phase, slice(middle + phase, None)),
+            (middle - phase, slice(None, middle - phase)),
+        ):
+            after = other.copy()
+            index = (slice(None),) * axis + (kept,)
+            after[index] = before[index]
+            difference = np.abs(network.must(after) - made).max(axis=others)
+            changed = np.flatnonzero(difference > _INFLUENCE) // scale
+            if kept.stop is None:
+                reach = max(reach, int(changed.max(initial=0)) - (border - 1))
+            else:
+                reach = max(reach, border - int(changed.min(initial=length)))
+    return reach
 
 
 def _tiles_match(network: _Network, multiple: int, scale: int, radius: int) -> bool:

@@ -27,6 +27,9 @@ class Engine(Protocol):
     def run(self, tile: Tile) -> Tile:
         """``(H, W, 3)`` uint8 or float32 in [0, 1] to ``(sH, sW, 3)`` of the same type."""
 
+    def release(self) -> None:
+        """Give back working memory kept for the next call."""
+
 
 def check_tile(tile: Tile, card: ModelCard) -> None:
     """:class:`ArrayError` unless ``tile`` is one that the model of ``card`` can take."""

@@ -2,7 +2,6 @@
 
 from hyperfocal.quality.decibels import DECIBEL_CAP
 from hyperfocal.quality.fidelity import consistency, degrade
-from hyperfocal.quality.luma import luma
 from hyperfocal.quality.metrics import Scores, mse, psnr, scores, snr, ssim
 from hyperfocal.quality.resize import imresize, resize_picture_array
 
@@ -12,7 +11,6 @@ __all__ = [
     "consistency",
     "degrade",
     "imresize",
-    "luma",
     "mse",
     "psnr",
     "resize_picture_array",

@@ -40,7 +40,7 @@ def consistency(output: Array, input: Array) -> float:
 
     Both ``(H, W)`` or both ``(H, W, 3)``, uint8, uint16 or float in [0, 1], not necessarily
     alike in depth; over all samples, in the unit range, at most :data:`DECIBEL_CAP`.
-    Bicubic enlargement gives 35 to 50 dB on photographs. Needs memory for some dozen rows of
+    Bicubic enlargement gives 30 to 50 dB on photographs. Needs memory for some dozen rows of
     the output. :class:`ArrayError` for arrays that cannot be compared.
     """
     check_pixels(output, "the output")

@@ -28,8 +28,10 @@ def luma(image: Array) -> npt.NDArray[np.float64]:
     """Luma ``(H, W)`` in levels of 8 bits, not rounded.
 
     ``image``: ``(H, W, 3)`` RGB, uint8, uint16 or float in [0, 1], rounded to 8 bits first, as
-    the files that the literature scores are. Gives Y of BT.601, 16 to 235. Grey ``(H, W)``
-    gives its own values, 0 to 255. :class:`ArrayError` for other arrays.
+    the files that the literature scores are. Gives Y of BT.601, 16 to 235. Y itself is not
+    rounded: that would cost 0.03 dB at 33 dB and 0.07 dB at 38 dB, and present-day papers do
+    not do it. Grey ``(H, W)`` gives its own values, 0 to 255. :class:`ArrayError` for other
+    arrays.
     """
     check_pixels(image)
     levels = to_8_bit(image)

@@ -15,7 +15,7 @@ from hyperfocal.errors import ArrayError
 from hyperfocal.quality.arrays import Array
 from hyperfocal.quality.decibels import decibels
 from hyperfocal.quality.luma import luma
-from hyperfocal.quality.ssim import structural_similarity
+from hyperfocal.quality.similarity import structural_similarity
 
 _PEAK = 255.0**2
 

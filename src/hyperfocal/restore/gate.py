@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 _NOT_FLAT = 24
 # Where a cell of the result is this far from the input, and this much further than bicubic
 # enlargement of the same cell, the net did not restore the picture but made something else.
-_GARBLED_DB = 15.0
+_GARBLED_DB = 20.0
 _BELOW_BICUBIC_DB = 15.0
 # Cells looked at, worst first; a net that fails at all fails in more than a few.
 _CELLS = 32

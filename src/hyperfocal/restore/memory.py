@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hyperfocal.models.card import ModelCard
-
-# Resident memory of a process that has loaded numpy, the runtime and a compiled model.
+# Resident memory of a process that has loaded numpy, the runtime and a compiled model: 90 to
+# 130 MB, with some room for what the caller has.
 _BASE = 160_000_000
-# Live at once inside a net, in bytes an input pixel: two activations of 64 float channels, and
-# at output size the tail, the bicubic residual and their sum in float beside the 8-bit result.
-_ACTIVATIONS = 2 * 64 * 4
-_AT_OUTPUT = 3 * (3 * 4 + 1)
+# Live at once inside a net, in samples an input pixel: two activations of 64 channels, in float
+# or, in an int8 net, partly so; and at output size the tail, the bicubic residual and their sum,
+# always in float.
+_ACTIVATIONS = 2 * 64
+_ACTIVATION_BYTES = {"float": 4, "int8": 2}
+_AT_OUTPUT = 3 * 3
 # Beyond this a larger tile is not faster, and progress and cancelling become coarse.
 _LARGEST_TILE = 1_200_000
 # Below this the overlap costs more than the tile itself, and hardly any memory is saved.
@@ -38,15 +39,22 @@ class Budget:
         """Whether a result of ``size`` bytes belongs in a file rather than in memory."""
         return size > self.free // 2
 
-    def tile_pixels(self, card: ModelCard) -> int:
+    def tile_pixels(self, bytes_a_pixel: int) -> int:
         """Input pixels of the largest tile; not less than 128 x 128, however little is free."""
-        return min(max(self.free // tile_bytes(card), _SMALLEST_TILE), _LARGEST_TILE)
+        return min(max(self.free // bytes_a_pixel, _SMALLEST_TILE), _LARGEST_TILE)
 
     def without(self, size: int) -> Budget:
         """What is left beside ``size`` more bytes that are held."""
         return Budget(self.total, self.held + size)
 
 
-def tile_bytes(card: ModelCard) -> int:
-    """Working memory of a net, in bytes an input pixel; an estimate on the safe side."""
-    return _ACTIVATIONS + _AT_OUTPUT * card.scale**2
+def tile_bytes(scale: int, precision: str, sample_bytes: int) -> int:
+    """Working memory in bytes an input pixel, for nets as wide as the shipped ones or less.
+
+    ``scale``: of the net; ``precision``: of its weights; ``sample_bytes``: of the picture. An
+    estimate on the safe side: 64 channels at full resolution, where most nets work at half.
+    """
+    inside = _ACTIVATIONS * _ACTIVATION_BYTES.get(precision, 4)
+    # The net's answer and, unless the picture has 8 bits, its conversion.
+    answer = 3 * (1 if sample_bytes == 1 else 4 + 4 + sample_bytes)
+    return inside + (4 * _AT_OUTPUT + answer) * scale**2

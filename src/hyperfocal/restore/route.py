@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hyperfocal.models.card import ModelCard
-from hyperfocal.restore.memory import Budget
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.memory import Budget, tile_bytes
 from hyperfocal.restore.plan import TilePlan, plan_tiles
+from hyperfocal.restore.tiles import Net
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One pass: a model's native scale, the tiles, and where its result goes."""
+    """One pass: the tiles, and where its result goes."""
 
-    scale: int
     plan: TilePlan
     on_disk: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """All passes, then a reduction to ``size`` ``(height, width)`` unless they end there."""
+    """All passes, then a reduction to ``size`` ``(height, width)`` unless they end there.
+
+    ``on_disk``: the result; ``difference_on_disk``: what back-projection works with.
+    """
 
     stages: tuple[Stage, ...]
     size: tuple[int, int]
@@ -36,46 +39,43 @@ class Route:
 
 
 def plan_route(
-    height: int,
-    width: int,
-    size: tuple[int, int],
-    cards: Sequence[ModelCard],
-    budget: Budget,
-    pixel_bytes: int,
-    *,
-    has_alpha: bool,
+    picture: Picture, size: tuple[int, int], nets: Sequence[Net], memory: int
 ) -> Route:
-    """Plan ``cards`` one after another on a picture of ``height`` x ``width``.
+    """Plan ``nets`` one after another on ``picture``, within ``memory`` bytes if possible.
 
-    ``pixel_bytes``: of one pixel without alpha, whose samples are a third of that, or all of
-    it for grey; counted as all, to be safe.
+    What comes last (the result, its alpha) has first claim to memory, because it is looked at
+    again; passes between go to disk sooner.
     """
-    samples = size[0] * size[1]
-    final_on_disk = budget.on_disk(samples * pixel_bytes)
-    if not final_on_disk:
-        budget = budget.without(samples * pixel_bytes)
-    alpha_on_disk = has_alpha and budget.on_disk(samples * pixel_bytes)
-    if has_alpha and not alpha_on_disk:
-        budget = budget.without(samples * pixel_bytes)
+    held = picture.pixels.nbytes
+    if picture.alpha is not None:
+        held += picture.pixels.nbytes + picture.alpha.nbytes
+    sample = picture.pixels.dtype.itemsize
+    pixel = sample if picture.is_grey else 3 * sample
+    budget = Budget(memory, held)
+    on_disk, budget = _place(size[0] * size[1] * pixel, budget)
+    alpha_on_disk = False
+    if picture.alpha is not None:
+        alpha_on_disk, budget = _place(size[0] * size[1] * sample, budget)
     stages: list[Stage] = []
-    rows, columns = height, width
-    for card in cards:
-        rows_made, columns_made = rows * card.scale, columns * card.scale
-        made = rows_made * columns_made * pixel_bytes
-        if (rows_made, columns_made) == size and card is cards[-1]:
-            on_disk = final_on_disk
-        elif not (on_disk := budget.on_disk(made)):
-            budget = budget.without(made)
+    rows, columns = picture.height, picture.width
+    for net in nets:
+        card, shape = net.card, (rows, columns)
+        rows, columns = rows * card.scale, columns * card.scale
+        if (rows, columns) == size:
+            made_on_disk = on_disk
+        else:
+            made_on_disk, budget = _place(rows * columns * pixel, budget)
         plan = plan_tiles(
-            rows,
-            columns,
+            *shape,
             multiple=card.input_multiple,
             radius=card.receptive_radius,
-            max_pixels=budget.tile_pixels(card),
+            max_pixels=budget.tile_pixels(tile_bytes(card.scale, net.precision, sample)),
         )
-        stages.append(Stage(card.scale, plan, on_disk))
-        rows, columns = rows_made, columns_made
-    difference = height * width * 4 * 3
-    return Route(
-        tuple(stages), size, final_on_disk, alpha_on_disk, budget.on_disk(difference)
-    )
+        stages.append(Stage(plan, made_on_disk))
+    difference, _ = _place(picture.pixels.size * 4, budget)
+    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference)
+
+
+def _place(size: int, budget: Budget) -> tuple[bool, Budget]:
+    """Whether ``size`` bytes go to disk, and the budget that is left."""
+    return (True, budget) if budget.on_disk(size) else (False, budget.without(size))

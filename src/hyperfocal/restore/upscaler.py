@@ -13,7 +13,6 @@ from hyperfocal.restore.alpha import bleed
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
-from hyperfocal.restore.memory import Budget
 from hyperfocal.restore.passes import choose_passes
 from hyperfocal.restore.progress import Cancel, OnProgress, Progress
 from hyperfocal.restore.resize import resize_plane
@@ -141,13 +140,13 @@ class Upscaler:
             wanted = self.plan(picture.height, picture.width, target)
             needed = max(wanted[0] / picture.height, wanted[1] / picture.width)
             chain = choose_passes(needed, self.scales)
-            route = self._route(picture, wanted, chain)
+            nets = [self._shelf.get(native) for native in chain]
+            route = plan_route(picture, wanted, nets, self._settings.memory)
             progress = Progress(route.tiles, on_progress, cancel)
             samples = Samples.of(picture.pixels)
             colour = np.ascontiguousarray(picture.pixels)
             if picture.alpha is not None:
                 colour = bleed(colour, picture.alpha)
-            nets = [self._shelf.get(native) for native in chain]
         with watch.phase("model"):
             current: Array = colour
             for net, stage in zip(nets, route.stages, strict=True):
@@ -180,20 +179,6 @@ class Upscaler:
             tiles=progress.done,
             timings=watch.timings(),
             projections=projections,
-        )
-
-    def _route(self, picture: Picture, wanted: tuple[int, int], chain: tuple[int, ...]) -> Route:
-        held = picture.pixels.nbytes
-        if picture.alpha is not None:
-            held += picture.pixels.nbytes + picture.alpha.nbytes
-        return plan_route(
-            picture.height,
-            picture.width,
-            wanted,
-            [self._shelf.card(native) for native in chain],
-            Budget(self._settings.memory, held),
-            picture.pixels.nbytes // (picture.height * picture.width),
-            has_alpha=picture.alpha is not None,
         )
 
 

@@ -6,12 +6,16 @@ environment.
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hyperfocal.errors import InputMissing, SettingsError
 
 
 class _Section(BaseModel):
@@ -23,6 +27,7 @@ class DataSection(_Section):
 
     train: str
     validation: str
+    description: str = ""
     limit: int | None = Field(default=None, ge=1)
     patch: int = Field(default=64, ge=8)
     batch: int = Field(default=16, ge=1)
@@ -71,6 +76,7 @@ class Experiment(_Section):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     purpose: str = ""
+    hardware: str = ""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
     data: DataSection
@@ -79,10 +85,50 @@ class Experiment(_Section):
 
     @classmethod
     def read(cls, path: Path) -> Experiment:
-        """Read and check an experiment file; paths come back absolute."""
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        """Read and check an experiment file; paths come back absolute.
+
+        :class:`InputMissing` if it cannot be read, :class:`SettingsError` if it says what
+        cannot be, with the nearest name for one that does not exist.
+        """
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path} is not TOML: {error}") from error
         for section, key in (("data", "train"), ("data", "validation"), ("net", "start")):
             value = raw.get(section, {}).get(key)
             if isinstance(value, str):
-                raw[section][key] = str((path.parent / os.path.expandvars(value)).resolve())
-        return cls.model_validate(raw)
+                raw[section][key] = str((path.parent / _expanded(value, path)).resolve())
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise SettingsError(f"{path}: {_explained(error)}") from error
+
+
+def _expanded(value: str, path: Path) -> str:
+    expanded = os.path.expandvars(value)
+    if (missing := re.search(r"\$\{?(\w+)", expanded)) is not None:
+        raise SettingsError(f"{path} refers to ${missing[1]}, which is not set")
+    return expanded
+
+
+def _explained(error: ValidationError) -> str:
+    """One complaint, as a sentence; a misspelt name rather than the lack of the right one."""
+    complaints = error.errors()
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
+    *sections, last = (str(part) for part in first["loc"]) if first["loc"] else ("",)
+    where = ".".join([*sections, last])
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']}" if where else str(first["msg"])
+    section = _SECTIONS[sections[0]] if sections else Experiment
+    near = difflib.get_close_matches(last, section.model_fields, n=1, cutoff=0.4)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"there is no '{where}'{hint}"
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "data": DataSection,
+    "net": NetSection,
+    "schedule": ScheduleSection,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,20 @@ from hyperfocal.training.module import Restoration, build_net
 from hyperfocal.training.weights import start_from
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to. PSNR is of luma over the validation pictures, in dB."""
+
+    steps: int
+    seconds: float
+    best_psnr: float
+    final_psnr: float
+
+
 def fit(
     experiment: Experiment, out: Path, *, resume: bool = False, progress: bool = True
-) -> Restoration:
-    """Train and return the module; checkpoints and curves go under ``out``.
+) -> Trained:
+    """Train; checkpoints and curves go under ``out``.
 
     ``out/best.ckpt`` has the highest ``val_psnr``, ``out/last.ckpt`` the newest state;
     ``resume`` goes on from the latter, optimizer, moving average and clock included.
@@ -81,21 +92,26 @@ def fit(
     # The budget may end between two validations: judge the final weights too.
     trainer.validate(module, DataLoader(validation, batch_size=1), verbose=False)
     final = float(trainer.callback_metrics["val_psnr"])
-    if checkpoints.best_model_score is None or final >= float(checkpoints.best_model_score):
+    best = checkpoints.best_model_score
+    if best is None or final >= float(best):
+        best = final
         save_checkpoint(trainer, out / "best.ckpt")
     save_checkpoint(trainer, last)
-    return module
+    return Trained(trainer.global_step, module.clock, float(best), final)
 
 
 def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
     """Write a checkpoint whole or not at all."""
     partial = path.with_suffix(".partial")
-    trainer.save_checkpoint(partial)
+    trainer.save_checkpoint(partial, weights_only=False)
     os.replace(partial, path)
 
 
-def load_average(path: Path) -> tuple[Experiment, torch.nn.Module]:
-    """The experiment and the averaged net of a checkpoint written by :func:`fit`."""
+def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:
+    """The experiment, the averaged net and the cost of a checkpoint written by :func:`fit`.
+
+    The cost: ``steps``, and ``seconds`` of training.
+    """
     checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     experiment = Experiment.model_validate(checkpoint["experiment"])
     net = build_net(experiment)
@@ -103,4 +119,5 @@ def load_average(path: Path) -> tuple[Experiment, torch.nn.Module]:
     net.load_state_dict(
         {k[len(prefix) :]: v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     )
-    return experiment, net.eval()
+    history = {"steps": checkpoint["global_step"], "seconds": checkpoint["clock"]}
+    return experiment, net.eval(), history

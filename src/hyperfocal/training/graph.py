@@ -81,7 +81,7 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         strides=[cell, cell],
     )
 
-    x = "image" if ranges is None else graph.quantised("image", 1.0 / 255.0)
+    x = edged if ranges is None else graph.quantised(edged, 1.0 / 255.0)
     last = len(folded.layers) - 1
     for index, (kernel, bias) in enumerate(folded.layers):
         name = f"conv{index}"
@@ -93,7 +93,7 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
             stored = graph.constant(f"{name}.weight", weights)
         else:
             stored = graph.quantised_weights(f"{name}.weight", weights)
-        step, margin = (cell, cell) if first else (1, 1)
+        step, margin = (cell, 0) if first else (1, 1)
         x = graph.node(
             "Conv",
             [x, stored, graph.constant(f"{name}.bias", bias)],

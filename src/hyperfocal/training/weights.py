@@ -11,14 +11,18 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.nets.plain import GREY, PlainNet
 
 Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Folded:
-    """A trained plain net as ``(kernel (out, in, 3, 3), bias (out,))`` per convolution."""
+    """A trained plain net as ``(kernel (out, in, k, k), bias (out,))`` per convolution.
+
+    The first sees pixels in [0, 1], edge-padded by its own half side; the others are zero
+    padded.
+    """
 
     scale: int
     unshuffle: int
@@ -27,7 +31,8 @@ class Folded:
     @property
     def radius(self) -> int:
         """Receptive radius in input pixels."""
-        return len(self.layers) * self.unshuffle + self.unshuffle - 1
+        cells = sum(kernel.shape[2] // 2 for kernel, _ in self.layers)
+        return cells * self.unshuffle + self.unshuffle - 1
 
 
 def strided(kernel: Array, cell: int) -> Array:
@@ -71,11 +76,18 @@ def pixels_first(weights: Array, side: int) -> Array:
 @torch.no_grad()
 def fold(net: PlainNet) -> Folded:
     """Merge every branch of a net into plain kernels."""
-    layers = tuple(
+    layers = [
         (c.kernel().float().cpu().numpy().copy(), c.bias.float().cpu().numpy().copy())
         for c in net.convolutions
-    )
-    return Folded(net.scale, net.unshuffle, layers)
+    ]
+    layers[0] = (layers[0][0], layers[0][1] - np.float32(GREY) * _reach(layers[0][0]))
+    return Folded(net.scale, net.unshuffle, tuple(layers))
+
+
+def _reach(kernel: Array) -> Array:
+    """What a constant input of one adds to every output channel."""
+    total: Array = kernel.sum(axis=(1, 2, 3))
+    return total
 
 
 def read_onnx(path: Path) -> Folded:
@@ -104,8 +116,10 @@ def start_from(net: torch.nn.Module, path: Path) -> int:
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from folded weights")
+    layers = list(read_onnx(path).layers)
+    layers[0] = (layers[0][0], layers[0][1] + np.float32(GREY) * _reach(layers[0][0]))
     loaded = 0
-    for layer, (kernel, bias) in zip(net.convolutions, read_onnx(path).layers, strict=True):
+    for layer, (kernel, bias) in zip(net.convolutions, layers, strict=True):
         if tuple(layer.direct.shape) == kernel.shape:
             layer.load_folded(torch.tensor(kernel), torch.tensor(bias))
             loaded += 1

@@ -17,37 +17,54 @@ from torch.nn import functional as F
 from hyperfocal.models.anchor import bicubic_anchor
 
 
-class MergedConv(nn.Module):
-    """A 3x3 convolution whose kernel is ``direct + point @ wide (+ identity)``.
+# About the mean of photographs. Without it every channel carries the brightness of the picture,
+# all weights of a channel are pushed the same way, and ReLUs die by the dozen.
+GREY = 0.45
 
-    ``(N, in, H, W)`` to ``(N, out, H, W)``, zero padded. ``expand``: channels of the wide
-    branch; 0 leaves the direct kernel alone.
+
+class MergedConv(nn.Module):
+    """A convolution whose kernel is ``direct + point @ wide (+ identity)``.
+
+    ``(N, in, H, W)`` to ``(N, out, H, W)``, zero padded by ``padding``. ``expand``: channels of
+    the wide branch; 0 leaves the direct kernel alone. ``side`` of the kernel is odd.
     """
 
-    def __init__(self, inputs: int, outputs: int, expand: int, *, gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        expand: int,
+        *,
+        side: int = 3,
+        padding: int = 1,
+        gain: float = 1.0,
+    ) -> None:
         super().__init__()
         self.skip = inputs == outputs
-        self.direct = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.padding = padding
+        area = side * side
+        self.direct = nn.Parameter(torch.empty(outputs, inputs, side, side))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        deviation = gain * math.sqrt(2.0 / (9 * inputs))
+        deviation = gain * math.sqrt(2.0 / (area * inputs))
         nn.init.normal_(self.direct, std=deviation * math.sqrt(0.5))
         self.wide: nn.Parameter | None = None
         self.point: nn.Parameter | None = None
         if expand:
-            self.wide = nn.Parameter(torch.empty(expand, inputs, 3, 3))
+            self.wide = nn.Parameter(torch.empty(expand, inputs, side, side))
             self.point = nn.Parameter(torch.empty(outputs, expand))
-            nn.init.normal_(self.wide, std=math.sqrt(1.0 / (9 * inputs)))
-            nn.init.normal_(self.point, std=deviation * math.sqrt(0.5 * 9 * inputs / expand))
+            nn.init.normal_(self.wide, std=math.sqrt(1.0 / (area * inputs)))
+            nn.init.normal_(self.point, std=deviation * math.sqrt(0.5 * area * inputs / expand))
 
     def kernel(self) -> Tensor:
-        """The merged kernel, ``(out, in, 3, 3)``."""
+        """The merged kernel, ``(out, in, side, side)``."""
         kernel = self.direct
         if self.wide is not None and self.point is not None:
             kernel = kernel + torch.einsum("op,pikl->oikl", self.point, self.wide)
         if self.skip:
             identity = torch.zeros_like(kernel)
             index = torch.arange(kernel.shape[0], device=kernel.device)
-            identity[index, index, 1, 1] = 1.0
+            centre = kernel.shape[2] // 2
+            identity[index, index, centre, centre] = 1.0
             kernel = kernel + identity
         return kernel
 
@@ -55,6 +72,7 @@ class MergedConv(nn.Module):
     def load_folded(self, kernel: Tensor, bias: Tensor) -> None:
         """Start from a folded kernel: this module then computes exactly what it did."""
         if self.point is not None:
+            # The wide branch then adds nothing, yet still has a gradient through ``wide``.
             nn.init.zeros_(self.point)
         self.direct.zero_()
         self.direct.copy_(kernel - self.kernel())
@@ -64,7 +82,7 @@ class MergedConv(nn.Module):
         # The merge is tiny; keeping it in float32 keeps small updates of the factors alive.
         with torch.autocast(x.device.type, enabled=False):
             kernel = self.kernel()
-        return F.conv2d(x, kernel, self.bias, padding=1)
+        return F.conv2d(x, kernel, self.bias, padding=self.padding)
 
 
 class PlainNet(nn.Module):
@@ -86,32 +104,30 @@ class PlainNet(nn.Module):
         self.scale, self.channels, self.depth = scale, channels, depth
         self.unshuffle = unshuffle
         inputs, outputs = 3 * unshuffle**2, 3 * (scale * unshuffle) ** 2
-        self.head = MergedConv(inputs, channels, expand * channels)
+        anchor, self.anchor_pad = bicubic_anchor(scale, unshuffle)
+        self.register_buffer("anchor", torch.from_numpy(anchor), persistent=False)
+        # The head sees the window of the anchor, edge-padded like it.
+        self.head = MergedConv(
+            inputs, channels, expand * channels, side=2 * self.anchor_pad + 1, padding=0
+        )
         # Inner layers start close to the identity, so depth costs nothing at the start.
         self.body = nn.ModuleList(
             MergedConv(channels, channels, expand * channels, gain=0.3) for _ in range(depth)
         )
         self.tail = MergedConv(channels, outputs, expand * channels, gain=0.01)
-        anchor, self.anchor_pad = bicubic_anchor(scale, unshuffle)
-        self.register_buffer("anchor", torch.from_numpy(anchor), persistent=False)
 
     @property
     def convolutions(self) -> list[MergedConv]:
         """Head, body, tail, in order."""
         return [self.head, *self.body, self.tail]  # type: ignore[list-item]
 
-    @property
-    def radius(self) -> int:
-        """Receptive radius in input pixels."""
-        return (self.depth + 2) * self.unshuffle + self.unshuffle - 1
-
     def forward(self, x: Tensor) -> Tensor:
-        cells = F.pixel_unshuffle(x, self.unshuffle)
         pad = self.anchor_pad * self.unshuffle
-        edged = F.pad(x.float(), (pad, pad, pad, pad), mode="replicate")
+        edged = F.pad(x, (pad, pad, pad, pad), mode="replicate")
+        cells = F.pixel_unshuffle(edged, self.unshuffle)
         with torch.autocast(x.device.type, enabled=False):
-            base = F.conv2d(F.pixel_unshuffle(edged, self.unshuffle), self.anchor)
-        y = F.relu(self.head(cells))
+            base = F.conv2d(cells.float(), self.anchor)
+        y = F.relu(self.head(cells - GREY))
         for layer in self.body:
             y = F.relu(layer(y))
         y = self.tail(y)

@@ -1,0 +1,103 @@
+"""``hyperfocal models``: what models there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hyperfocal.cli import say
+from hyperfocal.cli.choices import JSON, read_settings
+from hyperfocal.errors import ModelBroken, ModelMissing
+
+if TYPE_CHECKING:
+    from hyperfocal.models import ModelCard
+
+_NAME = typer.Argument(..., metavar="NAME", help="Name of a model.", show_default=False)
+
+
+def app() -> typer.Typer:
+    """The verbs below ``models``."""
+    verbs = typer.Typer(
+        help="List, show, verify and import models.", no_args_is_help=True, rich_markup_mode=None
+    )
+    verbs.command("list")(list_models)
+    verbs.command("show")(show)
+    verbs.command("verify")(verify)
+    verbs.command("import")(import_model)
+    return verbs
+
+
+def list_models(
+    pattern: str = typer.Argument("*", metavar="[PATTERN]", help="Such as 'photo-*-x2'."),
+    as_json: bool = JSON,
+) -> None:
+    """List the models whose name matches a wildcard."""
+    from hyperfocal import models
+
+    cards = models.list(pattern, settings=read_settings())
+    if as_json:
+        say.document({"models": [_plain(card) for card in cards]})
+    elif cards:
+        rows = [("name", "scale", "weights", "licence", "purpose")]
+        for card in cards:
+            weights = " ".join(sorted(card.weights)) or card.kind
+            rows.append((card.name, f"x{card.scale}", weights, card.licence, card.purpose))
+        say.table(rows)
+    else:
+        say.line(f"no model matches '{pattern}'")
+
+
+def show(name: str = _NAME, as_json: bool = JSON) -> None:
+    """Show the card of a model."""
+    from hyperfocal import models
+
+    card = models.show(name, settings=read_settings())
+    if as_json:
+        say.document(_plain(card))
+    else:
+        typer.echo(card.to_toml().rstrip())
+
+
+def verify(
+    pattern: str = typer.Argument("*", metavar="[PATTERN]", help="Such as 'photo-*-x2'."),
+    as_json: bool = JSON,
+) -> None:
+    """Check that weights are what their cards say."""
+    from hyperfocal import models
+
+    verdicts = models.verify(pattern, settings=read_settings())
+    if not verdicts:
+        raise ModelMissing(f"no model matches '{pattern}'; see 'hyperfocal models list'")
+    if as_json:
+        say.document({"verdicts": [verdict._asdict() for verdict in verdicts]})
+    else:
+        for verdict in verdicts:
+            name = f"{verdict.name} {verdict.precision}".rstrip()
+            typer.echo(f"{'ok' if verdict.ok else 'BAD'}  {name}: {verdict.reason}")
+    if not all(verdict.ok for verdict in verdicts):
+        raise typer.Exit(ModelBroken.exit_code)
+
+
+def import_model(
+    file: Path = typer.Argument(..., metavar="FILE.onnx", help="The network.", show_default=False),
+    name: str | None = typer.Option(
+        None, "--name", help="Its name here; left out, that of the file."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a model of that name."),
+    as_json: bool = JSON,
+) -> None:
+    """Take in an ONNX model; its card is made by looking at the network and running it."""
+    from hyperfocal import models
+
+    settings = read_settings()
+    card = models.import_onnx(file, name=name, settings=settings, overwrite=overwrite)
+    if as_json:
+        say.document(_plain(card))
+    else:
+        typer.echo(f"{card.name} is in {settings.models}; use it with -m {card.name}")
+
+
+def _plain(card: ModelCard) -> dict[str, object]:
+    return card.model_dump(mode="json")

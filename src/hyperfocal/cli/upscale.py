@@ -1,0 +1,255 @@
+"""``hyperfocal upscale``: restore pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hyperfocal.cli import say
+from hyperfocal.cli.choices import (
+    JSON,
+    PRECISION,
+    RUNTIME,
+    THREADS,
+    only_one,
+    read_settings,
+    read_size,
+)
+from hyperfocal.cli.find import PIPE, Finding, find
+from hyperfocal.errors import UsageError
+
+if TYPE_CHECKING:
+    from hyperfocal.cli.batch import Existing
+    from hyperfocal.cli.outcome import Batch
+    from hyperfocal.cli.place import Destination
+    from hyperfocal.restore import Upscaler
+    from hyperfocal.restore.target import Target
+    from hyperfocal.settings import Settings
+
+
+def upscale(
+    inputs: list[str] = typer.Argument(
+        ..., metavar="IN...", help="Pictures and folders; '-' is stdin.", show_default=False
+    ),
+    output: str | None = typer.Option(
+        None,
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="A picture for one input, or a folder that mirrors the inputs; '-' is stdout. "
+        "Left out, results go beside the inputs.",
+    ),
+    scale: float | None = typer.Option(
+        None,
+        "-s",
+        "--scale",
+        metavar="SCALE",
+        help="Enlarge 1 to 8 times; left out, by the model's own scale (photo-fast: 2).",
+    ),
+    size: str | None = typer.Option(
+        None, "--size", metavar="WxH", help="Fit into a box of pixels: 1920x1080, 1920x or x1080."
+    ),
+    long_edge: int | None = typer.Option(
+        None, "--long-edge", metavar="N", help="Make the longer side N pixels."
+    ),
+    megapixels: float | None = typer.Option(
+        None, "--megapixels", metavar="N", help="Make the picture N million pixels."
+    ),
+    model: str = typer.Option(
+        "photo-fast", "-m", "--model", metavar="MODEL", help="Model or family of models."
+    ),
+    form: str | None = typer.Option(
+        None, "-f", "--format", metavar="FORMAT", help="Format of the results, such as png."
+    ),
+    quality: int | None = typer.Option(
+        None, "-q", "--quality", min=0, max=100, help="Quality of lossy formats."
+    ),
+    bit_depth: int | None = typer.Option(
+        None, "--bit-depth", metavar="BITS", help="8, 16 or 32; left out, as deep as the input."
+    ),
+    memory: str | None = typer.Option(
+        None, "--memory", metavar="BYTES", help="Budget for the whole process, such as 500MB."
+    ),
+    threads: int | None = THREADS,
+    precision: str | None = PRECISION,
+    runtime: str | None = RUNTIME,
+    recurse: bool = typer.Option(False, "-r", "--recursive", help="Look into sub-folders too."),
+    skip_existing: bool = typer.Option(
+        False, "--skip-existing", help="Leave alone what has been made already."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace what is there."),
+    suffix: str | None = typer.Option(
+        None,
+        "--suffix",
+        metavar="TEXT",
+        help="Comes after the name of each result; left out, '@2x' and the like beside the "
+        "inputs and nothing in another folder.",
+    ),
+    strip_metadata: bool = typer.Option(
+        False, "--strip-metadata", help="Drop EXIF, XMP and IPTC; keep the colour profile."
+    ),
+    min_fidelity: float | None = typer.Option(
+        None,
+        "--min-fidelity",
+        metavar="DB",
+        help="Fail a picture whose result, reduced again, strays further from the input.",
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show sizes, models and tiles without restoring anything."
+    ),
+    as_json: bool = JSON,
+    quiet: bool = typer.Option(False, "--quiet", help="Say nothing but what failed."),
+    verbose: bool = typer.Option(
+        False, "-v", "--verbose", help="Tell timings, and what was converted or dropped."
+    ),
+) -> None:
+    """Restore pictures to a higher resolution.
+
+    Folders are read with -r all the way down. One bad file does not stop the rest.
+    """
+    only_one(skip_existing=skip_existing, overwrite=overwrite)
+    only_one(quiet=quiet, verbose=verbose)
+    only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
+    from hyperfocal.cli.batch import Work, Writing
+    from hyperfocal.cli.place import choose_destination, place
+    from hyperfocal.cli.progress import watch
+    from hyperfocal.restore.target import Target
+
+    target = Target(scale, read_size(size) if size else None, long_edge, megapixels)
+    settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
+    single = len(inputs) == 1 and (inputs[0] == PIPE or not Path(inputs[0]).is_dir())
+    where = choose_destination(
+        output, form, suffix, default_suffix=_default_suffix(target, model, settings), single=single
+    )
+    found = _find(inputs, recurse, where)
+    jobs = place(found.inputs, where)
+    _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
+    load = _once_loaded(model, settings)
+    existing: Existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
+    work = Work(
+        model,
+        load,
+        settings,
+        target,
+        Writing(where.form, quality, bit_depth, strip_metadata, existing),
+        min_fidelity=min_fidelity,
+        dry_run=dry_run,
+        verbose=verbose,
+    )
+    with watch(len(jobs), quiet=quiet, verbose=verbose) as watcher:
+        batch = work.run(jobs, found.ignored, watcher)
+    if as_json:
+        say.document(batch.to_dict())
+    _report(batch, quiet=quiet)
+    raise typer.Exit(batch.exit_code)
+
+
+def _default_suffix(target: Target, model: str, settings: Settings) -> str:
+    """What was asked for, as it is put after the name: ``@2x``, ``@1920x1080``, ``@2000px``."""
+    if target.scale is not None:
+        return f"@{target.scale:g}x"
+    if target.size is not None:
+        width, height = target.size
+        return f"@{width or ''}x{height or ''}"
+    if target.long_edge is not None:
+        return f"@{target.long_edge}px"
+    if target.megapixels is not None:
+        return f"@{target.megapixels:g}mp"
+    return f"@{_own_scale(model, settings)}x"
+
+
+def _own_scale(model: str, settings: Settings) -> int:
+    """The scale where none was asked for: the model's, or the smallest of its family."""
+    from hyperfocal import models
+    from hyperfocal.errors import ModelMissing
+
+    try:
+        return models.show(model, settings=settings).scale
+    except ModelMissing:
+        scales = [card.scale for card in models.list(f"{model}-x[0-9]", settings=settings)]
+        if not scales:
+            raise
+        return min(scales)
+
+
+def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
+    from hyperfocal.imaging import format_of_suffix, sniff
+
+    def is_picture(path: Path) -> bool:
+        # By the name, so that a damaged picture is reported, or else by the content.
+        if format_of_suffix(path) is not None:
+            return True
+        try:
+            with path.open("rb") as file:
+                return sniff(file.read(512)) is not None
+        except OSError:
+            return False
+
+    beside = where.file is None and where.folder is None and not where.pipe
+    found = find(
+        inputs,
+        recurse=recurse,
+        is_picture=is_picture,
+        leave_out=where.folder,
+        # Results beside the inputs would otherwise be the next call's inputs.
+        is_result=lambda stem: beside and bool(where.suffix) and stem.endswith(where.suffix),
+    )
+    if not found.inputs:
+        hint = "" if recurse else "; -r looks into sub-folders"
+        raise UsageError(f"no pictures in {', '.join(inputs)}{hint}")
+    return found
+
+
+def _check_pipe(as_json: bool, to_pipe: bool, dry_run: bool) -> None:
+    """stdout can carry one thing."""
+    if not to_pipe or dry_run:
+        return
+    if as_json:
+        raise UsageError("--json and a picture cannot both go to stdout; name a file with -o")
+    if sys.stdout.isatty():
+        raise UsageError("a picture is not written to a terminal; name a file with -o")
+
+
+def _once_loaded(model: str, settings: Settings) -> Callable[[], Upscaler]:
+    """The upscaler, loaded when first needed: a bad file is told before a model is loaded."""
+
+    @cache
+    def load() -> Upscaler:
+        from hyperfocal.restore import Upscaler
+
+        return Upscaler.load(model, settings=settings)
+
+    return load
+
+
+def _report(batch: Batch, *, quiet: bool) -> None:
+    """The end of a batch: how many, and once more what failed and why."""
+    from hyperfocal.cli.outcome import failed
+    from hyperfocal.cli.progress import describe
+
+    if batch.stopped is not None:
+        say.error(batch.stopped.message)
+    total = len(batch.outcomes)
+    if quiet or (total < 2 and not batch.ignored):
+        return
+    counts = [
+        f"{number} {word}"
+        for number, word in (
+            (batch.count("done"), "done"),
+            (batch.count("planned"), "planned"),
+            (batch.count("skipped"), "skipped"),
+            (batch.count("failed"), "failed"),
+            (batch.ignored, "other files ignored" if batch.ignored > 1 else "other file ignored"),
+        )
+        if number
+    ]
+    say.line(f"{', '.join(counts)} in {batch.seconds:.1f} s")
+    if total > 1:
+        for outcome in failed(batch.outcomes):
+            for text in describe(outcome):
+                say.line(f"  {text}")

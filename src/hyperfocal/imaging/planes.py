@@ -1,0 +1,37 @@
+"""Taking interleaved samples apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_SMALL = 1 << 24
+_ROWS = 64
+
+
+def split_alpha(
+    values: npt.NDArray[Any],
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """``(H, W)``, or ``(H, W, C)`` with 1 to 4 samples, as contiguous colour and alpha.
+
+    Large pictures are taken apart within the memory they are in: ``values`` is used up.
+    """
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    if channels == 1:
+        return values.reshape(values.shape[:2]), None
+    if channels == 3:
+        return np.ascontiguousarray(values), None
+    alpha = np.ascontiguousarray(values[..., -1])
+    colours = channels - 1
+    shape = values.shape[:2] if colours == 1 else (*values.shape[:2], colours)
+    if values.nbytes < _SMALL or not (values.flags.c_contiguous and values.flags.writeable):
+        return np.ascontiguousarray(values[..., :-1]).reshape(shape), alpha
+    # Colour moves forward only, so a row never lands on one that has not been read.
+    height = values.shape[0]
+    out = values.reshape(-1)[: alpha.size * colours].reshape(height, -1)
+    for top in range(0, height, _ROWS):
+        rows = values[top : top + _ROWS, :, :-1].copy()
+        out[top : top + _ROWS] = rows.reshape(rows.shape[0], -1)
+    return out.reshape(shape), alpha

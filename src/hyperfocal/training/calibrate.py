@@ -1,0 +1,39 @@
+"""How large activations get: the ranges that int8 needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from hyperfocal.training.weights import Array, Folded
+
+# What share of an activation's values may be clipped. Losing the rare largest ones buys finer
+# steps for all others; which share is best differs from net to net.
+SHARES = (0.0, 1e-5, 1e-4, 1e-3)
+
+
+@torch.no_grad()
+def activation_ranges(folded: Folded, pictures: Iterable[Array]) -> dict[float, tuple[float, ...]]:
+    """For each share of :data:`SHARES`, the range to keep after every ReLU.
+
+    ``pictures``: LR pictures ``(H, W, 3)`` in [0, 1], sides multiples of ``unshuffle``. A range
+    is the largest one that any picture asks for.
+    """
+    layers = [(torch.tensor(k), torch.tensor(b)) for k, b in folded.layers[:-1]]
+    found = {share: np.zeros(len(layers)) for share in SHARES}
+    for picture in pictures:
+        x = torch.tensor(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
+        edge = folded.layers[0][0].shape[2] // 2 * folded.unshuffle
+        x = F.pixel_unshuffle(F.pad(x, (edge,) * 4, mode="replicate"), folded.unshuffle)
+        for index, (kernel, bias) in enumerate(layers):
+            x = F.relu(F.conv2d(x, kernel, bias, padding=min(index, 1)))
+            values = x.flatten()
+            for share, ranges in found.items():
+                keep = max(1, round(values.numel() * (1.0 - share)))
+                ranges[index] = max(ranges[index], float(values.kthvalue(keep).values))
+    return {
+        share: tuple(float(max(value, 1e-6)) for value in ranges) for share, ranges in found.items()
+    }

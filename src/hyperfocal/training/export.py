@@ -1,0 +1,133 @@
+"""From a checkpoint to a shipped model: fold, quantise, choose by validation, write the card."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from hyperfocal.models.card import ModelCard, Precision, Training, Weights
+from hyperfocal.models.loaded import load_entry
+from hyperfocal.models.registry import Entry
+from hyperfocal.quality import psnr
+from hyperfocal.settings import Settings
+from hyperfocal.training.calibrate import activation_ranges
+from hyperfocal.training.data import Pixels, bicubic_pair, pictures_in, read_rgb
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.fit import load_average
+from hyperfocal.training.graph import build
+from hyperfocal.training.weights import Folded, fold
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written model and its mean validation PSNR in dB, by precision."""
+
+    card: ModelCard
+    validation: dict[str, float]
+    clipped_share: float
+
+
+def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported:
+    """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
+
+    The int8 ranges come from the first ``calibration`` training pictures; how much they clip is
+    chosen on the validation pictures, by the graphs that ship on the runtime that ships. Files
+    appear in ``folder`` only when all are made.
+    """
+    experiment, net, history = load_average(checkpoint)
+    folded = fold(net)
+    pairs = [
+        bicubic_pair(read_rgb(path), folded.scale, folded.unshuffle)
+        for path in pictures_in(Path(experiment.data.validation))
+    ]
+    candidates = {
+        share: _serialised(build(folded, ranges))
+        for share, ranges in _ranges(experiment, folded, calibration).items()
+    }
+    card = _card(experiment, folded, history)
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = _Trial(card, Path(scratch), pairs)
+        files = {"float": _serialised(build(folded))}
+        scores = {"float": trial.score("float", files["float"])}
+        share, scores["int8"] = max(
+            ((share, trial.score("int8", data)) for share, data in candidates.items()),
+            key=lambda found: found[1],
+        )
+        files["int8"] = candidates[share]
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {precision: _write(data, folder, card, precision) for precision, data in files.items()}
+    card = ModelCard.model_validate({**card.model_dump(), "weights": weights})
+    card.write(folder / f"{card.name}.toml")
+    return Exported(card, scores, share)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Scores weights that are not shipped yet, exactly as they would run."""
+
+    card: ModelCard
+    folder: Path
+    pairs: list[tuple[Pixels, Pixels]]
+
+    def score(self, precision: Precision, data: bytes) -> float:
+        """Mean luma PSNR in dB over the validation pairs."""
+        weights = _write(data, self.folder, self.card, precision)
+        card = self.card.model_copy(update={"weights": {precision: weights}})
+        settings = Settings(precision=precision, cache=self.folder / "cache")
+        model = load_entry(Entry(card, self.folder), settings)
+        return float(
+            np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs])
+        )
+
+
+def _ranges(
+    experiment: Experiment, folded: Folded, count: int
+) -> dict[float, tuple[float, ...]]:
+    files = pictures_in(Path(experiment.data.train))[:count]
+    return activation_ranges(
+        folded,
+        (
+            bicubic_pair(read_rgb(path), folded.scale, folded.unshuffle)[0].astype(np.float32)
+            / np.float32(255.0)
+            for path in files
+        ),
+    )
+
+
+def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:
+    tier = experiment.name.split("-")[1] if "-" in experiment.name else ""
+    return ModelCard(
+        name=experiment.name,
+        purpose=experiment.purpose,
+        scale=folded.scale,
+        tier=tier,
+        licence="MIT",
+        input_multiple=folded.unshuffle,
+        receptive_radius=folded.radius,
+        training=Training(
+            data=experiment.data.description,
+            experiment=f"experiments/{experiment.name}.toml",
+            steps=int(history["steps"]),
+            hours=round(history["seconds"] / 3600.0, 2),
+            hardware=experiment.hardware,
+        ),
+    )
+
+
+def _serialised(model: onnx.ModelProto) -> bytes:
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _write(data: bytes, folder: Path, card: ModelCard, precision: Precision) -> Weights:
+    """Write an ONNX file whole or not at all; its name and digest."""
+    path = folder / f"{card.name}.{precision}.onnx"
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return Weights(file=path.name, sha256=hashlib.sha256(data).hexdigest())

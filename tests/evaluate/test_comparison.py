@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hyperfocal.errors import ArrayError, InputMissing, PairMismatch
+from hyperfocal.evaluate import compare
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.quality import consistency, imresize, scores
+
+
+def test_two_files_of_one_size(tmp_path, make_scene):
+    a, b = make_scene(1), make_scene(2)
+    Image.fromarray(a).save(tmp_path / "a.png")
+    Image.fromarray(b).save(tmp_path / "b.png")
+    found = compare(tmp_path / "a.png", str(tmp_path / "b.png"), shave=2)
+    expected = scores(a, b, shave=2)
+    assert (found.psnr, found.ssim, found.mse, found.snr) == (
+        expected.psnr,
+        expected.ssim,
+        expected.mse,
+        expected.snr,
+    )
+    assert (found.basis, found.consistency, found.scale, found.notes) == ("luma", None, None, ())
+    assert (found.a, found.b) == (str(tmp_path / "a.png"), str(tmp_path / "b.png"))
+    assert json.loads(found.to_json()) == found.to_dict()
+
+
+@pytest.mark.parametrize("scale", [2, 4, 1.5])
+def test_an_enlargement_in_either_order(make_scene, scale):
+    small = make_scene(1)
+    large = imresize(small, scale)
+    for found in (compare(large, small), compare(small, large)):
+        assert found.consistency == consistency(large, small)
+        assert found.scale == pytest.approx(scale, abs=0.02)
+        assert (found.psnr, found.basis) == (None, "rgb")
+
+
+def test_sides_rounded_to_whole_pixels_are_in_proportion(make_scene):
+    small = make_scene(1, 37, 53)
+    assert compare(imresize(small, size=(70, 100)), small).consistency > 25
+    # A reduction of 333x251 to a quarter: 83.25x62.75.
+    assert compare(make_scene(1, 251, 333), make_scene(1, 63, 83)).scale == pytest.approx(
+        4, abs=0.1
+    )
+
+
+@pytest.mark.parametrize("size", [(48, 30), (24, 60), (50, 50), (96, 100)])
+def test_sizes_that_do_not_fit_are_refused(make_scene, size):
+    with pytest.raises(PairMismatch, match="neither equal nor in proportion"):
+        compare(make_scene(1), make_scene(1, *size))
+
+
+def test_grey_is_scored_on_its_values(make_scene):
+    a, b = make_scene(1, grey=True), make_scene(2, grey=True)
+    found = compare(a, b)
+    assert found.basis == "grey"
+    assert found.mse == pytest.approx(np.mean((a.astype(float) - b) ** 2))
+
+
+def test_grey_against_the_same_in_colour(make_scene):
+    grey = make_scene(1, grey=True)
+    found = compare(grey, np.repeat(grey[..., None], 3, axis=2))
+    assert found.psnr == 100.0
+    assert "grey" in found.notes[0]
+
+
+def test_pictures_bytes_and_profiles(tmp_path, make_scene):
+    pixels = make_scene(1)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    found = compare((tmp_path / "a.png").read_bytes(), Picture(pixels, icc=b"profile"))
+    assert (found.a, found.b, found.psnr) == ("bytes", "picture", 100.0)
+    assert "profiles differ" in found.notes[0]
+
+
+def test_depths_may_differ(make_scene):
+    pixels = make_scene(1)
+    assert compare(pixels.astype(np.uint16) * 257, pixels).psnr == 100.0
+
+
+def test_no_such_file(tmp_path, make_scene):
+    with pytest.raises(InputMissing):
+        compare(tmp_path / "none.png", make_scene(1))
+
+
+def test_an_array_that_is_no_picture():
+    with pytest.raises(ArrayError):
+        compare(np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 2), np.uint8))

@@ -1,0 +1,196 @@
+import hashlib
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import hyperfocal.models as models
+from hyperfocal.errors import (
+    ModelBroken,
+    ModelMissing,
+    OutputExists,
+    OutputRefused,
+    UsageError,
+)
+
+
+@pytest.fixture
+def bring(settings, tmp_path):
+    """Imports a network given as bytes."""
+
+    def bring(weights, file="My Net.onnx", **options):
+        path = tmp_path / file
+        path.write_bytes(weights)
+        return models.import_onnx(path, settings=settings, **options)
+
+    return bring
+
+
+@pytest.mark.parametrize(
+    ("scale", "depth", "unshuffle"), [(1, 1, 1), (2, 2, 1), (2, 1, 2), (3, 1, 1), (4, 2, 2)]
+)
+def test_card_is_measured(bring, network, scale, depth, unshuffle):
+    weights = network(scale, depth=depth, unshuffle=unshuffle)
+    card = bring(weights)
+    assert card.name == "my-net"
+    assert card.scale == scale
+    assert card.input_multiple == unshuffle
+    assert card.receptive_radius == (depth + 2) * unshuffle + unshuffle - 1
+    assert card.weights["float"].sha256 == hashlib.sha256(weights).hexdigest()
+
+
+def test_imported_model_is_a_model(bring, network, settings):
+    card = bring(network(), name="mine")
+    assert models.show("mine", settings=settings) == card
+    assert models.load("mine", settings=settings).run(np.zeros((4, 6, 3), np.uint8)).shape == (
+        8,
+        12,
+        3,
+    )
+    assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
+
+
+def test_quantised_graphs_are_known(bring, network):
+    assert set(bring(network(int8=True)).weights) == {"int8"}
+
+
+def test_fixed_sides_that_can_be_freed_are(bring, network, settings):
+    bring(network(shape=(1, 3, 24, 32)), name="fixed")
+    made = models.load("fixed", settings=settings).run(np.zeros((10, 8, 3), np.uint8))
+    assert made.shape == (20, 16, 3)
+    other = settings.model_copy(update={"runtime": "onnxruntime"})
+    with pytest.raises(ModelBroken, match="fixed to"):
+        models.load("fixed", settings=other)
+
+
+def test_fixed_sides_that_cannot(bring, graph):
+    grain = graph.constant(np.random.default_rng(0).random((1, 3, 24, 32), dtype=np.float32) / 50)
+    y = graph.node("Add", ["x", grain])
+    with pytest.raises(ModelBroken, match="only pictures of 24x32; export it with dynamic"):
+        bring(graph.finish(y, (1, 3, 24, 32)))
+
+
+def test_statistics_of_the_whole_picture_are_refused(bring, graph):
+    mean = graph.node("GlobalAveragePool", ["x"])
+    tenth = graph.constant(np.float32(0.1))
+    y = graph.node("Add", ["x", graph.node("Mul", [mean, tenth])])
+    with pytest.raises(ModelBroken, match="statistics of the whole picture"):
+        bring(graph.finish(y))
+
+
+def test_dependence_on_windows_raises_the_multiple(bring, graph):
+    # The mean of each aligned 4x4 window: equal to the whole only when cut at multiples of 4.
+    pooled = graph.node("AveragePool", ["x"], kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1)
+    sizes = graph.constant(np.array([1, 1, 4, 4], np.float32))
+    grown = graph.node(
+        "Resize",
+        [pooled, "", sizes],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    shape = graph.node("Shape", ["x"])
+    cropped = graph.node("Slice", [grown, graph.constant(np.zeros(4, np.int64)), shape])
+    half = graph.constant(np.float32(0.5))
+    y = graph.node("Mul", [graph.node("Add", ["x", cropped]), half])
+    card = bring(graph.finish(y))
+    assert card.scale == 1
+    assert card.input_multiple == 4
+    assert card.receptive_radius == 3
+
+
+def unreadable(graph):
+    return b"no protobuf at all"
+
+
+def two_inputs(graph):
+    more = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, "H", "W"))
+    return graph.finish(graph.node("Add", ["x", "y"]), more_inputs=[more])
+
+
+def grey(graph):
+    return graph.finish(graph.node("Relu", ["x"]), (1, 1, "H", "W"))
+
+
+def channels_last(graph):
+    return graph.finish(graph.node("Relu", ["x"]), (1, "H", "W", 3))
+
+
+def batch_of_four(graph):
+    return graph.finish(graph.node("Relu", ["x"]), (4, 3, "H", "W"))
+
+
+def half_precision(graph):
+    return graph.finish(graph.node("Relu", ["x"]), element=TensorProto.FLOAT16)
+
+
+def vector(graph):
+    return graph.finish(graph.node("Relu", ["x"]), (3,))
+
+
+def flattened(graph):
+    return graph.finish(graph.node("Flatten", ["x"]))
+
+
+def shrinking(graph):
+    return graph.finish(graph.node("MaxPool", ["x"], kernel_shape=[2, 2], strides=[2, 2]))
+
+
+def wants_255(graph):
+    return graph.finish(graph.node("Mul", ["x", graph.constant(np.float32(1 / 255))]))
+
+
+def infinite(graph):
+    return graph.finish(graph.node("Div", ["x", graph.constant(np.float32(0))]))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (unreadable, "cannot read it as ONNX"),
+        (two_inputs, "2 inputs"),
+        (grey, "three channels second"),
+        (channels_last, "three channels second"),
+        (batch_of_four, "batch of 4"),
+        (half_precision, "not float32"),
+        (vector, r"not \(1, 3, H, W\)"),
+        (flattened, r"not \(1, 3, H, W\)"),
+        (shrinking, "enlarged by one of 1 to 8"),
+        (wants_255, r"RGB in \[0, 1\]"),
+        (infinite, "NaN or infinity"),
+    ],
+)
+def test_refused_with_the_reason(bring, graph, settings, make, reason):
+    with pytest.raises(ModelBroken, match=reason) as caught:
+        bring(make(graph))
+    assert "My Net.onnx" in str(caught.value)
+    assert not settings.models.exists()
+
+
+def test_names(bring, network, settings, tmp_path):
+    with pytest.raises(UsageError, match="cannot name a model"):
+        bring(network(), name="../x")
+    with pytest.raises(UsageError, match="cannot name a model"):
+        bring(network(), file="---.onnx")
+    with pytest.raises(UsageError, match="comes with Hyperfocal"):
+        bring(network(), name="bicubic-x2")
+    with pytest.raises(ModelMissing, match="cannot be read"):
+        models.import_onnx(tmp_path / "nowhere.onnx", settings=settings)
+
+
+def test_overwriting_is_asked_for_and_leaves_no_old_weights(bring, network, settings):
+    bring(network(), name="mine")
+    with pytest.raises(OutputExists, match="already"):
+        bring(network(3), name="mine")
+    assert models.show("mine", settings=settings).scale == 2
+    assert bring(network(3), name="mine", overwrite=True).scale == 3
+    assert len(list(settings.models.iterdir())) == 2
+    assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
+    bring(network(3), name="mine", overwrite=True)  # the same again
+    assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
+
+
+def test_a_folder_that_cannot_be_written(bring, network, settings):
+    settings.models.write_text("a file where the folder should be")
+    with pytest.raises(OutputRefused, match="cannot be written"):
+        bring(network())

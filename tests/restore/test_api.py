@@ -1,0 +1,140 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hyperfocal
+from hyperfocal.errors import (
+    ArrayError,
+    InputMissing,
+    ModelMissing,
+    OutputRefused,
+    UnknownFormat,
+    UsageError,
+)
+
+MODEL = "bicubic"
+
+
+def file_of(pixels, format, **options):
+    sink = io.BytesIO()
+    Image.fromarray(pixels).save(sink, format, **options)
+    return sink.getvalue()
+
+
+def test_files(tmp_path, photo):
+    source, target = tmp_path / "größe ✓.jpg", tmp_path / "out.png"
+    source.write_bytes(file_of(photo(20, 30), "JPEG"))
+    assert hyperfocal.upscale(source, target, scale=2, model=MODEL) == target
+    with Image.open(target) as made:
+        assert (made.format, made.size) == ("PNG", (60, 40))
+    assert hyperfocal.upscale(str(source), str(target), scale=3, model=MODEL) == str(target)
+    with Image.open(target) as made:
+        assert made.size == (90, 60)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_bytes(photo, format):
+    made = hyperfocal.upscale(file_of(photo(20, 30), format), scale=2, model=MODEL)
+    assert isinstance(made, bytes)
+    with Image.open(io.BytesIO(made)) as image:
+        assert (image.format, image.size) == (format, (60, 40))
+
+
+def test_bytes_in_another_format(photo):
+    made = hyperfocal.upscale(file_of(photo(20, 30), "JPEG"), scale=2, model=MODEL, format="png")
+    assert made.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+def test_arrays(dtype, channels):
+    rng = np.random.default_rng(0)
+    full = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    array = (rng.random((12, 15, *channels)) * full).astype(dtype)
+    made = hyperfocal.upscale(array, scale=3, model=MODEL)
+    assert isinstance(made, np.ndarray)
+    assert made.dtype == dtype
+    assert made.shape == (36, 45, *channels)
+    assert made.min() >= 0
+    assert made.max() <= full
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "CMYK"])
+def test_pillow_images(photo, mode):
+    image = Image.fromarray(photo(20, 30)).convert(mode)
+    made = hyperfocal.upscale(image, scale=2, model=MODEL)
+    assert isinstance(made, Image.Image)
+    assert made.size == (60, 40)
+
+
+def test_pictures(photo):
+    made = hyperfocal.upscale(hyperfocal.Picture(photo(20, 30)), long_edge=100, model=MODEL)
+    assert isinstance(made, hyperfocal.Picture)
+    assert made.width == 100
+
+
+def test_an_output_may_be_written_besides(tmp_path, photo):
+    made = hyperfocal.upscale(photo(20, 30), tmp_path / "out.tif", scale=2, model=MODEL)
+    assert np.array_equal(hyperfocal.open(tmp_path / "out.tif").pixels, made)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((5,), np.uint8),
+        np.zeros((5, 5, 2), np.uint8),
+        np.zeros((0, 5, 3), np.uint8),
+        np.zeros((5, 5), np.int32),
+        np.zeros((5, 5), bool),
+        np.full((5, 5), 255.0),
+        np.full((5, 5), -0.1),
+        np.full((5, 5), np.nan),
+    ],
+    ids=["1d", "2 channels", "empty", "int32", "bool", "0..255", "negative", "nan"],
+)
+def test_arrays_that_are_no_pictures(array):
+    with pytest.raises(ArrayError):
+        hyperfocal.upscale(array, scale=2, model=MODEL)
+
+
+@pytest.mark.parametrize("source", [None, 5, [[1, 2], [3, 4]], object()])
+def test_things_that_are_no_pictures(source):
+    with pytest.raises(UsageError, match="is no picture"):
+        hyperfocal.upscale(source, scale=2, model=MODEL)
+
+
+def test_errors_keep_their_kind(tmp_path, photo):
+    with pytest.raises(UsageError, match="where the result shall go"):
+        hyperfocal.upscale("in.jpg", scale=2, model=MODEL)
+    with pytest.raises(InputMissing):
+        hyperfocal.upscale(tmp_path / "none.png", tmp_path / "out.png", model=MODEL)
+    with pytest.raises(UnknownFormat):
+        hyperfocal.upscale(b"not a picture", scale=2, model=MODEL)
+    with pytest.raises(ModelMissing):
+        hyperfocal.upscale(photo(5, 5), model="no-such")
+    with pytest.raises(OutputRefused):
+        hyperfocal.upscale(photo(5, 5), tmp_path / "out.xyz", model=MODEL)
+    with pytest.raises(UsageError, match="only one"):
+        hyperfocal.upscale(photo(5, 5), scale=2, long_edge=9, model=MODEL)
+
+
+def test_models_are_loaded_once(monkeypatch, photo, replicate):
+    from hyperfocal import models
+    from hyperfocal.restore import api
+
+    loaded = []
+
+    def load(name, *, settings=None):
+        loaded.append((name, settings.threads))
+        return replicate(2, name=name)
+
+    monkeypatch.setattr(models, "load", load)
+    api._loaded.cache_clear()
+    try:
+        for threads in (1, 1, 2):
+            hyperfocal.upscale(photo(9, 9), model="bicubic-x2", threads=threads)
+    finally:
+        api._loaded.cache_clear()
+    assert loaded == [("bicubic-x2", 1), ("bicubic-x2", 2)]

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hyperfocal.errors import GarbledOutput
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.upscaler import Upscaler
+
+
+def black(made):
+    return np.zeros_like(made)
+
+
+def negative(made):
+    return 255 - made
+
+
+def shuffled(made):
+    return np.random.default_rng(0).permutation(made.reshape(-1, 3)).reshape(made.shape)
+
+
+def rolled(made):
+    return np.roll(made, 90, axis=1)
+
+
+def one_part(made):
+    spoiled = made.copy()
+    spoiled[256:400, 300:440] = np.random.default_rng(0).integers(0, 256, (144, 140, 3))
+    return spoiled
+
+
+@pytest.mark.parametrize("change", [black, negative, shuffled, rolled, one_part])
+def test_garbage_is_never_a_result(replicate, photo, change):
+    picture = Picture(photo(240, 250))
+    with pytest.raises(GarbledOutput):
+        Upscaler(replicate(2, change=change))(picture, 2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers(replicate, photo, bad):
+    def spoil(made):
+        made[3, 4, 1] = bad
+        return made
+
+    with pytest.raises(GarbledOutput, match="not numbers"):
+        Upscaler(replicate(2, change=spoil))(Picture(photo(30, 30, dtype=np.uint16)), 2)
+
+
+def test_garbage_is_not_bent_into_a_result(replicate, photo):
+    with pytest.raises(GarbledOutput):
+        Upscaler(replicate(2, change=negative))(Picture(photo(80, 80)), 2, back_project=40)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_flat_picture_is_a_picture(replicate, value):
+    pixels = np.full((40, 40, 3), value, np.uint8)
+    assert np.all(Upscaler(replicate(2))(Picture(pixels), 2).picture.pixels == value)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    hnp.arrays(
+        np.uint8,
+        st.tuples(st.integers(1, 30), st.integers(1, 30), st.just(3)),
+        elements=st.sampled_from([0, 1, 127, 254, 255]),
+    ),
+    st.sampled_from([1.0, 2.0, 3.7, 8.0]),
+)
+def test_no_picture_that_a_sound_model_makes_is_refused(conv_net, pixels, scale):
+    Upscaler([conv_net(2), conv_net(4)])(Picture(pixels), scale)
+
+
+@pytest.mark.parametrize("period", [1, 2, 3])
+def test_patterns_that_enlarging_blurs_are_not_refused(conv_net, period):
+    grid = (np.indices((130, 130)) // period).sum(0) % 2 * 255
+    pixels = np.repeat(grid[..., None], 3, 2).astype(np.uint8)
+    Upscaler(conv_net(2))(Picture(pixels), 2)
+    Upscaler.load("bicubic-x4")(Picture(pixels), 4)

@@ -1,0 +1,80 @@
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.models.card import ModelCard
+from hyperfocal.restore.memory import tile_bytes
+from hyperfocal.restore.route import plan_route
+
+
+class Net(NamedTuple):
+    card: ModelCard
+    precision: str = "int8"
+
+
+TWO = Net(ModelCard(name="m-x2", scale=2, receptive_radius=38, input_multiple=2))
+FOUR = Net(ModelCard(name="m-x4", scale=4, receptive_radius=12))
+
+
+def route(height, width, scale, nets, memory, has_alpha=False):
+    size = (round(height * scale), round(width * scale))
+    # One sample behind all of them: only the sizes matter.
+    pixels = np.broadcast_to(np.uint8(0), (height, width, 3))
+    picture = Picture(pixels, pixels[..., 0] if has_alpha else None)
+    return plan_route(picture, size, nets, memory)
+
+
+def test_a_hundred_megapixels_in_500_mb():
+    plan = route(4000, 6000, 2, [TWO], 500_000_000)
+    assert plan.on_disk
+    assert plan.stages[0].on_disk
+    largest = max(tile.pixels for tile in plan.stages[0].plan.tiles)
+    assert largest * tile_bytes(2, "int8", 1) + 4000 * 6000 * 3 < 340_000_000
+    # And yet not tiny: the overlap costs less than a third.
+    assert sum(tile.pixels for tile in plan.stages[0].plan.tiles) < 1.33 * 4000 * 6000
+
+
+def test_a_megapixel_is_not_cut_by_default():
+    plan = route(1000, 1100, 2, [TWO], 2_000_000_000)
+    assert plan.tiles == 1
+    assert not plan.on_disk
+
+
+def test_stages_follow_one_another():
+    plan = route(100, 120, 5, [FOUR, TWO], 2_000_000_000)
+    first, second = plan.stages
+    assert (first.plan.height, first.plan.width) == (100, 120)
+    assert (second.plan.height, second.plan.width) == (400, 480)
+    assert plan.size == (500, 600)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.integers(1, 12_000),
+    st.integers(1, 12_000),
+    st.floats(1, 8),
+    st.integers(1, 4_000_000_000),
+    st.booleans(),
+)
+def test_what_stays_in_memory_fits_the_budget(height, width, scale, memory, has_alpha):
+    nets = [FOUR] if scale <= 4 else [FOUR, TWO]
+    plan = route(height, width, scale, nets, memory, has_alpha)
+    resident = height * width * 3
+    rows, columns = height, width
+    for net, stage in zip(nets, plan.stages, strict=True):
+        rows, columns = rows * net.card.scale, columns * net.card.scale
+        is_last = (rows, columns) == plan.size
+        if not stage.on_disk and not is_last:
+            resident += rows * columns * 3
+    if not plan.on_disk:
+        resident += int(np.prod(plan.size)) * 3
+    assert resident <= max(memory, height * width * 3)
+
+
+def test_deeper_pictures_and_float_weights_need_more():
+    assert tile_bytes(2, "float", 1) > tile_bytes(2, "int8", 1)
+    assert tile_bytes(2, "int8", 2) > tile_bytes(2, "int8", 1)
+    assert tile_bytes(4, "int8", 1) > tile_bytes(2, "int8", 1)

@@ -1,0 +1,108 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperfocal.errors import FidelityTooLow
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.quality import consistency, degrade
+from hyperfocal.restore.backproject import back_project
+from hyperfocal.restore.fidelity import CELL, measure
+from hyperfocal.restore.progress import Progress
+from hyperfocal.restore.samples import Samples
+from hyperfocal.restore.upscaler import Upscaler
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 150),
+    st.integers(1, 150),
+    st.sampled_from([1.0, 1.6, 2.0, 4.0]),
+    st.sampled_from(["uint8", "uint16", "float32"]),
+    st.booleans(),
+)
+def test_the_figure_is_that_of_the_quality_package(height, width, scale, dtype, grey):
+    rng = np.random.default_rng(height)
+    full = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    shape = (height, width) if grey else (height, width, 3)
+    input = (rng.random(shape) * full).astype(dtype)
+    output = (rng.random((round(height * scale), round(width * scale), *shape[2:])) * full).astype(
+        dtype
+    )
+    found = measure(output, input, full)
+    assert found.decibels == pytest.approx(consistency(output, input), abs=1e-3)
+
+
+def test_cells_are_the_picture_in_pieces():
+    rng = np.random.default_rng(0)
+    input = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    output = rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    found = measure(output, input, 255)
+    square = (degrade(output, (150, 200)) - input / 255) ** 2
+    expected = [
+        [square[y : y + CELL, x : x + CELL].mean() for x in range(0, 200, CELL)]
+        for y in range(0, 150, CELL)
+    ]
+    assert np.allclose(found.cells, expected, rtol=1e-4)
+    assert found.fidelity().worst_db == pytest.approx(-10 * np.log10(np.max(expected)), abs=1e-3)
+
+
+def test_every_result_tells_its_fidelity(conv_net, photo):
+    pixels = photo(90, 70)
+    result = Upscaler(conv_net(2))(Picture(pixels), 2)
+    assert result.fidelity.basis == "input"
+    assert result.fidelity.consistency_db == pytest.approx(
+        consistency(result.picture.pixels, pixels), abs=1e-3
+    )
+    assert result.fidelity.worst_db <= result.fidelity.consistency_db + 1e-6
+
+
+def test_a_bound_that_is_not_met_is_an_error(conv_net, photo):
+    upscaler, picture = Upscaler(conv_net(2)), Picture(photo(90, 70))
+    reached = upscaler(picture, 2).fidelity.consistency_db
+    assert upscaler(picture, 2, min_fidelity=reached - 0.1)
+    with pytest.raises(FidelityTooLow, match="back-projection"):
+        upscaler(picture, 2, min_fidelity=reached + 0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("scale", [2, 3.5])
+def test_back_projection_reaches_the_bound(conv_net, photo, dtype, scale):
+    picture = Picture(photo(60, 80, dtype=dtype))
+    upscaler = Upscaler([conv_net(2), conv_net(4)])
+    plain = upscaler(picture, scale)
+    assert plain.projections == 0
+    bound = plain.fidelity.consistency_db + 10
+    bent = upscaler(picture, scale, back_project=bound, min_fidelity=bound)
+    assert bent.projections > 0
+    assert bent.fidelity.consistency_db >= bound
+    assert bent.picture.pixels.dtype == dtype
+
+
+def test_back_projection_rises_step_by_step(conv_net, photo, monkeypatch):
+    pixels = photo(60, 80, dtype=np.float32)
+    samples = Samples.of(pixels)
+    output = conv_net(2).run(pixels)
+    reached = [measure(output, pixels, 1.0).decibels]
+    for _ in range(3):
+        monkeypatch.setattr("hyperfocal.restore.backproject._MOST", 1)
+        found, done = back_project(output, pixels, samples, 99.0, progress=Progress(1))
+        assert done == 1
+        reached.append(found.decibels)
+    assert all(later > earlier for earlier, later in pairwise(reached))
+
+
+def test_back_projection_stops_where_the_depth_allows_no_more(conv_net, photo):
+    result = Upscaler(conv_net(2))(Picture(photo(60, 80)), 2, back_project=99.0)
+    assert 40 < result.fidelity.consistency_db < 99
+    assert result.projections < 20
+
+
+def test_back_projection_leaves_what_is_good_enough(conv_net, photo):
+    picture = Picture(photo(60, 80))
+    plain = Upscaler(conv_net(2))(picture, 2)
+    same = Upscaler(conv_net(2))(picture, 2, back_project=5.0)
+    assert same.projections == 0
+    assert np.array_equal(plain.picture.pixels, same.picture.pixels)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.training.experiment import Experiment
+
+
+def test_paths_are_relative_to_the_file(experiment_file: Path) -> None:
+    experiment = Experiment.read(experiment_file)
+    assert Path(experiment.data.train) == experiment_file.parent.resolve() / "train"
+
+
+def test_environment_variables_are_expanded(
+    experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = experiment_file.read_text().replace('"train"', '"${PICTURES}/train"')
+    experiment_file.write_text(text)
+    monkeypatch.setenv("PICTURES", "/pictures")
+    assert Experiment.read(experiment_file).data.train == "/pictures/train"
+
+
+def test_a_variable_that_is_not_set_is_named(
+    experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PICTURES", raising=False)
+    text = experiment_file.read_text().replace('"train"', '"${PICTURES}/train"')
+    experiment_file.write_text(text)
+    with pytest.raises(SettingsError, match=r"\$PICTURES, which is not set"):
+        Experiment.read(experiment_file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("channels", "chanels", "no 'net.chanels'; did you mean 'channels'"),
+        ("precision", "precison", "no 'precison'; did you mean 'precision'"),
+        ("steps = 90", "", "either schedule.steps or schedule.minutes"),
+        ("steps = 90", "steps = 90\nminutes = 3", "either schedule.steps or schedule.minutes"),
+        ("scale = 2", "scale = 0", "net.scale"),
+        ('name = "tiny-x2"', "name = ", "is not TOML"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    experiment_file: Path, old: str, new: str, message: str
+) -> None:
+    experiment_file.write_text(experiment_file.read_text().replace(old, new))
+    with pytest.raises(SettingsError, match=message):
+        Experiment.read(experiment_file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputMissing, match=r"nowhere\.toml"):
+        Experiment.read(tmp_path / "nowhere.toml")

@@ -1,0 +1,69 @@
+"""The smoke test of the whole chain: fit, resume, export, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hyperfocal.models.loaded import load_entry
+from hyperfocal.models.registry import read_entry
+from hyperfocal.quality import imresize, psnr
+from hyperfocal.settings import Settings
+from hyperfocal.training.data import bicubic_pair
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.export import export
+from hyperfocal.training.fit import fit, load_average
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> None:
+    torch.set_num_threads(2)
+
+
+def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    trained = fit(Experiment.read(experiment_file), out, progress=False)
+    assert trained.steps == 90
+    assert {"best.ckpt", "last.ckpt", "metrics.csv"} <= {p.name for p in out.iterdir()}
+
+    made = export(out / "best.ckpt", tmp_path / "shipped", calibration=4)
+    assert not list((tmp_path / "shipped").glob("*.partial"))
+    assert abs(made.validation["float"] - trained.best_psnr) < 0.01
+    assert made.validation["int8"] > made.validation["float"] - 0.3
+
+    entry = read_entry(tmp_path / "shipped" / "tiny-x2.toml")
+    assert entry.card.training.steps == 90
+    model = load_entry(entry, Settings(precision="float", cache=tmp_path / "cache"))
+    picture = np.asarray(Image.open(experiment_file.parent / "train" / "0.png"))
+    lr, hr = bicubic_pair(picture, 2)
+    assert psnr(model.run(lr), hr, shave=2) > psnr(imresize(lr, 2), hr, shave=2) + 0.3
+
+
+def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    text = experiment_file.read_text()
+    experiment_file.write_text(text.replace("steps = 90", "steps = 40"))
+    fit(Experiment.read(experiment_file), out, progress=False)
+    _, before, _ = load_average(out / "last.ckpt")
+    experiment_file.write_text(text.replace("steps = 90", "steps = 41"))
+    trained = fit(Experiment.read(experiment_file), out, resume=True, progress=False)
+    _, after, history = load_average(out / "last.ckpt")
+    assert trained.steps == history["steps"] == 41
+    change = max(
+        float((a - b).detach().abs().max())
+        for a, b in zip(before.parameters(), after.parameters(), strict=True)
+    )
+    # One step moves the average a little; starting anew would move it by whole weights.
+    assert 0.0 < change < 0.01
+
+
+def test_a_budget_in_minutes_ends_the_training(experiment_file: Path, tmp_path: Path) -> None:
+    text = experiment_file.read_text()
+    experiment_file.write_text(text.replace("steps = 90", "minutes = 0.02"))
+    trained = fit(Experiment.read(experiment_file), tmp_path / "run", progress=False)
+    assert trained.steps >= 1
+    assert trained.seconds >= 1.2

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from hyperfocal.training.calibrate import activation_ranges
+from hyperfocal.training.graph import build
+from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.weights import fold, read_onnx, start_from
+
+SHAPES = [(2, 16, 2, 1), (3, 16, 1, 1), (4, 16, 2, 2), (2, 16, 2, 2)]
+
+
+def trained_like(scale: int, channels: int, depth: int, unshuffle: int) -> PlainNet:
+    """A net whose every weight matters, as after training."""
+    torch.manual_seed(1)
+    net = PlainNet(scale, channels, depth, unshuffle).eval()
+    for layer in net.convolutions:
+        torch.nn.init.normal_(layer.bias, std=0.03)
+    torch.nn.init.normal_(net.tail.direct, std=0.02)
+    return net
+
+
+def picture(height: int = 22, width: int = 30) -> np.ndarray:
+    pixels = np.random.default_rng(5).integers(0, 256, (1, 3, height, width))
+    return (pixels / 255.0).astype(np.float32)
+
+
+def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, {"image": x})[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_the_float_graph_is_the_net(shape: tuple[int, int, int, int]) -> None:
+    net, x = trained_like(*shape), picture()
+    want = net(torch.tensor(x)).clamp(0, 1).numpy()
+    assert np.abs(run(build(fold(net)), x) - want).max() < 1e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_openvino_and_onnxruntime_agree(shape: tuple[int, int, int, int]) -> None:
+    import openvino
+
+    model, x = build(fold(trained_like(*shape))), picture()
+    core = openvino.Core()
+    graph = core.read_model(model.SerializeToString())
+    made = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(x)[0]
+    assert np.abs(made - run(model, x)).max() < 1e-4
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_int8_stays_near_float(shape: tuple[int, int, int, int]) -> None:
+    folded, x = fold(trained_like(*shape)), picture()
+    ranges = activation_ranges(folded, [x[0].transpose(1, 2, 0)])
+    error = run(build(folded, ranges[0.0]), x) - run(build(folded), x)
+    assert np.sqrt((error**2).mean()) < 1.5 / 255.0
+    assert np.abs(error).max() > 0.0
+
+
+def test_ranges_shrink_with_the_share_that_is_clipped() -> None:
+    folded = fold(trained_like(2, 16, 2, 1))
+    ranges = activation_ranges(folded, [picture()[0].transpose(1, 2, 0)])
+    assert len(ranges[0.0]) == len(folded.layers) - 1
+    assert all(a > b for a, b in zip(ranges[0.0], ranges[1e-3], strict=True))
+
+
+def test_every_convolution_but_the_last_needs_a_range() -> None:
+    with pytest.raises(ValueError, match="every convolution but the last"):
+        build(fold(trained_like(2, 16, 2, 1)), [1.0])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_training_goes_on_from_an_exported_file(
+    shape: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    net, again = trained_like(*shape), PlainNet(*shape).eval()
+    onnx.save(build(fold(net)), tmp_path / "net.onnx")
+    assert start_from(again, tmp_path / "net.onnx") == len(net.convolutions)
+    x = torch.tensor(picture())
+    assert torch.allclose(net(x), again(x), atol=1e-5)
+
+
+@torch.no_grad()
+def test_another_scale_keeps_all_but_the_tail(tmp_path: Path) -> None:
+    onnx.save(build(fold(trained_like(2, 16, 2, 1))), tmp_path / "net.onnx")
+    other = PlainNet(4, 16, 2, 1)
+    assert start_from(other, tmp_path / "net.onnx") == len(other.convolutions) - 1
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
+    model = build(fold(trained_like(2, 16, 1, 1)))
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(ValueError, match="not exported from a plain net"):
+        read_onnx(tmp_path / "foreign.onnx")
