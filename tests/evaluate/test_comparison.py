@@ -46,7 +46,7 @@ def test_sides_rounded_to_whole_pixels_are_in_proportion(make_scene):
     )
 
 
-@pytest.mark.parametrize("size", [(48, 30), (24, 60), (50, 50), (96, 100)])
+@pytest.mark.parametrize("size", [(48, 30), (24, 60), (50, 50), (96, 100), (24, 33), (45, 60)])
 def test_sizes_that_do_not_fit_are_refused(make_scene, size):
     with pytest.raises(PairMismatch, match="neither equal nor in proportion"):
         compare(make_scene(1), make_scene(1, *size))

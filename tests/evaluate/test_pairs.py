@@ -54,8 +54,9 @@ def test_a_degraded_low_still_belongs(save, make_scene):
         lambda low, other: low[:, ::-1],
         lambda low, other: 255 - low,
         lambda low, other: np.full_like(low, 100),
+        lambda low, other: low // 2 + other // 2,
     ],
-    ids=["another picture", "upside down", "mirrored", "inverted", "blank"],
+    ids=["another picture", "upside down", "mirrored", "inverted", "blank", "double exposure"],
 )
 def test_a_low_that_shows_something_else_is_refused(save, make_scene, spoil):
     high = make_scene(1)

@@ -1,30 +1,19 @@
-from typing import NamedTuple
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperfocal.imaging.picture import Picture
 from hyperfocal.models.card import ModelCard
 from hyperfocal.restore.memory import tile_bytes
-from hyperfocal.restore.route import plan_route
+from hyperfocal.restore.route import Shape, plan_route
+
+TWO = ModelCard(name="m-x2", scale=2, receptive_radius=38, input_multiple=2)
+FOUR = ModelCard(name="m-x4", scale=4, receptive_radius=12)
 
 
-class Net(NamedTuple):
-    card: ModelCard
-    precision: str = "int8"
-
-
-TWO = Net(ModelCard(name="m-x2", scale=2, receptive_radius=38, input_multiple=2))
-FOUR = Net(ModelCard(name="m-x4", scale=4, receptive_radius=12))
-
-
-def route(height, width, scale, nets, memory, has_alpha=False):
+def route(height, width, scale, cards, memory, has_alpha=False):
     size = (round(height * scale), round(width * scale))
-    # One sample behind all of them: only the sizes matter.
-    pixels = np.broadcast_to(np.uint8(0), (height, width, 3))
-    picture = Picture(pixels, pixels[..., 0] if has_alpha else None)
-    return plan_route(picture, size, nets, memory)
+    shape = Shape(height, width, has_alpha=has_alpha)
+    return plan_route(shape, size, cards, memory, "int8")
 
 
 def test_a_hundred_megapixels_in_500_mb():
@@ -60,12 +49,12 @@ def test_stages_follow_one_another():
     st.booleans(),
 )
 def test_what_stays_in_memory_fits_the_budget(height, width, scale, memory, has_alpha):
-    nets = [FOUR] if scale <= 4 else [FOUR, TWO]
-    plan = route(height, width, scale, nets, memory, has_alpha)
+    cards = [FOUR] if scale <= 4 else [FOUR, TWO]
+    plan = route(height, width, scale, cards, memory, has_alpha)
     resident = height * width * 3
     rows, columns = height, width
-    for net, stage in zip(nets, plan.stages, strict=True):
-        rows, columns = rows * net.card.scale, columns * net.card.scale
+    for card, stage in zip(cards, plan.stages, strict=True):
+        rows, columns = rows * card.scale, columns * card.scale
         is_last = (rows, columns) == plan.size
         if not stage.on_disk and not is_last:
             resident += rows * columns * 3

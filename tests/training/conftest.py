@@ -39,24 +39,25 @@ precision = "32-true"
 [data]
 train = "train"
 validation = "val"
-patch = 24
+patch = 20
 batch = 4
 
 [net]
 scale = 2
 channels = 16
-depth = 2
+depth = 1
+expand = 4
 
 [schedule]
 steps = {steps}
-rate = 3e-3
+rate = 4e-3
 warmup = 10
-validate_every = 30
+validate_every = 125
 """
 
 
 @pytest.fixture
 def experiment_file(photographs: Path) -> Path:
     path = photographs / "tiny.toml"
-    path.write_text(EXPERIMENT.format(steps=90))
+    path.write_text(EXPERIMENT.format(steps=250))
     return path

@@ -37,8 +37,8 @@ def test_a_variable_that_is_not_set_is_named(
     [
         ("channels", "chanels", "no 'net.chanels'; did you mean 'channels'"),
         ("precision", "precison", "no 'precison'; did you mean 'precision'"),
-        ("steps = 90", "", "either schedule.steps or schedule.minutes"),
-        ("steps = 90", "steps = 90\nminutes = 3", "either schedule.steps or schedule.minutes"),
+        ("steps = 250", "", "either schedule.steps or schedule.minutes"),
+        ("steps = 250", "steps = 250\nminutes = 3", "either schedule.steps or schedule.minutes"),
         ("scale = 2", "scale = 0", "net.scale"),
         ('name = "tiny-x2"', "name = ", "is not TOML"),
     ],

@@ -21,13 +21,13 @@ from hyperfocal.training.fit import fit, load_average
 
 @pytest.fixture(autouse=True)
 def _threads() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
 
 def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     trained = fit(Experiment.read(experiment_file), out, progress=False)
-    assert trained.steps == 90
+    assert trained.steps == 250
     assert {"best.ckpt", "last.ckpt", "metrics.csv"} <= {p.name for p in out.iterdir()}
 
     made = export(out / "best.ckpt", tmp_path / "shipped", calibration=4)
@@ -36,20 +36,20 @@ def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Pat
     assert made.validation["int8"] > made.validation["float"] - 0.3
 
     entry = read_entry(tmp_path / "shipped" / "tiny-x2.toml")
-    assert entry.card.training.steps == 90
+    assert entry.card.training.steps == 250
     model = load_entry(entry, Settings(precision="float", cache=tmp_path / "cache"))
     picture = np.asarray(Image.open(experiment_file.parent / "train" / "0.png"))
     lr, hr = bicubic_pair(picture, 2)
-    assert psnr(model.run(lr), hr, shave=2) > psnr(imresize(lr, 2), hr, shave=2) + 0.3
+    assert psnr(model.run(lr), hr, shave=2) > psnr(imresize(lr, 2), hr, shave=2) + 0.2
 
 
 def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     text = experiment_file.read_text()
-    experiment_file.write_text(text.replace("steps = 90", "steps = 40"))
+    experiment_file.write_text(text.replace("steps = 250", "steps = 40"))
     fit(Experiment.read(experiment_file), out, progress=False)
     _, before, _ = load_average(out / "last.ckpt")
-    experiment_file.write_text(text.replace("steps = 90", "steps = 41"))
+    experiment_file.write_text(text.replace("steps = 250", "steps = 41"))
     trained = fit(Experiment.read(experiment_file), out, resume=True, progress=False)
     _, after, history = load_average(out / "last.ckpt")
     assert trained.steps == history["steps"] == 41
@@ -63,7 +63,7 @@ def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path
 
 def test_a_budget_in_minutes_ends_the_training(experiment_file: Path, tmp_path: Path) -> None:
     text = experiment_file.read_text()
-    experiment_file.write_text(text.replace("steps = 90", "minutes = 0.02"))
+    experiment_file.write_text(text.replace("steps = 250", "minutes = 0.02"))
     trained = fit(Experiment.read(experiment_file), tmp_path / "run", progress=False)
     assert trained.steps >= 1
     assert trained.seconds >= 1.2

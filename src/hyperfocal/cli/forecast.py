@@ -26,9 +26,9 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
 
     The number of tiles is an estimate: a palette, say, may turn out to be grey.
     """
-    from hyperfocal.restore.memory import Budget
+    from hyperfocal.models.choosing import choose_precision
     from hyperfocal.restore.passes import choose_passes
-    from hyperfocal.restore.route import plan_route
+    from hyperfocal.restore.route import Shape, plan_route
 
     size = target.resolve(
         facts.height,
@@ -38,19 +38,16 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     )
     needed = max(size[0] / facts.height, size[1] / facts.width)
     cards = [shelf.card(scale) for scale in choose_passes(needed, shelf.scales)]
-    samples = 1 if facts.mode in ("grey", "1 bit") else 3
-    pixel_bytes = samples * max(facts.bit_depth // 8, 1)
-    pixels = facts.height * facts.width
-    held = pixels * pixel_bytes
-    if facts.has_alpha:
-        held += held + held // samples
-    route = plan_route(
+    shape = Shape(
         facts.height,
         facts.width,
-        size,
-        cards,
-        Budget(settings.memory, held),
-        pixel_bytes,
+        channels=1 if facts.mode in ("grey", "1 bit") else 3,
+        sample_bytes=max(facts.bit_depth // 8, 1),
         has_alpha=facts.has_alpha,
     )
+    precisions = {
+        choose_precision(card, settings) for card in cards if card.kind == "onnx"
+    }
+    precision = "int8" if precisions == {"int8"} else "float"
+    route = plan_route(shape, size, cards, settings.memory, precision)
     return Forecast(size, tuple(card.name for card in cards), route.tiles)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 WEBP_QUALITY = 92
 AVIF_QUALITY = 90
-_WEBP_METHOD = 2
+# Lossy: 4, the default, takes a quarter longer for 0.2 %. Lossless: 2 and above take five times as
+# long for 6 %.
+_WEBP_METHOD, _WEBP_LOSSLESS_METHOD = 2, 0
 _WEBP_LOSSLESS_EFFORT = 20
-# libaom's speed: 6, Pillow's default, takes twice as long for a file a fifth smaller.
-_AVIF_SPEED = 8
+# libaom: 6, the default, takes eight times as long for 7 %.
+_AVIF_SPEED = 9
 _OPAQUE_FROM = 128
 
 
@@ -37,9 +39,11 @@ def write(plan: Plan, sink: BinaryIO) -> None:
     if plan.format.name == "webp":
         if plan.lossless:
             options.update(lossless=True, quality=_WEBP_LOSSLESS_EFFORT, exact=True)
+            options["method"] = _WEBP_LOSSLESS_METHOD
         else:
-            options.update(quality=WEBP_QUALITY if plan.quality is None else plan.quality)
-        image.save(sink, "WEBP", method=_WEBP_METHOD, **options)
+            options["quality"] = WEBP_QUALITY if plan.quality is None else plan.quality
+            options["method"] = _WEBP_METHOD
+        image.save(sink, "WEBP", **options)
         return
     quality = AVIF_QUALITY if plan.quality is None else plan.quality
     colour = "4:0:0" if plan.grey else "4:4:4"

@@ -6,9 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.models.card import ModelCard
 from hyperfocal.restore.memory import Budget, tile_bytes
 from hyperfocal.restore.plan import TilePlan, plan_tiles
-from hyperfocal.restore.tiles import Net
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a picture decides how it is worked on; ``channels`` are those of colour, 1 or 3."""
+
+    height: int
+    width: int
+    channels: int = 3
+    sample_bytes: int = 1
+    has_alpha: bool = False
+
+    @classmethod
+    def of(cls, picture: Picture) -> Shape:
+        """Of a decoded picture."""
+        return cls(
+            picture.height,
+            picture.width,
+            1 if picture.is_grey else 3,
+            picture.pixels.dtype.itemsize,
+            picture.alpha is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +61,44 @@ class Route:
 
 
 def plan_route(
-    picture: Picture, size: tuple[int, int], nets: Sequence[Net], memory: int
+    shape: Shape,
+    size: tuple[int, int],
+    cards: Sequence[ModelCard],
+    memory: int,
+    precision: str = "float",
 ) -> Route:
-    """Plan ``nets`` one after another on ``picture``, within ``memory`` bytes if possible.
+    """Plan models one after another on a picture, within ``memory`` bytes if possible.
+
+    ``size``: ``(height, width)`` of the result; ``precision``: of the models' weights.
 
     What comes last (the result, its alpha) has first claim to memory, because it is looked at
     again; passes between go to disk sooner.
     """
-    held = picture.pixels.nbytes
-    if picture.alpha is not None:
-        held += picture.pixels.nbytes + picture.alpha.nbytes
-    sample = picture.pixels.dtype.itemsize
-    pixel = sample if picture.is_grey else 3 * sample
-    budget = Budget(memory, held)
+    sample, pixel = shape.sample_bytes, shape.sample_bytes * shape.channels
+    pixels = shape.height * shape.width
+    # With transparency there is a copy, whose hidden pixels are coloured.
+    budget = Budget(memory, pixels * (2 * pixel + sample if shape.has_alpha else pixel))
     on_disk, budget = _place(size[0] * size[1] * pixel, budget)
     alpha_on_disk = False
-    if picture.alpha is not None:
+    if shape.has_alpha:
         alpha_on_disk, budget = _place(size[0] * size[1] * sample, budget)
     stages: list[Stage] = []
-    rows, columns = picture.height, picture.width
-    for net in nets:
-        card, shape = net.card, (rows, columns)
+    rows, columns = shape.height, shape.width
+    for card in cards:
+        seen = rows, columns
         rows, columns = rows * card.scale, columns * card.scale
         if (rows, columns) == size:
             made_on_disk = on_disk
         else:
             made_on_disk, budget = _place(rows * columns * pixel, budget)
         plan = plan_tiles(
-            *shape,
+            *seen,
             multiple=card.input_multiple,
             radius=card.receptive_radius,
-            max_pixels=budget.tile_pixels(tile_bytes(card.scale, net.precision, sample)),
+            max_pixels=budget.tile_pixels(tile_bytes(card.scale, precision, sample)),
         )
         stages.append(Stage(plan, made_on_disk))
-    difference, _ = _place(picture.pixels.size * 4, budget)
+    difference, _ = _place(pixels * shape.channels * 4, budget)
     return Route(tuple(stages), size, on_disk, alpha_on_disk, difference)
 
 

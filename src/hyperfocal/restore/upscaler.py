@@ -17,7 +17,7 @@ from hyperfocal.restore.passes import choose_passes
 from hyperfocal.restore.progress import Cancel, OnProgress, Progress
 from hyperfocal.restore.resize import resize_plane
 from hyperfocal.restore.result import Result, Stopwatch
-from hyperfocal.restore.route import Route, plan_route
+from hyperfocal.restore.route import Route, Shape, plan_route
 from hyperfocal.restore.samples import Array, Samples
 from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
 from hyperfocal.restore.target import Target
@@ -141,7 +141,14 @@ class Upscaler:
             needed = max(wanted[0] / picture.height, wanted[1] / picture.width)
             chain = choose_passes(needed, self.scales)
             nets = [self._shelf.get(native) for native in chain]
-            route = plan_route(picture, wanted, nets, self._settings.memory)
+            route = plan_route(
+                Shape.of(picture),
+                wanted,
+                [net.card for net in nets],
+                self._settings.memory,
+                # The larger need, where the models of a family differ.
+                "int8" if all(net.precision == "int8" for net in nets) else "float",
+            )
             progress = Progress(route.tiles, on_progress, cancel)
             samples = Samples.of(picture.pixels)
             colour = np.ascontiguousarray(picture.pixels)

@@ -17,6 +17,11 @@ from hyperfocal.training.nets import NETS
 
 Batch = tuple[Tensor, Tensor]
 
+# The factors of an over-parameterised kernel. Adam moves each of hundreds of them a whole step
+# in the same direction, so the kernel moves about ten steps: enough to kill ReLUs for good.
+FACTORS = (".wide", ".point")
+FACTOR_RATE = 0.1
+
 
 def build_net(experiment: Experiment) -> nn.Module:
     """The untrained net of an experiment."""
@@ -70,7 +75,12 @@ class Restoration(lightning.LightningModule):
         return min(1.0, self.clock / 60.0 / schedule.minutes)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.net.parameters(), lr=self.experiment.schedule.rate)
+        factors = [p for name, p in self.net.named_parameters() if name.endswith(FACTORS)]
+        direct = [p for name, p in self.net.named_parameters() if not name.endswith(FACTORS)]
+        groups = [{"params": direct, "share": 1.0}]
+        if factors:
+            groups.append({"params": factors, "share": FACTOR_RATE})
+        return torch.optim.Adam(groups, lr=self.experiment.schedule.rate)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         self.clock = self._resumed + time.monotonic() - self._started
@@ -83,7 +93,7 @@ class Restoration(lightning.LightningModule):
         if schedule.warmup:
             rate *= min(1.0, (self.global_step + 1) / schedule.warmup)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.log("train_lr", rate)
         return None
 
