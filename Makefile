@@ -58,8 +58,10 @@ figures: $(READY) ## Make the before-and-after picture of the README
 	$(BIN)/python tools/before_after.py
 
 .PHONY: bench
-bench: $(READY) ## Speed and memory of every model
-	$(BIN)/hyperfocal bench
+bench: $(READY) ## Measure speed and memory of the trained models, into benchmarks/
+	@mkdir -p benchmarks
+	$(BIN)/hyperfocal bench -m 'photo-*' --json > benchmarks/speed.json.tmp
+	@mv benchmarks/speed.json.tmp benchmarks/speed.json
 
 .PHONY: wheel
 wheel: $(READY) ## Build the wheel into dist/

@@ -53,7 +53,9 @@ def bench(
         )
         say.line(f"measured {name}")
     if as_json:
-        say.document({"rows": [row.to_dict() for row in rows]})
+        from hyperfocal.models.hardware import processor
+
+        say.document({"processor": processor().name, "rows": [row.to_dict() for row in rows]})
     else:
         _print(rows)
 

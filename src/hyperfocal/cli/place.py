@@ -41,8 +41,8 @@ def choose_destination(
 ) -> Destination:
     """Read the options.
 
-    ``single``: exactly one input and it is no folder. ``output`` is a file when it ends in the
-    suffix of a picture format, and otherwise a folder. :class:`UsageError` where several
+    ``single``: exactly one input and it is no folder. ``output`` is a file when there is one, or
+    when it ends in the suffix of a picture format, and otherwise a folder. :class:`UsageError` where several
     results would go into one file, :class:`OutputRefused` for a format that cannot be written.
     """
     form = written_format(form).name if form is not None else None
@@ -53,7 +53,9 @@ def choose_destination(
             raise UsageError("only one picture can go to the pipe (-o -)")
         return Destination(pipe=True, form=form)
     path = Path(output)
-    is_folder = path.is_dir() or output.endswith(("/", os.sep)) or not path.suffix
+    is_folder = path.is_dir() or output.endswith(("/", os.sep))
+    # What is there already and is no folder is a file, a device perhaps.
+    is_folder = is_folder or not (path.suffix or path.exists())
     named = format_of_suffix(path)
     if is_folder or (named is None and not single):
         return Destination(folder=path, form=form, suffix=suffix or "")

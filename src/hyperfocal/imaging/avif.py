@@ -1,11 +1,15 @@
-"""Reading AVIF: the boxes with our own code, the pixels with imagecodecs' libavif.
+"""Reading AVIF: the boxes with our own code, the pixels of a still with imagecodecs' libavif.
 
 Pillow's plug-in would reduce 10 and 12 bits to 8, and warns on stderr about damaged EXIF.
 """
 
 from __future__ import annotations
 
+from io import BytesIO
+from typing import Any, cast
+
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import bmff, exif, profile
@@ -47,15 +51,15 @@ def read_header(data: bytes) -> Header:
 
 def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the first frame; more than 8 bits come out as uint16 over the full range."""
-    import imagecodecs
-
+    notes: list[str] = []
     with decoding("AVIF"):
-        pixels = imagecodecs.avif_decode(data, 0)
+        pixels = _animated(data) if b"moov" in data else _still(data)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("corrupt AVIF: its size is not the declared one")
     if pixels.dtype != np.uint8:
         pixels = widen(pixels, header.bit_depth)
-    notes: list[str] = []
+    elif header.bit_depth > 8:
+        notes.append(f"reduced from {header.bit_depth} to 8 bits a sample")
     pixels, alpha = split_alpha(pixels)
     if pixels.ndim == 3 and header.mode == "grey":
         pixels = np.ascontiguousarray(pixels[..., 0])
@@ -63,3 +67,18 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     return Raster(pixels, alpha, icc, tuple(notes))
+
+
+def _still(data: bytes) -> npt.NDArray[Any]:
+    import imagecodecs
+
+    return cast("npt.NDArray[Any]", imagecodecs.avif_decode(data))
+
+
+def _animated(data: bytes) -> npt.NDArray[Any]:
+    """Animations through Pillow: imagecodecs 2026.3 writes beyond its buffer on the first frame."""
+    from PIL import AvifImagePlugin
+
+    image = AvifImagePlugin.AvifImageFile(BytesIO(data))
+    image.load()
+    return np.asarray(image)

@@ -35,8 +35,8 @@ def convert(pixels: Pixels, bits: int) -> Pixels:
         full = 255.0 if bits == 8 else 65535.0
         # NaN has no colour; black is what every viewer makes of it.
         scaled: Any = np.nan_to_num(pixels, nan=0.0)
-        scaled = scaled * np.float32(full) + np.float32(0.5)
-        return cast(Pixels, np.clip(scaled, 0, full).astype(np.uint8 if bits == 8 else np.uint16))
+        scaled = np.clip(scaled, 0, 1) * np.float32(full) + np.float32(0.5)
+        return cast(Pixels, scaled.astype(np.uint8 if bits == 8 else np.uint16))
     if bits == 32:
         return cast(Pixels, pixels.astype(np.float32) / np.float32(255 if have == 8 else 65535))
     if bits == 16:

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from calling import Photo, Run
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["a.png", "--nonsense"],
+        ["a.png", "-s", "two"],
+        ["a.png", "-s", "9"],
+        ["a.png", "-s", "0.5"],
+        ["a.png", "-s", "nan"],
+        ["a.png", "-s", "2", "--size", "40x30"],
+        ["a.png", "--size", "40"],
+        ["a.png", "--size", "x"],
+        ["a.png", "--size", "0x30"],
+        ["a.png", "--long-edge", "-3"],
+        ["a.png", "--megapixels", "0"],
+        ["a.png", "-q", "101"],
+        ["a.png", "--memory", "lots"],
+        ["a.png", "--threads", "-1"],
+        ["a.png", "--precision", "int3"],
+        ["a.png", "--overwrite", "--skip-existing"],
+        ["a.png", "--quiet", "-v"],
+        ["a.png", "a.jpg", "-o", "b.png"],
+        ["a.png", "a.jpg", "-o", "-"],
+        ["a.png", "-o", "-", "--json"],
+        ["empty"],
+        ["a.png", "--long-edge", "4000"],
+    ],
+    ids=" ".join,
+)
+def test_usage_is_2(upscale: Run, photo: Photo, options: list[str]) -> None:
+    photo("a.png")
+    photo("a.jpg")
+    Path("empty").mkdir()
+    answer = upscale(*options)
+    assert answer.code == 2
+    assert answer.err
+    assert answer.out == b""
+
+
+@pytest.mark.parametrize("names", [["missing.png"], ["text.png"], ["missing.png", "text.png"]])
+def test_bad_input_is_3_where_nothing_else_happened(upscale: Run, names: list[str]) -> None:
+    Path("text.png").write_text("no picture")
+    answer = upscale(*names)
+    assert answer.code == 3
+    assert all(name in answer.err for name in names)
+
+
+def test_some_failed_is_1(upscale: Run, photo: Photo) -> None:
+    assert upscale(photo("a.png"), "missing.png").code == 1
+
+
+def test_failures_of_different_kinds_are_1(upscale: Run, photo: Photo) -> None:
+    photo("a.png")
+    Path("a@2x.png").write_bytes(b"")
+    assert upscale("a.png", "missing.png").code == 1
+
+
+def test_a_missing_model_is_4_and_names_the_nearest(run: Run, photo: Photo) -> None:
+    answer = run("upscale", "-m", "bicubic-x5", photo("a.png"))
+    assert answer.code == 4
+    assert "bicubic-x2" in answer.err
+
+
+def test_a_damaged_model_is_4(run: Run, photo: Photo) -> None:
+    import hyperfocal.models.registry as registry
+
+    Path(".models").mkdir()
+    card = (registry.SHIPPED / "bicubic-x2.toml").read_text(encoding="utf-8")
+    Path(".models/mine-x2.toml").write_text(card.replace("bicubic-x2", "mine-x2"))
+    answer = run("upscale", "-m", "mine-x2", photo("a.png"))
+    assert answer.code == 4
+    assert "mine-x2" in answer.err
+
+
+def test_no_arguments_show_the_verbs(run: Run) -> None:
+    answer = run()
+    assert "upscale" in answer.text + answer.err
+
+
+def test_an_unknown_setting_in_the_environment_is_2(
+    upscale: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HYPERFOCAL_MEMROY", "1GB")
+    answer = upscale(photo("a.png"))
+    assert answer.code == 2
+    assert "memory" in answer.err
+
+
+def test_a_folder_that_cannot_be_made_fails_the_file(upscale: Run, photo: Photo) -> None:
+    photo("a.png")
+    Path("file").write_bytes(b"in the way")
+    answer = upscale("a.png", "-o", "file/out/")
+    assert answer.code == 1
+    assert "file/out" in answer.err
+
+
+def test_an_unwritable_format_is_1(upscale: Run, photo: Photo) -> None:
+    answer = upscale(photo("a.png"), "-f", "xcf")
+    assert answer.code == 1
+    assert "png" in answer.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_1(upscale: Run, photo: Photo) -> None:
+    answer = upscale(photo("a.png"), "-o", "/dev/full", "-f", "png", "--overwrite")
+    assert answer.code == 1
+    assert "no space" in answer.err

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from hyperfocal.cli.find import Finding, find
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "b.jpg",
+        "a.jpg",
+        "notes.txt",
+        "Thumbs.db",
+        "desktop.ini",
+        ".hidden.jpg",
+        "._a.jpg",
+        "sub/c.jpg",
+        "sub/deeper/d.jpg",
+        ".git/e.jpg",
+    ):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path / "in"
+
+
+def by_suffix(path: Path) -> bool:
+    return path.suffix == ".jpg"
+
+
+def below(found: Finding) -> list[str]:
+    return [one.below.as_posix() for one in found.inputs]
+
+
+def test_a_folder_without_recursion_gives_its_own_pictures_in_order(tree: Path) -> None:
+    found = find([str(tree)], recurse=False, is_picture=by_suffix)
+    assert below(found) == ["a.jpg", "b.jpg"]
+    assert found.ignored == 5
+
+
+def test_recursion_goes_all_the_way_down_but_not_into_hidden_folders(tree: Path) -> None:
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert below(found) == ["a.jpg", "b.jpg", "sub/c.jpg", "sub/deeper/d.jpg"]
+
+
+def test_each_file_is_taken_once(tree: Path) -> None:
+    again = tree / "sub" / ".." / "a.jpg"
+    found = find([str(tree / "a.jpg"), str(again), str(tree / "a.jpg")], recurse=False,
+                 is_picture=by_suffix)  # fmt: skip
+    assert len(found.inputs) == 1
+
+
+def test_a_named_file_is_taken_whatever_it_is(tree: Path) -> None:
+    named = [str(tree / "notes.txt"), str(tree / ".hidden.jpg"), str(tree / "missing.jpg")]
+    found = find(named, recurse=False, is_picture=by_suffix)
+    assert len(found.inputs) == 3
+    assert found.ignored == 0
+
+
+def test_the_folder_of_results_is_not_read(tree: Path) -> None:
+    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=tree / "sub")
+    assert below(found) == ["a.jpg", "b.jpg"]
+
+
+def test_several_folders_keep_their_names(tree: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.jpg").write_bytes(b"x")
+    found = find([str(tree), str(other)], recurse=False, is_picture=by_suffix)
+    assert below(found) == ["in/a.jpg", "in/b.jpg", "other/a.jpg"]
+
+
+def test_earlier_results_are_passed_over(tree: Path) -> None:
+    (tree / "a@2x.jpg").write_bytes(b"x")
+    found = find(
+        [str(tree)],
+        recurse=False,
+        is_picture=by_suffix,
+        is_result=lambda stem: stem.endswith("@2x"),
+    )
+    assert below(found) == ["a.jpg", "b.jpg"]
+
+
+def test_a_link_to_a_folder_above_does_not_loop(tree: Path) -> None:
+    (tree / "sub" / "up").symlink_to(tree, target_is_directory=True)
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert len(found.inputs) == 4
+
+
+def test_the_pipe_has_no_path() -> None:
+    (one,) = find(["-"], recurse=False, is_picture=by_suffix).inputs
+    assert one.path is None
+    assert one.below == PurePath("stdin")
+    assert one.name == "-"

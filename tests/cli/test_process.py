@@ -1,0 +1,130 @@
+"""What only a process of its own can show: start-up, signals, pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from calling import Photo
+
+_HYPERFOCAL = [sys.executable, "-m", "hyperfocal"]
+_HEAVY = ("numpy", "pydantic", "PIL", "imagecodecs", "tifffile", "openvino", "torch", "rich")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_start_up_imports_nothing_heavy(option: str) -> None:
+    code = (
+        "import sys\n"
+        "from hyperfocal.cli import main\n"
+        f"sys.argv = ['hyperfocal', {option!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()[1:]
+    assert "hyperfocal" in loaded
+    assert not set(loaded) & set(_HEAVY)
+
+
+def test_the_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    done = subprocess.run([*_HYPERFOCAL, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"hyperfocal {version('hyperfocal')}\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_keeps_what_is_done_and_leaves_nothing_half_done(
+    photo: Photo, tmp_path: Path, number: signal.Signals
+) -> None:
+    photo("a.png")
+    # Nobody writes into it, so that the program waits there until it is stopped.
+    os.mkfifo(tmp_path / "b.png")
+    with subprocess.Popen(
+        [*_HYPERFOCAL, "upscale", "-m", "bicubic", "a.png", "b.png", "-o", "out", "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell may have started these tests with SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as program:
+        assert program.stderr is not None
+        assert "a.png ->" in program.stderr.readline()
+        program.send_signal(number)
+        out, _ = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert '"code": "cancelled"' in out
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_stopping_while_writing_leaves_no_partial_file(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from hyperfocal.cli.app import build
+    from hyperfocal.imaging import write_png
+
+    def interrupted(plan: object, sink: object) -> None:
+        sink.write(b"half a file")  # type: ignore[attr-defined]
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    arguments = ["upscale", "-m", "bicubic", str(photo("a.png")), "-o", "out/b.png"]
+    monkeypatch.setattr(write_png, "write", interrupted)
+    result = CliRunner().invoke(build(), arguments)
+    assert result.exit_code == 130
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_reader_that_leaves_early_is_no_traceback(photo: Photo, tmp_path: Path) -> None:
+    photo("a.png", height=400, width=600)
+    with subprocess.Popen(
+        [*_HYPERFOCAL, "upscale", "-m", "bicubic-x4", "a.png", "-o", "-"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdout is not None
+        program.stdout.close()
+        assert program.stderr is not None
+        told = program.stderr.read().decode()
+    assert program.returncode == 1
+    assert "Traceback" not in told
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+def test_bars_on_a_terminal(photo: Photo, tmp_path: Path) -> None:
+    photo("a.png")
+    photo("b.png")
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*_HYPERFOCAL, "upscale", "-m", "bicubic", "a.png", "b.png", "-o", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+    ) as program:
+        os.close(theirs)
+        told = b""
+        try:
+            while piece := os.read(ours, 4096):
+                told += piece
+        except OSError:  # what Linux says at the end of a terminal
+            pass
+        assert program.stdout is not None
+        assert program.stdout.read() == b""
+    os.close(ours)
+    assert program.returncode == 0
+    assert b"\x1b[" in told
+    assert b"files" in told
+    assert b"2 done" in told

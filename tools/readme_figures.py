@@ -1,0 +1,94 @@
+"""The tables of the README: quality from the models' cards, speed from benchmarks/speed.json.
+
+``make bench`` measures the speed, ``hyperfocal evaluate`` the quality; nothing is typed in by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+SPEED = ROOT / "benchmarks" / "speed.json"
+
+
+def filled(readme: str) -> str:
+    """The README's text with both tables as they should be."""
+    readme = _between(readme, "quality", quality())
+    return _between(readme, "speed", speed())
+
+
+def quality() -> str:
+    """A shipped model and precision a row, a suite a column, bicubic first."""
+    from hyperfocal.models.card import ModelCard
+    from hyperfocal.models.registry import SHIPPED
+
+    cards = [ModelCard.read(path) for path in sorted(SHIPPED.glob("*.toml"))]
+    cards = sorted((card for card in cards if card.quality), key=lambda card: card.scale)
+    suites = sorted({(entry.suite, entry.images) for card in cards for entry in card.quality})
+    if not suites:
+        return ""
+    rows = [["scale", "model", *(f"{suite} ({images})" for suite, images in suites)]]
+    told: set[int] = set()
+    for card in cards:
+        found = {(e.suite, e.images, e.precision): e for e in card.quality}
+        if card.scale not in told:
+            told.add(card.scale)
+            any_precision = {(e.suite, e.images): e for e in card.quality}
+            cells = [
+                _cell(entry.bicubic_psnr, entry.bicubic_ssim) if entry else ""
+                for entry in map(any_precision.get, suites)
+            ]
+            rows.append([f"x{card.scale}", "bicubic", *cells])
+        for precision in sorted({entry.precision for entry in card.quality}):
+            entries = [found.get((*suite, precision)) for suite in suites]
+            cells = [_cell(entry.psnr, entry.ssim) if entry else "" for entry in entries]
+            rows.append([f"x{card.scale}", f"{card.name} ({precision})", *cells])
+    return _markdown(rows, "--" + "-" * len(suites))
+
+
+def speed() -> str:
+    """A model a row; milliseconds."""
+    if not SPEED.is_file():
+        return ""
+    measured: dict[str, Any] = json.loads(SPEED.read_text(encoding="utf-8"))
+    rows = [
+        ["model", "median ms", "p95", "with PNG", "with JPEG", "matrix product", "peak MB"],
+        *(
+            [
+                f"{row['model']} ({row['precision']})",
+                *(f"{row[name]:.0f}" for name in ("median", "p95", "with_png", "with_jpeg")),
+                f"{row['reference']:.1f}",
+                "" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}",
+            ]
+            for row in measured["rows"]
+        ),
+    ]
+    first = measured["rows"][0]
+    on = f"{measured['processor']}, {first['threads']} cores, {first['runs']} runs"
+    return f"{_markdown(rows, '-######')}\n\n{on}."
+
+
+def _cell(psnr: float, ssim: float) -> str:
+    return f"{psnr:.2f} / {ssim:.4f}"
+
+
+def _markdown(rows: Sequence[Sequence[str]], columns: str) -> str:
+    """``columns``: "-" for text, "#" for numbers, one character each."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("---:" if column == "#" else "---" for column in columns) + "|")
+    return "\n".join(lines)
+
+
+def _between(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    inside = f"\n\n{content}\n\n" if content else "\n"
+    return re.sub(
+        f"{re.escape(begin)}.*?{re.escape(end)}",
+        lambda _: f"{begin}{inside}{end}",
+        text,
+        flags=re.DOTALL,
+    )
