@@ -116,7 +116,10 @@ def _settings() -> str:
         "is one, or by the environment: `HYPERFOCAL_MEMORY=400MB`. A name that is no setting is",
         "an error.",
         "",
-        *(line.strip().replace("``", "`") for line in (Settings.__doc__ or "").strip().splitlines()),
+        *(
+            line.strip().replace("``", "`")
+            for line in (Settings.__doc__ or "").strip().splitlines()
+        ),
         "",
         "| setting | environment | values | default |",
         "|---|---|---|---|",

@@ -296,7 +296,9 @@ def test_garbage_from_a_model_fails_the_file_and_no_other(
     photo("in/b.png", width=20)
     real = Upscaler.__call__
 
-    def garbled(self: Upscaler, picture: hyperfocal.Picture, *rest: object, **more: object) -> object:
+    def garbled(
+        self: Upscaler, picture: hyperfocal.Picture, *rest: object, **more: object
+    ) -> object:
         if picture.width == 16:
             raise GarbledOutput("not a picture")
         return real(self, picture, *rest, **more)  # type: ignore[arg-type]

@@ -43,9 +43,7 @@ def test_a_variable_that_is_not_set_is_named(
         ('name = "tiny-x2"', "name = ", "is not TOML"),
     ],
 )
-def test_what_cannot_be_is_refused(
-    experiment_file: Path, old: str, new: str, message: str
-) -> None:
+def test_what_cannot_be_is_refused(experiment_file: Path, old: str, new: str, message: str) -> None:
     experiment_file.write_text(experiment_file.read_text().replace(old, new))
     with pytest.raises(SettingsError, match=message):
         Experiment.read(experiment_file)

@@ -45,9 +45,7 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
         sample_bytes=max(facts.bit_depth // 8, 1),
         has_alpha=facts.has_alpha,
     )
-    precisions = {
-        choose_precision(card, settings) for card in cards if card.kind == "onnx"
-    }
+    precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
     precision = "int8" if precisions == {"int8"} else "float"
     route = plan_route(shape, size, cards, settings.memory, precision)
     return Forecast(size, tuple(card.name for card in cards), route.tiles)

@@ -62,9 +62,7 @@ class Outcome:
     def to_dict(self) -> dict[str, object]:
         """Plain values by name, lists and dicts only."""
         # The timings may be a read-only mapping, which asdict cannot copy.
-        plain: dict[str, object] = {
-            entry.name: getattr(self, entry.name) for entry in fields(self)
-        }
+        plain: dict[str, object] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         plain["timings"] = {name: round(value, 6) for name, value in self.timings.items()}
         plain["notes"] = list(self.notes)
         if self.error is not None:

@@ -42,8 +42,9 @@ def choose_destination(
     """Read the options.
 
     ``single``: exactly one input and it is no folder. ``output`` is a file when there is one, or
-    when it ends in the suffix of a picture format, and otherwise a folder. :class:`UsageError` where several
-    results would go into one file, :class:`OutputRefused` for a format that cannot be written.
+    when it ends in the suffix of a picture format, and otherwise a folder. :class:`UsageError`
+    where several results would go into one file, :class:`OutputRefused` for a format that cannot
+    be written.
     """
     form = written_format(form).name if form is not None else None
     if output is None:

@@ -6,7 +6,7 @@ Pillow's plug-in would reduce 10 and 12 bits to 8, and warns on stderr about dam
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +72,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
 def _still(data: bytes) -> npt.NDArray[Any]:
     import imagecodecs
 
-    return cast("npt.NDArray[Any]", imagecodecs.avif_decode(data))
+    return imagecodecs.avif_decode(data)
 
 
 def _animated(data: bytes) -> npt.NDArray[Any]:

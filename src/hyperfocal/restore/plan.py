@@ -62,9 +62,7 @@ class TilePlan:
         return one, two
 
 
-def plan_tiles(
-    height: int, width: int, *, multiple: int, radius: int, max_pixels: int
-) -> TilePlan:
+def plan_tiles(height: int, width: int, *, multiple: int, radius: int, max_pixels: int) -> TilePlan:
     """Equal windows of at most ``max_pixels`` that cost the least altogether.
 
     The whole picture where it fits. ``radius``: the net's receptive radius in input pixels.

@@ -44,9 +44,7 @@ class Target:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{given[0]} must be a positive number, not {value}")
         if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:
-            raise UsageError(
-                f"scale must be from {SMALLEST:g} to {LARGEST:g}, not {self.scale:g}"
-            )
+            raise UsageError(f"scale must be from {SMALLEST:g} to {LARGEST:g}, not {self.scale:g}")
 
     @property
     def is_given(self) -> bool:
@@ -82,9 +80,7 @@ class Target:
             return self.scale
         if self.size is not None:
             across, down = self.size
-            return min(
-                across / width if across else math.inf, down / height if down else math.inf
-            )
+            return min(across / width if across else math.inf, down / height if down else math.inf)
         if self.long_edge is not None:
             return self.long_edge / max(height, width)
         if self.megapixels is not None:

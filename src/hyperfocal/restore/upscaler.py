@@ -169,9 +169,7 @@ class Upscaler:
             alpha = _enlarge_alpha(picture, route)
         with watch.phase("fidelity"):
             progress.check()
-            deviation, projections = _check(
-                current, colour, samples, route, progress, back_project
-            )
+            deviation, projections = _check(current, colour, samples, route, progress, back_project)
         fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
             raise FidelityTooLow(

@@ -1,0 +1,1 @@
+"""Training: degradations, patches, nets, losses, fitting, export (extra ``[train]``)."""

@@ -81,9 +81,7 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
 
     def refresh(self) -> None:
         """Make new HR-LR pairs of all tiles."""
-        self.pairs = [
-            bicubic_pair(self._reduced(tile), self.settings.scale) for tile in self.tiles
-        ]
+        self.pairs = [bicubic_pair(self._reduced(tile), self.settings.scale) for tile in self.tiles]
         # Larger pictures are drawn more often, so every pixel is as likely as every other.
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], dtype=np.float64)
         self._cumulative = np.cumsum(area / area.sum())

@@ -52,7 +52,7 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     card = _card(experiment, folded, history)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
-        files = {"float": _serialised(build(folded))}
+        files: dict[Precision, bytes] = {"float": _serialised(build(folded))}
         scores = {"float": trial.score("float", files["float"])}
         share, scores["int8"] = max(
             ((share, trial.score("int8", data)) for share, data in candidates.items()),
@@ -60,7 +60,9 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
         )
         files["int8"] = candidates[share]
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {precision: _write(data, folder, card, precision) for precision, data in files.items()}
+    weights = {
+        precision: _write(data, folder, card, precision) for precision, data in files.items()
+    }
     card = ModelCard.model_validate({**card.model_dump(), "weights": weights})
     card.write(folder / f"{card.name}.toml")
     return Exported(card, scores, share)
@@ -80,14 +82,10 @@ class _Trial:
         card = self.card.model_copy(update={"weights": {precision: weights}})
         settings = Settings(precision=precision, cache=self.folder / "cache")
         model = load_entry(Entry(card, self.folder), settings)
-        return float(
-            np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs])
-        )
+        return float(np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs]))
 
 
-def _ranges(
-    experiment: Experiment, folded: Folded, count: int
-) -> dict[float, tuple[float, ...]]:
+def _ranges(experiment: Experiment, folded: Folded, count: int) -> dict[float, tuple[float, ...]]:
     files = pictures_in(Path(experiment.data.train))[:count]
     return activation_ranges(
         folded,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,7 @@ def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
     """Write a checkpoint whole or not at all."""
     partial = path.with_suffix(".partial")
     trainer.save_checkpoint(partial, weights_only=False)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:

@@ -32,8 +32,9 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, name: str, value: npt.NDArray[np.generic]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    def constant(self, name: str, value: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
+        array = np.array(value, dtype=dtype, order="C")
+        self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
@@ -42,8 +43,8 @@ class _Graph:
 
     def quantised(self, source: str, scale: float) -> str:
         """``source`` rounded to unsigned 8 bits of ``scale`` and back."""
-        step = self.constant(f"{source}.scale", np.float32(scale))
-        zero = self.constant(f"{source}.zero", np.uint8(0))
+        step = self.constant(f"{source}.scale", scale, np.float32)
+        zero = self.constant(f"{source}.zero", 0, np.uint8)
         stored = self.node("QuantizeLinear", [source, step, zero], f"{source}.u8")
         return self.node("DequantizeLinear", [stored, step, zero], f"{source}.dq")
 
@@ -109,7 +110,7 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
     # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
     # quarter of the memory.
     both = graph.node("Add", [base, x], "both")
-    limits = [graph.constant("black", np.float32(0.0)), graph.constant("white", np.float32(1.0))]
+    limits = [graph.constant("black", 0.0, np.float32), graph.constant("white", 1.0, np.float32)]
     clipped = graph.node("Clip", [both, *limits], "clipped")
     graph.node("DepthToSpace", [clipped], "restored", blocksize=side, mode="DCR")
 

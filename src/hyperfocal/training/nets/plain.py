@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from hyperfocal.models.anchor import bicubic_anchor
 
-
 # About the mean of photographs. Without it every channel carries the brightness of the picture,
 # all weights of a channel are pushed the same way, and ReLUs die by the dozen.
 GREY = 0.45
