@@ -77,8 +77,8 @@ $(READY): pyproject.toml
 	@touch $@
 
 # torch alone and first, so that nothing after it looks for another build of it.
-$(TEST_READY): pyproject.toml requirements/torch-cpu.txt
+$(TEST_READY): pyproject.toml requirements/torch-cpu.txt requirements/tools.txt
 	$(PYTHON) -m venv $(TEST_VENV)
-	$(TEST_BIN)/pip install --quiet --retries 0 --no-deps --requirement requirements/torch-cpu.txt
-	$(TEST_BIN)/pip install --quiet --editable '.[test,train]'
+	$(TEST_BIN)/pip install --quiet --no-deps --requirement requirements/torch-cpu.txt
+	$(TEST_BIN)/pip install --quiet --constraint requirements/tools.txt --editable '.[test,train]'
 	@touch $@

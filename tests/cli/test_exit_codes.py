@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ from calling import Photo, Run
         ["a.png", "a.jpg", "-o", "-"],
         ["a.png", "-o", "-", "--json"],
         ["empty"],
+        [""],
+        ["a.png", "-o", ""],
+        ["a.png", "--suffix", "../up"],
         ["a.png", "--long-edge", "4000"],
     ],
     ids=" ".join,
@@ -113,3 +117,28 @@ def test_a_full_disk_is_1(upscale: Run, photo: Photo) -> None:
     answer = upscale(photo("a.png"), "-o", "/dev/full", "-f", "png", "--overwrite")
     assert answer.code == 1
     assert "no space" in answer.err
+
+
+def test_a_folder_that_may_not_be_read_is_told_and_the_rest_is_done(
+    upscale: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo("in/a.png")
+    photo("in/closed/b.png")
+    real = os.scandir
+
+    def closed(path: object) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", closed)
+    answer = upscale("in", "-r", "-o", "out")
+    assert answer.code == 1
+    assert "closed: the folder cannot be read" in answer.err
+    assert Path("out/a.png").is_file()
+
+
+def test_links_in_a_circle_are_bad_input(upscale: Run) -> None:
+    Path("a.png").symlink_to("b.png")
+    Path("b.png").symlink_to("a.png")
+    assert upscale("a.png").code == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePath
 
 import pytest
@@ -95,3 +96,26 @@ def test_the_pipe_has_no_path() -> None:
     assert one.path is None
     assert one.below == PurePath("stdin")
     assert one.name == "-"
+
+
+def test_links_in_a_circle_are_an_input_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    named = [str(tmp_path / "a.jpg")]
+    assert len(find(named, recurse=False, is_picture=by_suffix).inputs) == 1
+
+
+def test_a_folder_that_may_not_be_read_is_a_problem(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def closed(path: object) -> object:
+        if str(path).endswith("deeper"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", closed)
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert [one.path for one in found.inputs if one.problem] == [tree / "sub" / "deeper"]
+    assert "Permission denied" in found.inputs[-1].problem

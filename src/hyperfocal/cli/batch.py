@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free
-from hyperfocal.errors import GarbledOutput, ModelError, OutputRefused
+from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputRefused
 
 if TYPE_CHECKING:
     from hyperfocal.cli.progress import Watcher
@@ -71,6 +71,8 @@ class Work:
     def _one(self, job: Job, watcher: Watcher) -> Outcome:
         name, output = job.found.name, None if job.output is None else str(job.output)
         try:
+            if job.found.problem:
+                raise InputMissing(f"{name}: {job.found.problem}")
             if job.error is not None:
                 raise job.error
             if job.output is not None and self.writing.existing != "overwrite":

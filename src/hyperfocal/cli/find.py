@@ -17,10 +17,12 @@ _DEBRIS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 class Found:
     """One input. ``path``: the file, or None for the pipe. ``below``: its place under the
     folder it was found in, which the output's folder mirrors; a bare name for a single file.
+    ``problem``: why it cannot even be looked at, "" where it can.
     """
 
     path: Path | None
     below: PurePath
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -34,7 +36,6 @@ class Finding:
 
     inputs: tuple[Found, ...]
     ignored: int
-    folders: int
 
 
 def find(
@@ -49,11 +50,10 @@ def find(
 
     A file that was named is always taken, missing or not: what is wrong with it is said later.
     In folders, hidden files, what systems leave behind, files that are no pictures and earlier
-    results (``is_result`` of the stem) are passed over and counted. ``leave_out``: a folder not
-    to look into, because results go there.
+    results (``is_result`` of the stem) are passed over and counted; a folder that may not be read
+    is an input with a problem. ``leave_out``: a folder not to look into, because results go there.
     """
     given = list(given)
-    folders = [Path(name) for name in given if name != PIPE and Path(name).is_dir()]
     several = len(given) > 1
     found: dict[object, Found] = {}
     ignored = 0
@@ -63,27 +63,41 @@ def find(
             continue
         path = Path(name)
         if not path.is_dir():
-            found.setdefault(_identity(path), Found(path, PurePath(path.name)))
+            found.setdefault(identity(path), Found(path, PurePath(path.name)))
             continue
         # Two folders may hold files of the same name; one folder is mirrored without its own.
         top = PurePath(path.resolve().name) if several else PurePath()
-        for file in _files(path, recurse, leave_out):
+        closed: list[OSError] = []
+        for file in _files(path, recurse, leave_out, closed):
             if _is_debris(file) or is_result(file.stem) or not is_picture(file):
                 ignored += 1
             else:
-                found.setdefault(_identity(file), Found(file, top / file.relative_to(path)))
-    return Finding(tuple(found.values()), ignored, len(folders))
+                found.setdefault(identity(file), Found(file, top / file.relative_to(path)))
+        for error in closed:
+            folder = Path(error.filename)
+            found[folder] = Found(folder, top, f"the folder cannot be read: {error.strerror}")
+    return Finding(tuple(found.values()), ignored)
 
 
-def _files(folder: Path, recurse: bool, leave_out: Path | None) -> Iterator[Path]:
-    """Files in order of their names; sub-folders after them, hidden ones never."""
-    outside = _identity(leave_out) if leave_out is not None else None
-    for at, below, names in os.walk(folder):
+def identity(path: Path) -> str:
+    """The same for two paths to one file. Unlike Path.resolve it takes links in a circle."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def _files(
+    folder: Path, recurse: bool, leave_out: Path | None, closed: list[OSError]
+) -> Iterator[Path]:
+    """Files in order of their names; sub-folders after them, hidden ones never.
+
+    ``closed``: is given the errors of folders that cannot be read.
+    """
+    outside = identity(leave_out) if leave_out is not None else None
+    for at, below, names in os.walk(folder, onerror=closed.append):
         below[:] = (
             sorted(
                 name
                 for name in below
-                if not name.startswith(".") and _identity(Path(at, name)) != outside
+                if not name.startswith(".") and identity(Path(at, name)) != outside
             )
             if recurse
             else []
@@ -93,7 +107,3 @@ def _files(folder: Path, recurse: bool, leave_out: Path | None) -> Iterator[Path
 
 def _is_debris(file: Path) -> bool:
     return file.name.startswith(".") or file.name.lower() in _DEBRIS or not file.is_file()
-
-
-def _identity(path: Path) -> str:
-    return os.path.normcase(path.resolve())

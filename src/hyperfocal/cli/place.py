@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from hyperfocal.cli.find import PIPE, Found
+from hyperfocal.cli.find import PIPE, Found, identity
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
 from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix, written_format
 
@@ -47,6 +47,10 @@ def choose_destination(
     be written.
     """
     form = written_format(form).name if form is not None else None
+    if suffix is not None and any(mark in suffix for mark in ("/", "\\", "\0")):
+        raise UsageError(f"--suffix is part of a name and cannot hold '{suffix}'")
+    if output == "":
+        raise UsageError("-o names nothing; leave it out to put results beside the inputs")
     if output is None:
         return Destination(form=form, suffix=default_suffix if suffix is None else suffix)
     if output == PIPE:
@@ -80,14 +84,14 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
     A result that would replace an input, or the result of an earlier one, gets an error.
     """
     inputs = tuple(inputs)
-    sources = {_identity(found.path) for found in inputs if found.path is not None}
+    sources = {identity(found.path) for found in inputs if found.path is not None}
     taken: dict[str, str] = {}
     jobs = []
     for found in inputs:
         output = _output(found, where)
         error: OutputError | None = None
         if output is not None:
-            key = _identity(output)
+            key = identity(output)
             if key in sources:
                 error = OutputError(
                     f"the result would replace the input {output}; choose another -o or --suffix"
@@ -125,7 +129,3 @@ def _ending(found: Found, form: str | None) -> str:
     if form is not None:
         return own if own_format == form else FORMATS[form].suffixes[0]
     return own if own_format in WRITABLE else FORMATS["png"].suffixes[0]
-
-
-def _identity(path: Path) -> str:
-    return os.path.normcase(path.resolve())

@@ -180,6 +180,9 @@ def _own_scale(model: str, settings: Settings) -> int:
 def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
     from hyperfocal.imaging import format_of_suffix, sniff
 
+    if "" in inputs:
+        raise UsageError("an input without a name")
+
     def is_picture(path: Path) -> bool:
         # By the name, so that a damaged picture is reported, or else by the content.
         if format_of_suffix(path) is not None:

@@ -47,7 +47,7 @@ def to_array(picture: Picture) -> Pixels:
 
 
 def _samples(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if values.dtype in (np.uint8, np.uint16):
+    if values.dtype.kind == "u" and values.dtype.itemsize in (1, 2):
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind != "f":
         raise ArrayError(

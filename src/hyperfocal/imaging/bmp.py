@@ -13,12 +13,12 @@ from hyperfocal.imaging import profile
 from hyperfocal.imaging.guard import decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.resolution import from_metre
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _MODES = {"1": "1 bit", "L": "grey", "P": "palette"}
-_METRE = 0.0254
 _V5 = 124
 _EMBEDDED = 0x4D424544  # "MBED"
 
@@ -70,7 +70,7 @@ def _dpi(data: bytes) -> tuple[float, float] | None:
     across, down = struct.unpack_from("<ii", data, 38)
     if across <= 0 or down <= 0:
         return None
-    return round(across * _METRE, 2), round(down * _METRE, 2)
+    return from_metre(across), from_metre(down)
 
 
 def _profile(data: bytes) -> bytes | None:

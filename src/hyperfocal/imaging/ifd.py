@@ -124,10 +124,26 @@ def entries(data: bytes | bytearray, where: Layout, offset: int) -> tuple[list[E
         if length == 0 or start + length > len(data):
             continue
         found.append(Entry(tag, kind, number, position, start, length))
+    if count and not found:
+        raise ValueError("a directory holds no readable field")
     following = 0
     if end + inline <= len(data):
         (following,) = struct.unpack_from(where.order + offset_code, data, end)
     return found, following, end
+
+
+def is_cut(data: bytes, where: Layout, offset: int) -> bool:
+    """Whether a field of the directory at ``offset`` reaches beyond the end of ``data``."""
+    head, size, inline = (8, 20, 8) if where.big else (2, 12, 4)
+    entry_code, offset_code = ("HHQ", "Q") if where.big else ("HHI", "I")
+    _, _, end = entries(data, where, offset)
+    for position in range(offset + head, end, size):
+        _, kind, number = struct.unpack_from(where.order + entry_code, data, position)
+        length = _SIZES.get(kind, 0) * number
+        (start,) = struct.unpack_from(where.order + offset_code, data, position + size - inline)
+        if length > inline and start + length > len(data):
+            return True
+    return False
 
 
 def count_directories(data: bytes, where: Layout, most: int) -> int:

@@ -60,7 +60,8 @@ class Plan:
             pixels = _over_white(pixels, alpha, picture.full_scale)
         pixels = convert(pixels, self.bit_depth)
         if self.convert_from is not None:
-            pixels = profile.to_srgb(cast("npt.NDArray[np.uint8]", pixels), self.convert_from)
+            turned = profile.to_srgb(cast("npt.NDArray[np.uint8]", pixels), self.convert_from)
+            pixels = turned[..., 0] if self.grey else turned
         if pixels.ndim == 2 and not self.grey:
             pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
         if alpha is None or not self.alpha:
@@ -147,7 +148,7 @@ def _profile(
     found, wanted = profile.space(icc), "grey" if grey else "rgb"
     if form.icc and found == wanted:
         return icc, None
-    if found == ("grey" if picture.is_grey else "rgb") and form.depths == (8,) and not grey:
+    if found == ("grey" if picture.is_grey else "rgb") and form.depths == (8,):
         notes.append(f"{form.label} cannot carry the colour profile: converted to sRGB")
         return None, icc
     notes.append(f"{form.label} cannot carry the colour profile: it was dropped")

@@ -15,13 +15,13 @@ from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
 from hyperfocal.imaging.planes import split_alpha
+from hyperfocal.imaging.resolution import from_metre
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_METRE = 0.0254
 _SRGB_GAMMA = 45455
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
@@ -161,7 +161,7 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif kind == b"pHYs":
         across, down, unit = struct.unpack_from(">IIB", body)
         if unit == 1 and across and down:
-            found.dpi = (round(across * _METRE, 2), round(down * _METRE, 2))
+            found.dpi = (from_metre(across), from_metre(down))
     elif kind == b"gAMA":
         (found.gamma,) = struct.unpack_from(">I", body)
     elif kind == b"sRGB":

@@ -47,6 +47,8 @@ def read_header(data: bytes) -> Header:
         raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
     extra = main.integers(EXTRA)
     notes: list[str] = []
+    if ifd.is_cut(data, where, where.first):
+        notes.append("metadata that reaches beyond the end of the file was dropped")
     facts = exif.facts(main)
     block = attempt(lambda: _exif(main), notes, exif.DAMAGED)
     return Header(

@@ -9,8 +9,8 @@ import numpy as np
 
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging.plan import Plan
+from hyperfocal.imaging.resolution import to_metre
 
-_METRE = 0.0254
 _HEADER = 14 + 124
 _RGB, _BITFIELDS = 0, 3
 _SRGB, _EMBEDDED = 0x73524742, 0x4D424544  # "sRGB", "MBED"
@@ -41,7 +41,8 @@ def write(plan: Plan, sink: BinaryIO) -> None:
 
 
 def _info(plan: Plan, stored: int, size: int, profile_at: int) -> bytes:
-    across, down = (round(value / _METRE) for value in plan.metadata.dpi or (0, 0))
+    dpi = plan.metadata.dpi
+    across, down = (to_metre(dpi[0]), to_metre(dpi[1])) if dpi else (0, 0)
     masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000) if plan.alpha else (0, 0, 0, 0)
     icc = plan.icc or b""
     return struct.pack(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -24,10 +25,17 @@ _OPAQUE_FROM = 128
 
 def write(plan: Plan, sink: BinaryIO) -> None:
     """Write the whole file to ``sink``, which need not be seekable."""
-    image = _image(plan)
+    # By way of memory: given a real file, Pillow writes behind Python's back and does not say
+    # why it could not.
+    memory = BytesIO()
     if plan.format.name == "gif":
-        _write_gif(image, plan, sink)
-        return
+        _write_gif(_image(plan), plan, memory)
+    else:
+        _write_modern(_image(plan), plan, memory)
+    sink.write(memory.getbuffer())
+
+
+def _write_modern(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     found = plan.metadata
     options: dict[str, Any] = {}
     if plan.icc is not None:

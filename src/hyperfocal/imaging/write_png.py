@@ -18,6 +18,7 @@ import numpy.typing as npt
 from hyperfocal.imaging import photoshop
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.png import IPTC_KEYWORD, SIGNATURE, XMP_KEYWORD
+from hyperfocal.imaging.resolution import to_metre
 from hyperfocal.imaging.threads import in_order
 
 _STRIPE = 512 << 10
@@ -26,7 +27,6 @@ _LEVEL = 1
 _SAMPLED_ROWS = 8
 _NONE, _SUB, _UP = 0, 1, 2
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
-_METRE = 0.0254
 # Window of 32 KiB, fastest algorithm; the two bytes are a multiple of 31.
 _ZLIB_HEADER = b"\x78\x01"
 
@@ -144,7 +144,7 @@ def _write_metadata(plan: Plan, sink: BinaryIO) -> None:
     if plan.icc is not None:
         sink.write(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(plan.icc)))
     if found.dpi is not None:
-        across, down = (max(1, round(value / _METRE)) for value in found.dpi)
+        across, down = (to_metre(value) for value in found.dpi)
         sink.write(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if found.exif is not None:
         sink.write(_chunk(b"eXIf", found.exif))

@@ -31,9 +31,10 @@ def activation_ranges(folded: Folded, pictures: Iterable[Array]) -> dict[float, 
         for index, (kernel, bias) in enumerate(layers):
             x = F.relu(F.conv2d(x, kernel, bias, padding=min(index, 1)))
             values = x.flatten()
+            rarest = values.topk(max(1, round(values.numel() * max(SHARES)))).values
             for share, ranges in found.items():
-                keep = max(1, round(values.numel() * (1.0 - share)))
-                ranges[index] = max(ranges[index], float(values.kthvalue(keep).values))
+                at = min(round(values.numel() * share), len(rarest) - 1)
+                ranges[index] = max(ranges[index], float(rarest[at]))
     return {
         share: tuple(float(max(value, 1e-6)) for value in ranges) for share, ranges in found.items()
     }

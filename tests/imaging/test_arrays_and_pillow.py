@@ -1,0 +1,184 @@
+"""Arrays and Pillow images in and out."""
+
+import made
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from hyperfocal import imaging
+from hyperfocal.errors import ArrayError
+from hyperfocal.imaging import exif
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.uint16, np.dtype(">u2")]),
+        st.one_of(
+            st.tuples(st.integers(1, 9), st.integers(1, 9)),
+            st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([3, 4])),
+        ),
+    )
+)
+def test_integers_come_back(array):
+    got = imaging.to_array(imaging.from_array(array))
+    assert got.dtype == array.dtype.newbyteorder("=")
+    assert np.array_equal(got, array)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_become_float32(dtype):
+    array = made.photo(dtype=np.float32).astype(dtype)
+    got = imaging.from_array(array)
+    assert got.pixels.dtype == np.float32
+    assert np.array_equal(got.pixels, array.astype(np.float32))
+
+
+def test_views_of_any_layout():
+    array = made.photo(channels=4)
+    for view in (array[::-1, ::2], array.transpose(1, 0, 2), np.asfortranarray(array)):
+        assert np.array_equal(imaging.to_array(imaging.from_array(view)), view)
+
+
+def test_grey_with_alpha_comes_out_as_four_channels():
+    given_ = made.picture(1, alpha=True)
+    got = imaging.to_array(given_)
+    assert got.shape == (61, 83, 4)
+    assert all(np.array_equal(got[..., c], given_.pixels) for c in range(3))
+    assert np.array_equal(got[..., 3], given_.alpha)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 4, 2), np.uint8), "no picture"),
+        (np.zeros((4, 4, 1), np.uint8), "no picture"),
+        (np.zeros((2, 4, 4, 3), np.uint8), "no picture"),
+        (np.zeros(4, np.uint8), "no picture"),
+        (np.zeros((0, 4, 3), np.uint8), "no pixels"),
+        (np.zeros((4, 4), np.int32), "int32 are not taken"),
+        (np.zeros((4, 4), bool), "bool are not taken"),
+        (np.zeros((4, 4), complex), "complex128 are not taken"),
+        (np.array([["a", "b"]]), "are not taken"),
+        (np.full((4, 4), 255.0), "from 255 to 255"),
+        (np.full((4, 4), -0.1), r"\[0, 1\]"),
+        (np.full((4, 4), np.nan), "NaN"),
+        (np.full((4, 4), np.inf), "infinite"),
+    ],
+)
+def test_what_is_no_picture(array, message):
+    with pytest.raises(ArrayError, match=message):
+        imaging.from_array(array)
+
+
+# Pillow
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX",
+                                  "YCbCr", "HSV", "I;16", "I", "F", "CMYK"])  # fmt: skip
+def test_every_mode_of_pillow(mode):
+    rgba = Image.fromarray(made.photo(channels=4))
+    rgba.putalpha(rgba.getchannel("A").point(lambda v: max(v, 100)))
+    deep = made.photo(channels=1, dtype=np.uint16)
+    if mode == "I;16":
+        image, wanted = Image.fromarray(deep), deep
+    elif mode == "I":
+        image, wanted = Image.fromarray(deep.astype(np.int32)), deep
+    elif mode == "F":
+        image = Image.fromarray(deep.astype(np.float32) / 65535)
+        wanted = np.asarray(image)
+    else:
+        source = rgba.convert("LA") if mode in ("La", "PA") else rgba
+        image = (
+            source.convert("RGB").convert(mode) if mode in ("HSV", "P") else source.convert(mode)
+        )
+        plain = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGBA": "RGBA", "RGBa": "RGBA",
+                 "PA": "RGBA"}.get(mode, "RGB")  # fmt: skip
+        wanted = np.asarray(image.convert(plain))
+    got = imaging.from_pil(image)
+    values = [got.pixels if got.pixels.ndim == 3 else got.pixels[..., None]]
+    if got.alpha is not None:
+        values.append(got.alpha[..., None])
+    assert np.array_equal(np.concatenate(values, axis=2), wanted.reshape(61, 83, -1))
+
+
+def test_palettes_and_keys_with_transparency():
+    image = Image.fromarray(made.photo()).quantize(16)
+    image.info["transparency"] = 3
+    got = imaging.from_pil(image)
+    assert np.array_equal(got.alpha == 0, np.asarray(image) == 3)
+    grey = Image.fromarray(made.photo(channels=1))
+    grey.info["transparency"] = 90
+    assert np.array_equal(imaging.from_pil(grey).alpha == 0, np.asarray(grey) == 90)
+
+
+def test_orientation_profile_and_resolution_of_an_image():
+    image = Image.fromarray(made.photo())
+    image.info.update(
+        exif=exif.PREFIX + made.exif_block(orientation=6),
+        icc_profile=made.wide_rgb_profile(),
+        dpi=(300, 300),
+        xmp=made.XMP,
+    )
+    got = imaging.from_pil(image)
+    assert np.array_equal(got.pixels, np.rot90(made.photo(), -1))
+    assert got.icc == made.wide_rgb_profile()
+    assert got.metadata.dpi == (300.0, 300.0)
+    assert made.parsed(got.metadata.exif).integer(274) == 1
+    back = imaging.to_pil(got)
+    assert back.info["icc_profile"] == got.icc
+    assert back.getexif()[271] == "Maker"
+    assert back.getexif()[274] == 1
+    image.info.update(exif=b"rubbish", dpi=("a", None))
+    got = imaging.from_pil(image)
+    assert got.metadata.exif is None
+    assert got.metadata.dpi is None
+    assert got.notes == (exif.DAMAGED,)
+
+
+def test_a_cmyk_image_with_a_profile():
+    image = Image.fromarray(made.photo(channels=4), "CMYK")
+    plain = imaging.from_pil(image)
+    image.info["icc_profile"] = made.cmyk_profile()
+    through = imaging.from_pil(image)
+    assert through.icc is None
+    assert made.psnr(plain.pixels, through.pixels) < 30
+
+
+@pytest.mark.parametrize(
+    ("given_", "mode"),
+    [
+        (made.picture(1), "L"),
+        (made.picture(3), "RGB"),
+        (made.picture(1, alpha=True), "LA"),
+        (made.picture(3, alpha=True), "RGBA"),
+        (made.picture(1, np.uint16), "I;16"),
+        (made.picture(1, np.float32), "F"),
+        (made.picture(3, np.uint16), "RGB"),
+        (made.picture(3, np.float32, True), "RGBA"),
+    ],
+)
+def test_modes_that_come_out(given_, mode):
+    image = imaging.to_pil(given_)
+    assert image.mode == mode
+    assert image.size == (83, 61)
+    got = imaging.from_pil(image)
+    scale = np.abs(got.pixels / got.full_scale - given_.pixels / given_.full_scale).max()
+    assert scale <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.new("LAB", (4, 4)), "mode LAB"),
+        (Image.fromarray(np.full((4, 4), 70_000, np.int32)), "mode I must hold"),
+        (Image.fromarray(np.full((4, 4), 2.0, np.float32)), "mode F must hold"),
+        (Image.new("RGB", (0, 4)), "no pixels"),
+    ],
+)
+def test_images_that_are_no_pictures(image, message):
+    with pytest.raises(ArrayError, match=message):
+        imaging.from_pil(image)

@@ -1,0 +1,334 @@
+"""Whatever is handed in, the answer is a picture or one of our errors, and nothing on stderr."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hyperfocal import imaging
+from hyperfocal.errors import (
+    BrokenPicture,
+    InputError,
+    InputMissing,
+    TooLarge,
+    UnknownFormat,
+    UsageError,
+)
+from hyperfocal.settings import Settings
+
+HEIF = importlib.util.find_spec("pillow_heif") is not None
+FORMATS = [name for name in imaging.WRITABLE if name != "heic" or HEIF]
+
+
+def files():
+    """A file of every format, with everything in it that a file can have."""
+    full = {"icc": made.wide_rgb_profile(), "metadata": made.metadata()}
+    out = {name: imaging.encode(made.picture(3, **full), name) for name in FORMATS}
+    out["progressive"] = made.filed(made.photo(), "JPEG", progressive=True)
+    out["deep"] = imaging.encode(made.picture(3, np.uint16, True), "png")
+    out["float"] = imaging.encode(made.picture(3, np.float32), "tiff")
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), compression="jpeg", tile=(32, 32))
+    out["tiles"] = sink.getvalue()
+    frames = [Image.fromarray(made.photo()), Image.fromarray(255 - made.photo())]
+    for name in ("WEBP", "AVIF", "GIF"):
+        out[f"animated {name}"] = made.filed(
+            frames[0], name, save_all=True, append_images=frames[1:]
+        )
+    return out
+
+
+FILES = files()
+
+
+def test_empty():
+    for source in (b"", io.BytesIO()):
+        with pytest.raises(BrokenPicture, match=r"empty \(0 bytes\)"):
+            imaging.open(source)
+
+
+def test_empty_file(tmp_path):
+    path = tmp_path / "nothing.jpg"
+    path.touch()
+    with pytest.raises(BrokenPicture, match=r"nothing.jpg: the file is empty"):
+        imaging.open(path)
+    with pytest.raises(BrokenPicture, match=r"nothing.jpg: the file is empty"):
+        imaging.inspect(path)
+
+
+def test_missing_and_unreadable(tmp_path):
+    with pytest.raises(InputMissing, match=r"gone.png: no such file"):
+        imaging.open(tmp_path / "gone.png")
+    with pytest.raises(InputMissing, match="is a folder"):
+        imaging.open(tmp_path)
+    with pytest.raises(InputMissing, match="cannot be read"):
+        imaging.open("a\0b.png")
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    path = tmp_path / "secret.png"
+    path.write_bytes(FILES["png"])
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # root may read everything
+
+        def refuse(self, *args, **kwargs):
+            raise PermissionError(13, "Permission denied", str(self))
+
+        monkeypatch.setattr(Path, "open", refuse)
+    else:
+        path.chmod(0)
+    with pytest.raises(InputMissing, match="no permission"):
+        imaging.open(path)
+
+
+def test_what_is_no_source():
+    with pytest.raises(UsageError, match="not int"):
+        imaging.open(17)
+    with pytest.raises(UsageError, match="binary mode"):
+        imaging.open(io.StringIO("text"))
+
+
+@pytest.mark.parametrize(
+    "data", [b"x", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>", bytes(1000),
+             b"BM and then nothing of the kind", b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",
+             b"\xff\xd8\xfe", b"RIFF\x10\0\0\0WAVEfmt "]
+)  # fmt: skip
+def test_unknown_formats(data):
+    with pytest.raises(UnknownFormat, match="JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP, GIF"):
+        imaging.open(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_truncated_anywhere_is_an_error(name, capfd):
+    """Never a picture with a grey half."""
+    data = FILES[name]
+    for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97):
+        cut = data[: max(1, int(len(data) * share))]
+        # A first frame may be whole when the last is cut, and TIFF's metadata comes last.
+        if name.startswith("animated") or (name == "tiff" and share > 0.9):
+            try:
+                assert any("first of" in n or "beyond" in n for n in imaging.open(cut).notes)
+            except InputError:
+                continue
+        else:
+            with pytest.raises((BrokenPicture, UnknownFormat)):
+                imaging.open(cut)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive"])
+def test_a_jpeg_that_ends_with_its_last_scan(name):
+    """Without the end marker nobody can tell whether rows are missing."""
+    with pytest.raises(BrokenPicture, match="end of the picture is missing"):
+        imaging.open(FILES[name][:-2])
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damage_anywhere_is_a_picture_or_one_of_our_errors(name, data):
+    spoiled = bytearray(FILES[name])
+    for _ in range(data.draw(st.integers(1, 6))):
+        near = data.draw(st.booleans())
+        last = min(len(spoiled), 600) - 1 if near else len(spoiled) - 1
+        spoiled[data.draw(st.integers(0, last))] = data.draw(
+            st.one_of(st.sampled_from([0, 1, 127, 128, 254, 255]), st.integers(0, 255))
+        )
+    with contextlib.suppress(InputError):
+        imaging.open(bytes(spoiled), settings=Settings(max_pixels=2_000_000))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from([f[:16] for f in FILES.values()]), st.binary(max_size=200))
+@example(b"\x89PNG\r\n\x1a\n", b"\0\0\0\x0dIHDR" + b"\0" * 30)
+@example(b"II*\0\x08\0\0\0", b"\0\0")
+@example(b"GIF89a", b"\x01\0\x01\0\0\0\0")
+def test_a_good_beginning_and_rubbish(head, tail):
+    with pytest.raises(InputError):
+        imaging.open(head + tail)
+
+
+# Limits
+
+
+def png_header(width, height):
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+        + b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )  # fmt: skip
+
+
+def bombs():
+    big = 60_000
+    gif = b"GIF89a" + struct.pack("<HHBBB", big, big, 0, 0, 0)
+    gif += b"," + struct.pack("<HHHHB", 0, 0, big, big, 0) + b"\2\2\x4c\1\0;"
+    tiff = bytearray(FILES["tiff"])
+    for tag in (256, 257):
+        at = tiff.index(struct.pack("<HHI", tag, 4, 1))
+        struct.pack_into("<I", tiff, at + 8, big)
+    bmp = bytearray(FILES["bmp"])
+    struct.pack_into("<ii", bmp, 18, big, big)
+    jpeg = bytearray(FILES["jpeg"])
+    struct.pack_into(">HH", jpeg, jpeg.index(b"\xff\xc0") + 5, big, big)
+    avif = bytearray(FILES["avif"])
+    struct.pack_into(">II", avif, avif.index(b"ispe") + 8, big, big)
+    webp = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\xff\xff" * 2 + bytes(8)
+    return {
+        "png": png_header(big, big),
+        "gif": gif,
+        "tiff": bytes(tiff),
+        "bmp": bytes(bmp),
+        "jpeg": bytes(jpeg),
+        "avif": bytes(avif),
+        "webp": webp,
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_declared_pixels_are_limited_before_decoding(name):
+    data = bombs()[name]
+    with pytest.raises(TooLarge, match=r"declares .* pixels, more than .*max_pixels"):
+        imaging.open(data)
+    assert imaging.inspect(data).width >= 60_000
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_limit_on_pixels_is_exact(name):
+    pixels = 61 * 83
+    imaging.open(FILES[name], settings=Settings(max_pixels=pixels))
+    with pytest.raises(TooLarge, match="83 x 61 = 5,063"):
+        imaging.open(FILES[name], settings=Settings(max_pixels=pixels - 1))
+
+
+def test_large_pictures_within_the_limit_are_no_bombs(monkeypatch):
+    """Pillow's own limit is a global of the whole program; it neither applies nor changes."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for name in FORMATS:
+        assert imaging.open(FILES[name]).pixels.shape == (61, 83, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_bytes_are_limited(tmp_path):
+    data = FILES["png"]
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    for source in (path, data, io.BytesIO(data)):
+        imaging.open(source, settings=Settings(max_bytes=len(data)))
+        with pytest.raises(TooLarge, match="max_bytes"):
+            imaging.open(
+                io.BytesIO(data) if isinstance(source, io.BytesIO) else source,
+                settings=Settings(max_bytes=len(data) - 1),
+            )
+
+
+def test_a_stream_without_end_is_read_no_further_than_the_limit():
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def read(self, size=-1):
+            self.given += size
+            return bytes(size)
+
+    stream = Endless()
+    with pytest.raises(TooLarge):
+        imaging.open(stream, settings=Settings(max_bytes=3_000_000))
+    assert stream.given == 3_000_001
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices")  # noqa: PTH110
+def test_a_device_without_end():
+    with pytest.raises(TooLarge, match="/dev/zero"):
+        imaging.open("/dev/zero", settings=Settings(max_bytes=3_000_000))
+
+
+def test_frames_are_limited():
+    frames = [Image.fromarray(np.full((4, 4), 30 * level, np.uint8)) for level in range(7)]
+    sink = io.BytesIO()
+    with tifffile.TiffWriter(sink) as writer:
+        for frame in frames:
+            writer.write(np.asarray(frame))
+    made_files = {
+        name: made.filed(frames[0], name, save_all=True, append_images=frames[1:])
+        for name in ("GIF", "PNG", "WEBP", "AVIF")
+    }
+    made_files["TIFF"] = sink.getvalue()
+    for data in made_files.values():
+        assert imaging.inspect(data).frames == 7
+        imaging.open(data, settings=Settings(max_frames=7))
+        with pytest.raises(TooLarge, match="max_frames"):
+            imaging.open(data, settings=Settings(max_frames=6))
+
+
+def test_frames_without_end_are_counted_no_further(monkeypatch):
+    from hyperfocal.imaging import gif
+
+    monkeypatch.setattr(gif, "_MOST_FRAMES", 50)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x4c\1\0"
+    data = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + frame * 1000 + b";"
+    assert gif.read_header(data).frames == 51
+
+
+def test_running_out_of_memory_is_too_large(monkeypatch):
+    import imagecodecs
+
+    def exhausted(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", exhausted)
+    with pytest.raises(TooLarge, match="not enough memory"):
+        imaging.open(FILES["jpeg"])
+
+
+def test_any_other_exception_of_a_library_is_a_broken_picture(monkeypatch):
+    import imagecodecs
+
+    def strange(*args, **kwargs):
+        raise ZeroDivisionError("in some library")
+
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", strange)
+    with pytest.raises(BrokenPicture, match="in some library"):
+        imaging.open(FILES["jpeg"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+def test_a_large_picture_in_little_memory():
+    """Room for half of what the picture needs: our error and a living process, not a crash."""
+    code = """
+import io, resource, sys, zlib, struct
+import imagecodecs, numpy
+from hyperfocal import imaging
+from hyperfocal.errors import TooLarge
+data = imaging.encode(imaging.from_array(numpy.zeros((6000, 6000, 3), numpy.uint8)), "jpeg")
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000,) * 2)
+try:
+    imaging.open(data)
+except TooLarge as error:
+    print("too large:", error)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.startswith("too large: the picture given as bytes: not enough memory")
+    assert found.stderr == ""
+
+
+def test_names_in_messages(tmp_path):
+    path = tmp_path / "Grüße 写真.jpg"
+    path.write_bytes(FILES["jpeg"][:200])
+    with pytest.raises(BrokenPicture, match=r"Grüße 写真.jpg: truncated"):
+        imaging.open(path)
+    with path.open("rb") as file, pytest.raises(BrokenPicture, match=r"Grüße 写真.jpg: truncated"):
+        imaging.open(file)

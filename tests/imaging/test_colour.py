@@ -1,0 +1,141 @@
+"""Colour profiles and CMYK."""
+
+import io
+
+import made
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from hyperfocal import imaging
+from hyperfocal.imaging import profile
+
+INK = made.photo(channels=4)
+
+
+def through_lcms(ink, icc):
+    image = ImageCms.profileToProfile(
+        Image.fromarray(ink, "CMYK"),
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return np.asarray(image)
+
+
+def cmyk_files(icc):
+    options = {"icc_profile": icc} if icc else {}
+    jpeg = made.filed(Image.fromarray(INK, "CMYK"), "JPEG", quality=100, subsampling=0, **options)
+    sink = io.BytesIO()
+    tags = [(34675, 7, len(icc), icc, True)] if icc else None
+    tifffile.imwrite(sink, INK, photometric="separated", extratags=tags)
+    return {"jpeg": jpeg, "tiff": sink.getvalue()}
+
+
+@pytest.mark.parametrize("format", ["jpeg", "tiff"])
+def test_cmyk_goes_through_its_profile(format):
+    icc = made.cmyk_profile()
+    data = cmyk_files(icc)[format]
+    assert imaging.inspect(data).mode == "cmyk"
+    assert imaging.inspect(data).profile == "Ink"
+    got = imaging.open(data)
+    assert got.icc is None
+    assert made.psnr(got.pixels, through_lcms(INK, icc)) > (40 if format == "jpeg" else 200)
+    plain = np.asarray(Image.fromarray(INK, "CMYK").convert("RGB"))
+    assert made.psnr(got.pixels, plain) < 25
+    assert "CMYK was converted to sRGB through its colour profile" in got.notes
+
+
+@pytest.mark.parametrize("format", ["jpeg", "tiff"])
+def test_cmyk_without_a_profile_is_converted_plainly_and_says_so(format):
+    got = imaging.open(cmyk_files(None)[format])
+    plain = np.asarray(Image.fromarray(INK, "CMYK").convert("RGB"))
+    assert made.psnr(got.pixels, plain) > (40 if format == "jpeg" else 200)
+    assert any("plain formula" in note for note in got.notes)
+
+
+def test_a_cmyk_profile_that_cannot_be_used():
+    broken = bytearray(made.cmyk_profile())
+    broken[200:] = bytes(len(broken) - 200)
+    got = imaging.open(cmyk_files(bytes(broken))["jpeg"])
+    assert any("plain formula" in note for note in got.notes)
+
+
+def test_cmyk_tiff_of_sixteen_bits():
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, INK.astype(np.uint16) * 257, photometric="separated")
+    got = imaging.open(sink.getvalue())
+    assert np.array_equal(got.pixels, np.asarray(Image.fromarray(INK, "CMYK").convert("RGB")))
+    assert "CMYK was reduced to 8 bits" in got.notes
+
+
+@pytest.mark.parametrize("format", ["png", "tiff", "webp", "bmp"])
+def test_wide_colour_is_carried_and_samples_are_untouched(format):
+    given_ = made.picture(3, icc=made.wide_rgb_profile())
+    got = imaging.open(imaging.encode(given_, format))
+    assert got.icc == given_.icc
+    assert np.array_equal(got.pixels, given_.pixels)
+    assert imaging.conversions(given_, format) == ()
+
+
+def test_what_cannot_carry_a_profile_gets_srgb():
+    given_ = made.picture(3, icc=made.wide_rgb_profile())
+    wanted = profile.to_srgb(given_.pixels, given_.icc)
+    assert made.psnr(wanted, given_.pixels) < 40
+    got = imaging.open(imaging.encode(given_, "gif"))
+    assert made.psnr(got.pixels, wanted) > made.psnr(got.pixels, given_.pixels)
+    assert any("converted to sRGB" in note for note in imaging.conversions(given_, "gif"))
+
+
+def test_grey_in_a_format_without_profiles_gets_srgb():
+    given_ = made.picture(1, icc=made.grey_profile())
+    got = imaging.open(imaging.encode(given_, "gif"))
+    assert np.array_equal(got.pixels, profile.to_srgb(given_.pixels, given_.icc))
+
+
+def test_grey_with_a_grey_profile():
+    given_ = made.picture(1, icc=made.grey_profile())
+    for format in ("png", "tiff", "jpeg", "bmp", "avif"):
+        got = imaging.open(imaging.encode(given_, format))
+        assert got.is_grey
+        assert got.icc == given_.icc
+    # WebP has no grey, so the profile would not fit.
+    got = imaging.open(imaging.encode(given_, "webp"))
+    assert got.icc is None
+    assert np.array_equal(got.pixels, profile.to_srgb(given_.pixels, given_.icc))
+    assert any("converted to sRGB" in note for note in imaging.conversions(given_, "webp"))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "AVIF"])
+def test_grey_with_an_rgb_profile_becomes_rgb(format):
+    grey = made.photo(channels=1)
+    extra = {"subsampling": "4:0:0", "quality": 98} if format == "AVIF" else {}
+    got = imaging.open(made.filed(grey, format, icc_profile=made.wide_rgb_profile(), **extra))
+    assert got.pixels.shape == (61, 83, 3)
+    assert got.icc == made.wide_rgb_profile()
+    assert made.psnr(got.pixels[..., 1], grey) > 30
+
+
+def test_profiles_that_do_not_fit_are_dropped_with_a_note():
+    for icc, reason in ((made.grey_profile(), "is for grey"), (b"nonsense" * 40, "cannot be read")):
+        got = imaging.open(made.filed(made.photo(), "PNG", icc_profile=icc))
+        assert got.icc is None
+        assert any(reason in note for note in got.notes)
+
+
+def test_a_gamma_that_is_ignored_is_told():
+    import struct
+    import zlib
+
+    data = made.filed(made.photo(), "PNG")
+    body = b"gAMA" + struct.pack(">I", 100000)
+    chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
+    got = imaging.open(data[:33] + chunk + data[33:])
+    assert np.array_equal(got.pixels, made.photo())
+    assert any("gamma" in note for note in got.notes)
+    usual = body[:4] + struct.pack(">I", 45455)
+    chunk = struct.pack(">I", 4) + usual + struct.pack(">I", zlib.crc32(usual))
+    assert imaging.open(data[:33] + chunk + data[33:]).notes == ()

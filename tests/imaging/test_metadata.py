@@ -1,0 +1,353 @@
+"""EXIF, XMP, IPTC, resolution and colour profile: kept, corrected, and never in the way."""
+
+import io
+from dataclasses import replace
+
+import made
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, IptcImagePlugin
+
+from hyperfocal import imaging
+from hyperfocal.imaging import exif, ifd, photoshop, png, xmp
+
+FORMATS = ["jpeg", "png", "tiff", "webp", "avif", "heic"]
+FULL = ["jpeg", "png", "tiff"]
+
+
+@pytest.fixture(autouse=True)
+def _heif(request):
+    if "heic" in str(getattr(request.node, "callspec", "")):
+        pytest.importorskip("pillow_heif")
+
+
+def fields(block):
+    main = made.parsed(block)
+    return main, main.fields[ifd.EXIF_IFD].inside, main.fields[ifd.GPS_IFD].inside
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_metadata_is_kept(format):
+    icc = made.wide_rgb_profile()
+    given_ = made.picture(3, icc=icc, metadata=made.metadata())
+    got = imaging.open(imaging.encode(given_, format))
+    assert got.icc == icc
+    assert got.metadata.xmp == made.XMP
+    assert got.metadata.dpi == (300.0, 150.0)
+    main, inside, place = fields(got.metadata.exif)
+    assert main.fields[271].data == b"Maker\0"
+    assert inside.fields[0xA434].data == b"Lens 35 mm\0"
+    assert place.fields[1].data == b"N\0"
+    assert (got.metadata.iptc == made.IPTC) == (format in FULL)
+    assert got.notes == ()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_sizes_are_corrected(format):
+    given_ = made.picture(3, metadata=made.metadata(exif=made.exif_block(size=(10, 20))))
+    inside = fields(imaging.open(imaging.encode(given_, format)).metadata.exif)[1]
+    assert (inside.integer(0xA002), inside.integer(0xA003)) == (83, 61)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_stripping_keeps_profile_and_resolution(format):
+    given_ = made.picture(3, icc=made.wide_rgb_profile(), metadata=made.metadata())
+    data = imaging.encode(given_, format, strip_metadata=True)
+    got = imaging.open(data)
+    assert got.icc == given_.icc
+    assert got.metadata.dpi == (300.0, 150.0)
+    assert got.metadata.xmp is None
+    assert got.metadata.iptc is None
+    for secret in (b"Maker", b"Lens 35", b"caption", "Zoë".encode()):
+        assert secret not in data
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "tiff", "webp", "avif"])
+def test_pillow_finds_it(format):
+    given_ = made.picture(3, icc=made.wide_rgb_profile(), metadata=made.metadata())
+    image = Image.open(io.BytesIO(imaging.encode(given_, format)))
+    image.load()
+    block = image.getexif()
+    assert block[271] == "Maker"
+    assert block.get_ifd(0x8769)[0xA434] == "Lens 35 mm"
+    assert block.get_ifd(0x8825)[1] == "N"
+    assert image.info["icc_profile"] == given_.icc
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    assert (packet.encode() if isinstance(packet, str) else packet) == made.XMP
+    if format in ("jpeg", "tiff"):
+        assert IptcImagePlugin.getiptcinfo(image) == {(2, 120): b"caption", (2, 105): b"head"}
+    if format in ("jpeg", "png", "tiff"):
+        assert tuple(round(float(v)) for v in image.info["dpi"]) == (300, 150)
+
+
+def test_what_pillow_writes_is_found():
+    image = Image.fromarray(made.photo())
+    icc = made.wide_rgb_profile()
+    for format in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
+        extra = {} if format == "PNG" else {"xmp": made.XMP}
+        if format == "TIFF":
+            extra = {}
+        block = exif.PREFIX + made.exif_block()
+        data = made.filed(image, format, exif=block, icc_profile=icc, **extra)
+        got = imaging.open(data)
+        assert got.icc == icc
+        main, inside, _ = fields(got.metadata.exif)
+        assert main.fields[271].data == b"Maker\0"
+        assert inside.fields[0xA434].data == b"Lens 35 mm\0"
+        assert got.metadata.xmp == extra.get("xmp")
+        facts = imaging.inspect(data)
+        assert (facts.has_exif, facts.has_xmp) == (True, bool(extra))
+        assert facts.profile == "Wide"
+
+
+def test_a_large_profile_goes_over_several_jpeg_segments():
+    icc = made.wide_rgb_profile()
+    icc = (len(icc) + 200_000).to_bytes(4, "big") + icc[4:] + bytes(200_000)
+    data = imaging.encode(made.picture(3, icc=icc), "jpeg")
+    assert data.count(b"ICC_PROFILE\0") == 4
+    assert imaging.open(data).icc == icc
+    assert Image.open(io.BytesIO(data)).info["icc_profile"] == icc
+    at = data.rindex(b"ICC_PROFILE\0")
+    broken = data[:at] + b"ICC_PROFILX\0" + data[at + 12 :]
+    got = imaging.open(broken)
+    assert got.icc is None
+    assert any("profile is incomplete" in note for note in got.notes)
+
+
+def test_what_is_too_long_for_jpeg_is_dropped_and_said():
+    long = made.metadata(xmp=made.XMP + b" " * 70_000)
+    given_ = made.picture(3, metadata=long)
+    got = imaging.open(imaging.encode(given_, "jpeg"))
+    assert got.metadata.xmp is None
+    assert got.metadata.exif is not None
+    assert any("XMP" in note for note in imaging.conversions(given_, "jpeg"))
+    assert imaging.open(imaging.encode(given_, "png")).metadata.xmp == long.xmp
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "broken",
+    [b"", b"II", b"garbage, not EXIF", b"II*\0\xff\xff\xff\xff", made.exif_block()[:12],
+     b"MM\0*\0\0\0\x08\xff\xff"],
+)  # fmt: skip
+def test_damaged_exif_never_costs_the_picture(format, broken, capfd):
+    given_ = made.picture(3, metadata=made.metadata(exif=broken))
+    data = imaging.encode(given_, format)
+    assert imaging.open(data).pixels.shape == (61, 83, 3)
+    if format in ("jpeg", "png", "webp"):
+        # The damage is in the file itself.
+        good = imaging.encode(made.picture(3, metadata=made.metadata()), format)
+        block = imaging.open(good).metadata.exif
+        assert block in good
+        bad = good.replace(block, broken.ljust(len(block), b"\xff"))
+        if format == "png":
+            bad = _repaired_checks(bad)
+        got = imaging.open(bad)
+        assert got.pixels.shape == (61, 83, 3)
+        assert got.metadata.exif is None
+        assert got.metadata.xmp == made.XMP
+        assert exif.DAMAGED in got.notes
+    assert capfd.readouterr().err == ""
+
+
+def _repaired_checks(data):
+    import zlib
+
+    out = bytearray(data)
+    at = 8
+    while at < len(out):
+        size = int.from_bytes(out[at : at + 4], "big")
+        check = zlib.crc32(out[at + 4 : at + 8 + size])
+        out[at + 8 + size : at + 12 + size] = check.to_bytes(4, "big")
+        at += 12 + size
+    return bytes(out)
+
+
+def test_damaged_chunks_of_png_never_cost_the_picture(capfd):
+    given_ = made.picture(3, icc=made.wide_rgb_profile(), metadata=made.metadata())
+    data = imaging.encode(given_, "png")
+    for kind in (b"iCCP", b"pHYs", b"eXIf", b"iTXt", b"zTXt"):
+        at = data.index(kind)
+        for spoiled in (data[: at + 8] + b"\xff\xff\xff" + data[at + 11 :],
+                        data[: at + 4] + bytes(4) + data[at + 8 :]):  # fmt: skip
+            assert np.array_equal(imaging.open(spoiled).pixels, given_.pixels)
+    assert capfd.readouterr().err == ""
+
+
+def test_compressed_text_that_explodes_is_dropped():
+    import struct
+    import zlib
+
+    body = png.XMP_KEYWORD + b"\0\1\0\0\0" + zlib.compress(bytes(80 << 20), 9)
+    check = struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    chunk = struct.pack(">I", len(body)) + b"iTXt" + body + check
+    data = imaging.encode(made.picture(3), "png")
+    got = imaging.open(data[:33] + chunk + data[33:])
+    assert got.metadata.xmp is None
+    assert got.notes == ("a damaged iTXt chunk was dropped",)
+
+
+def test_imagemagick_profiles_in_png():
+    def raw(name, data):
+        return f"\n{name}\n{len(data):8d}\n{data.hex()}\n"
+
+    from PIL import PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", raw("exif", b"Exif\0\0" + made.exif_block()), zip=True)
+    info.add_text("Raw profile type iptc", raw("iptc", photoshop.resources_of(made.IPTC)))
+    info.add_text("Raw profile type xmp", raw("xmp", made.XMP), zip=True)
+    got = imaging.open(made.filed(made.photo(), "PNG", pnginfo=info))
+    assert fields(got.metadata.exif)[0].fields[271].data == b"Maker\0"
+    assert got.metadata.iptc == made.IPTC
+    assert got.metadata.xmp == made.XMP
+
+
+# EXIF blocks
+
+
+def with_thumbnail(last, order="<"):
+    """A block whose second directory holds a thumbnail, at the end or with data behind it."""
+    thumbnail = b"\xff\xd8" + b"T" * 40 + b"\xff\xd9"
+    image = Image.Exif()
+    image.load(made.exif_block(orientation=6))
+    image.endian = order
+    data = bytearray(image.tobytes().removeprefix(b"Exif\0\0"))
+    code = "little" if order == "<" else "big"
+    first = int.from_bytes(data[4:8], code)
+    count = int.from_bytes(data[first : first + 2], code)
+    link = first + 2 + 12 * count
+    second = len(data)
+    data[link : link + 4] = second.to_bytes(4, code)
+    start = second + 2 + 24 + 4
+
+    def entry(tag, value):
+        return b"".join(n.to_bytes(s, code) for n, s in ((tag, 2), (4, 2), (1, 4), (value, 4)))
+
+    data += (2).to_bytes(2, code) + entry(0x201, start) + entry(0x202, len(thumbnail)) + bytes(4)
+    data += thumbnail + (b"" if last else b"MAKER NOTE BEHIND")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("last", [True, False])
+def test_thumbnails_are_dropped(order, last):
+    block = with_thumbnail(last, order)
+    got = exif.cleaned(block)
+    assert b"TTTT" not in got
+    assert (len(got) < len(block)) == last
+    if not last:
+        assert got.endswith(b"MAKER NOTE BEHIND")
+    image = Image.Exif()
+    image.load(got)
+    assert image[274] == 1
+    assert image.get_ifd(0x8769)[0xA434] == "Lens 35 mm"
+    assert not image.get_ifd(1)
+
+
+def test_maker_notes_are_not_moved():
+    note = b"Nikon\0\2\x10\0\0" + bytes(range(200))
+    block = made.exif_block(maker_note=note, orientation=3)
+    got = exif.resized(exif.cleaned(block), 70_000, 12)
+    assert len(got) == len(block)
+    assert got.index(note) == block.index(note)
+    inside = fields(got)[1]
+    assert inside.integer(0xA002) == 70_000  # written as SHORT, now too large for one
+    assert inside.integer(0xA003) == 12
+
+
+def test_resolution_is_added_where_nothing_has_to_move():
+    given_ = made.picture(3, metadata=made.metadata(exif=made.exif_block(maker_note=b"note")))
+    assert any("resolution" in note for note in imaging.conversions(given_, "webp"))
+    given_ = made.picture(3, metadata=made.metadata(exif=made.exif_block()))
+    assert not any("resolution" in note for note in imaging.conversions(given_, "webp"))
+    given_ = made.picture(3, metadata=made.metadata(exif=None))
+    assert imaging.open(imaging.encode(given_, "webp")).metadata.dpi == (300.0, 150.0)
+
+
+def test_resolution_in_centimetres():
+    main = ifd.Directory()
+    main.put(282, ifd.RATIONAL, 100, 1)
+    main.put(283, ifd.RATIONAL, 200, 1)
+    main.put(296, ifd.SHORT, 3)
+    assert exif.read(ifd.block(main)).dpi == (254.0, 508.0)
+    main.put(296, ifd.SHORT, 1)
+    assert exif.read(ifd.block(main)).dpi is None
+    main.put(282, ifd.RATIONAL, 100, 0)
+    assert exif.read(ifd.block(main)).dpi is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_no_block_is_worse_than_a_value_error(data):
+    block = bytearray(with_thumbnail(data.draw(st.booleans()), data.draw(st.sampled_from("<>"))))
+    for _ in range(data.draw(st.integers(0, 8))):
+        block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+    block = bytes(block[: data.draw(st.integers(0, len(block)))])
+    for action in (exif.read, exif.cleaned, lambda b: exif.resized(b, 5, 5)):
+        try:
+            action(block)
+        except ValueError:
+            continue
+
+
+def test_directories_that_point_at_themselves_end():
+    block = bytearray(made.exif_block())
+    where = ifd.layout(block)
+    _, _, link = ifd.entries(block, where, where.first)
+    block[link : link + 4] = where.first.to_bytes(4, "little")
+    assert ifd.count_directories(bytes(block), where, 100) == 1
+    at = next(e for e in ifd.entries(block, where, where.first)[0] if e.tag == ifd.EXIF_IFD).start
+    block[at : at + 4] = where.first.to_bytes(4, "little")
+    ifd.parse(block, where, where.first)
+
+
+def test_tiff_carries_what_exif_says_and_nothing_of_its_old_structure():
+    given_ = made.picture(3, metadata=made.metadata(exif=made.exif_block(order=">")))
+    data = imaging.encode(given_, "tiff")
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tags = file.pages[0].tags
+        assert tags[271].value == "Maker"
+        assert tags["ExifTag"].value["PixelXDimension"] == 83
+        assert tags[34853].value["GPSLatitudeRef"] == "N"
+        assert tags[700].value == made.XMP
+
+
+def test_iptc_within_photoshop_resources():
+    other = b"8BIM\x03\xed\0\0\0\0\0\x10" + bytes(16)
+    blocks = photoshop.SIGNATURE + other + photoshop.resources_of(made.IPTC)
+    assert photoshop.iptc_of(blocks) == made.IPTC
+    assert photoshop.iptc_of(other) is None
+    with pytest.raises(ValueError, match="cut short"):
+        photoshop.iptc_of(blocks[:-8])
+    with pytest.raises(ValueError, match="no Photoshop"):
+        photoshop.iptc_of(b"something else entirely")
+
+
+def test_xmp_is_corrected_in_place():
+    packet = (
+        b'<rdf:Description tiff:Orientation="6" exif:PixelXDimension = "10">'
+        b"<tiff:Orientation>8</tiff:Orientation><exif:PixelYDimension>20</exif:PixelYDimension>"
+        b"<tiff:ImageWidth> 10 </tiff:ImageWidth>"
+        b"<xmp:Thumbnails><rdf:Alt>AAAA</rdf:Alt></xmp:Thumbnails></rdf:Description>"
+    )
+    got = xmp.resized(xmp.cleaned(packet), 640, 480)
+    assert got == (
+        b'<rdf:Description tiff:Orientation="1" exif:PixelXDimension = "640">'
+        b"<tiff:Orientation>1</tiff:Orientation><exif:PixelYDimension>480</exif:PixelYDimension>"
+        b"<tiff:ImageWidth>640</tiff:ImageWidth></rdf:Description>"
+    )
+
+
+def test_a_picture_without_metadata_gets_none():
+    plain = replace(made.picture(3), metadata=imaging.Metadata())
+    for format in imaging.WRITABLE:
+        if format == "heic":
+            continue
+        got = imaging.open(imaging.encode(plain, format))
+        assert got.metadata == imaging.Metadata()
+        assert got.icc is None
+        assert imaging.conversions(plain, format) in ((), imaging.conversions(plain, "gif"))
