@@ -52,6 +52,7 @@ format: $(TEST_READY) ## Repair style and formatting
 .PHONY: docs
 docs: $(TEST_READY) ## Write the generated pages again
 	$(TEST_BIN)/python tools/generate_docs.py
+	$(TEST_BIN)/python tests/imaging/formats_page.py
 
 .PHONY: figures
 figures: $(READY) ## Make the before-and-after picture of the README
