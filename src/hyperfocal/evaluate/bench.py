@@ -83,8 +83,9 @@ def bench(
         capture_output=True,
         text=True,
         check=False,
-        # Libraries read these when they are loaded; changing them later has no effect.
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)},
+        # Libraries read these when they are loaded. One thread for the matrix product: others
+        # would still be spinning, waiting for more of it, while the model is timed.
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"},
     )
     try:
         answer = json.loads(done.stdout)
