@@ -68,8 +68,12 @@ def free_sides(graph: Any) -> None:
     graph.reshape(openvino.PartialShape([1, 3, side, side]))
 
 
-def with_pixels_around(graph: Any, dtype: np.dtype[Any]) -> Any:
-    """``graph`` taking and giving ``(1, H, W, 3)`` of ``dtype``; H and W of any length."""
+def with_pixels_around(graph: Any, dtype: np.dtype[Any], *, fuse: bool = True) -> Any:
+    """``graph`` taking and giving ``(1, H, W, 3)`` of ``dtype``; H and W of any length.
+
+    ``fuse``: let the last convolution round to uint8, which OpenVINO (2026.4) cannot do where
+    that convolution runs in bf16.
+    """
     openvino = import_openvino()
     from openvino.preprocess import PrePostProcessor
 
@@ -80,14 +84,14 @@ def with_pixels_around(graph: Any, dtype: np.dtype[Any]) -> Any:
     around.input().model().set_layout(openvino.Layout("NCHW"))
     if dtype == np.uint8:
         around.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-        return _giving_bytes(around.build())
+        return _giving_bytes(around.build(), fuse)
     around.output().model().set_layout(openvino.Layout("NCHW"))
     around.output().postprocess().convert_element_type(element)
     around.output().tensor().set_layout(openvino.Layout("NHWC"))
     return around.build()
 
 
-def _giving_bytes(graph: Any) -> Any:
+def _giving_bytes(graph: Any, fuse: bool) -> Any:
     """``graph`` with its output rounded to uint8 and laid out as ``(1, H, W, 3)``."""
     openvino = import_openvino()
     from openvino import opset13 as ops
@@ -95,19 +99,23 @@ def _giving_bytes(graph: Any) -> Any:
     output = graph.output(0).get_node().input_value(0)
     shuffle = output.get_node()
     if _is_pixel_shuffle(shuffle):
-        pixels = _shuffled_bytes(shuffle.input_value(0), shuffle.get_attributes()["block_size"])
+        side = shuffle.get_attributes()["block_size"]
+        pixels = _shuffled_bytes(shuffle.input_value(0), side, fuse)
     else:
-        pixels = ops.transpose(_bytes(output), np.array([0, 2, 3, 1])).output(0)
+        pixels = ops.transpose(_bytes(output, fuse), np.array([0, 2, 3, 1])).output(0)
     return openvino.Model([pixels], graph.get_parameters(), graph.get_friendly_name())
 
 
-def _bytes(unit: Any) -> Any:
+def _bytes(unit: Any, fuse: bool) -> Any:
     """[0, 1] to uint8, clipped and rounded half to even; NaN becomes anything."""
     from openvino import opset13 as ops
 
     low, high, top = np.float32(0.0), np.float32(1.0), np.float32(255.0)
-    # One FakeQuantize, which the convolution before it takes in, instead of four operators.
-    levels = ops.fake_quantize(unit, low, high, low, top, 256)
+    if fuse:
+        # One FakeQuantize, which the convolution before it takes in, instead of three operators.
+        levels = ops.fake_quantize(unit, low, high, low, top, 256)
+    else:
+        levels = ops.round(ops.multiply(ops.clamp(unit, low, high), top), "half_to_even")
     return ops.convert(levels, "u8").output(0)
 
 
@@ -124,7 +132,7 @@ def _is_pixel_shuffle(node: Any) -> bool:
     )
 
 
-def _shuffled_bytes(blocks: Any, side: int) -> Any:
+def _shuffled_bytes(blocks: Any, side: int, fuse: bool) -> Any:
     """``(1, side * side * 3, h, w)`` float to ``(1, h * side, w * side, 3)`` uint8.
 
     Rounding comes first, when a quarter of the bytes have yet to move, and shuffle and change of
@@ -132,7 +140,7 @@ def _shuffled_bytes(blocks: Any, side: int) -> Any:
     """
     from openvino import opset13 as ops
 
-    stored = _bytes(blocks)
+    stored = _bytes(blocks, fuse)
     shape = ops.shape_of(stored)
     axis = np.int64(0)
     rows, columns = (ops.gather(shape, np.array([at]), axis) for at in (2, 3))

@@ -133,7 +133,8 @@ class OpenVINOEngine:
 
     def _make(self, dtype: np.dtype[Any]) -> _Variant:
         def compile_graph() -> Any:
-            graph = with_pixels_around(read_graph(self._weights), dtype)
+            fuse = self._plan.arithmetic != "bf16"
+            graph = with_pixels_around(read_graph(self._weights), dtype, fuse=fuse)
             return self._core.compile_model(graph, "CPU", self._plan.properties())
 
         def restore(blob: bytes) -> Any:
