@@ -200,6 +200,26 @@ def test_float_weights_run_in_exact_float(settings, add_model, network):
     assert np.abs(first - second).max() < 1e-4
 
 
+@pytest.mark.skipif(not processor().has_bf16, reason="needs a processor with bf16")
+def test_bf16_takes_bytes(settings, add_model, graph):
+    """Rounding fused into a bf16 convolution makes OpenVINO 2026.4 fail when it runs."""
+    generator = np.random.default_rng(0)
+
+    def layer(source, outputs, inputs):
+        kernel = generator.standard_normal((outputs, inputs, 3, 3)) * 0.05
+        return convolution(graph, source, kernel.astype(np.float32))
+
+    wide = graph.node("Relu", [layer("x", 16, 3)])
+    both = graph.node("Add", [layer("x", 12, 3), layer(wide, 12, 16)])
+    limits = [graph.constant(np.float32(0)), graph.constant(np.float32(1))]
+    clipped = graph.node("Clip", [both, *limits])
+    shuffled = graph.node("DepthToSpace", [clipped], blocksize=2, mode="DCR")
+    add_model("net", float=graph.finish(shuffled))
+    exact = load(settings, precision="float").run(pixels())
+    made = load(settings, precision="bf16").run(pixels())
+    assert np.abs(made.astype(int) - exact).max() <= 4
+
+
 def test_threads_follow_settings(settings, add_model, network):
     add_model("net", float=network())
     for engine in ENGINES:
