@@ -159,3 +159,8 @@ def add_model(settings: Settings) -> Callable[..., None]:
         (settings.models / f"{name}.toml").write_text("\n".join(lines), encoding="utf-8")
 
     return add
+
+
+@pytest.fixture(name="convolution")
+def convolution_maker() -> Callable[..., str]:
+    return convolution

@@ -6,6 +6,8 @@ import pytest
 
 import hyperfocal.models as models
 from hyperfocal.errors import ArrayError, ModelBroken, ModelMissing
+from hyperfocal.models.hardware import processor
+from hyperfocal.models.hardware import processor
 
 ENGINES = ["openvino", "onnxruntime"]
 
@@ -201,13 +203,14 @@ def test_float_weights_run_in_exact_float(settings, add_model, network):
 
 
 @pytest.mark.skipif(not processor().has_bf16, reason="needs a processor with bf16")
-def test_bf16_takes_bytes(settings, add_model, graph):
+def test_bf16_takes_bytes(settings, add_model, graph, convolution):
     """Rounding fused into a bf16 convolution makes OpenVINO 2026.4 fail when it runs."""
     generator = np.random.default_rng(0)
 
     def layer(source, outputs, inputs):
         kernel = generator.standard_normal((outputs, inputs, 3, 3)) * 0.05
-        return convolution(graph, source, kernel.astype(np.float32))
+        weights = graph.constant(kernel.astype(np.float32))
+        return graph.node("Conv", [source, weights], pads=[1] * 4)
 
     wide = graph.node("Relu", [layer("x", 16, 3)])
     both = graph.node("Add", [layer("x", 12, 3), layer(wide, 12, 16)])
