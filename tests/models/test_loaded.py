@@ -7,7 +7,6 @@ import pytest
 import hyperfocal.models as models
 from hyperfocal.errors import ArrayError, ModelBroken, ModelMissing
 from hyperfocal.models.hardware import processor
-from hyperfocal.models.hardware import processor
 
 ENGINES = ["openvino", "onnxruntime"]
 
