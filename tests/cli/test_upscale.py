@@ -224,6 +224,41 @@ def test_a_depth_the_format_lacks_fails(upscale: Run, photo: Photo) -> None:
     assert "bits" in answer.err
 
 
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--bit-depth", "16", "-f", "jpg"], "8 bits, not 16"),
+        (["-s", "4", "-f", "webp"], "at most 16383 pixels a side"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    upscale: Run,
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    reason: str,
+    more: list[str],
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("restored in vain")
+
+    monkeypatch.setattr(Upscaler, "__call__", work)
+    answer = upscale(photo("a.png", width=4200), *options, *more)
+    assert answer.code == 1
+    assert reason in answer.err
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs /dev/null")
+@pytest.mark.parametrize("more", [[], ["--skip-existing"], ["--overwrite"]])
+def test_a_device_is_written_to_and_not_refused(
+    upscale: Run, photo: Photo, more: list[str]
+) -> None:
+    answer = upscale(photo("a.png"), "-o", "/dev/null", "-f", "png", "--json", *more)
+    assert answer.code == 0
+    assert answer.json["done"] == 1
+
+
 def test_metadata_is_kept_or_stripped(upscale: Run) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Camera maker"

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, IptcImagePlugin
+from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from hyperfocal import imaging
 from hyperfocal.imaging import exif, ifd, photoshop, png, xmp
@@ -188,6 +188,18 @@ def test_compressed_text_that_explodes_is_dropped():
     got = imaging.open(data[:33] + chunk + data[33:])
     assert got.metadata.xmp is None
     assert got.notes == ("a damaged iTXt chunk was dropped",)
+
+
+def test_text_that_no_format_here_carries_is_dropped_and_said():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Author", "somebody")
+    for format, options, note in (
+        ("PNG", {"pnginfo": text}, "the text 'Author' was dropped"),
+        ("JPEG", {"comment": b"by somebody"}, "a comment was dropped"),
+    ):
+        sink = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(sink, format, **options)
+        assert imaging.open(sink.getvalue()).notes == (note,)
 
 
 def test_imagemagick_profiles_in_png():

@@ -138,3 +138,17 @@ def test_models_are_loaded_once(monkeypatch, photo, replicate):
     finally:
         api._loaded.cache_clear()
     assert loaded == [("bicubic-x2", 1), ("bicubic-x2", 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("out.xyz", {}), ("out", {}), ("out.png", {"format": "xyz"})]
+)
+def test_an_output_that_cannot_be_is_told_before_the_work(
+    tmp_path, photo, monkeypatch, name, options
+):
+    def work(*_, **__):
+        raise AssertionError("restored in vain")
+
+    monkeypatch.setattr(hyperfocal.Upscaler, "__call__", work)
+    with pytest.raises(OutputRefused):
+        hyperfocal.upscale(photo(8, 8), tmp_path / name, model=MODEL, **options)

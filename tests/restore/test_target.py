@@ -60,6 +60,9 @@ def test_a_long_edge_is_met_exactly_or_refused(height, width, edge):
         {"long_edge": 0},
         {"megapixels": -1},
         {"megapixels": float("inf")},
+        {"scale": "2"},
+        {"size": 100},
+        {"size": ("300", "200")},
     ],
 )
 def test_targets_that_make_no_sense(given):

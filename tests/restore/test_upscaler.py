@@ -261,6 +261,14 @@ def test_an_engine_that_is_not_installed(monkeypatch):
         Upscaler.load("bicubic-x2", runtime="onnxruntime")
 
 
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), "40"])
+@pytest.mark.parametrize("name", ["min_fidelity", "back_project"])
+def test_a_bound_that_nothing_could_meet_or_miss(replicate, photo, name, bound):
+    """NaN is below and above nothing, and would let every result pass."""
+    with pytest.raises(UsageError, match=name):
+        Upscaler(replicate(2))(Picture(photo(8, 8)), **{name: bound})
+
+
 def test_too_large_a_result_is_refused_before_work(replicate):
     net = replicate(2)
     upscaler = Upscaler(net, Settings.read({}, max_output_pixels=399))

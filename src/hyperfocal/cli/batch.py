@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
-from hyperfocal.cli.place import Job, check_free
+from hyperfocal.cli.place import Job, check_free, is_device
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputRefused
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Work:
             if job.error is not None:
                 raise job.error
             if job.output is not None and self.writing.existing != "overwrite":
-                if self.writing.existing == "skip" and job.output.exists():
+                there = job.output.exists() and not is_device(job.output)
+                if self.writing.existing == "skip" and there:
                     return Outcome(name, output, "skipped")
                 check_free(job.output)
             return self._forecast(job) if self.dry_run else self._restore(job, watcher)
@@ -97,6 +98,10 @@ class Work:
         picture = imaging.open(_source(job), settings=self.settings)
         opened = clock.lap()
         up = self.load()
+        form = self._format(job, picture.source)
+        height, width = up.plan(picture.height, picture.width, self.target)
+        # Before the work rather than after it.
+        imaging.check_fits(form, width, height, self.writing.bit_depth)
         loaded = clock.lap()
         result = up(
             picture,
@@ -109,7 +114,6 @@ class Work:
         )
         clock.lap()
         made = result.picture
-        form = self._format(job, picture)
         notes = (
             *picture.notes,
             *imaging.conversions(
@@ -154,6 +158,8 @@ class Work:
         facts = imaging.inspect(_source(job), settings=self.settings)
         planned = forecast(facts, self.target, Shelf.find(self.model, self.settings), self.settings)
         height, width = planned.size
+        form = self._format(job, facts.format)
+        imaging.check_fits(form, width, height, self.writing.bit_depth)
         return Outcome(
             job.found.name,
             None if job.output is None else str(job.output),
@@ -167,14 +173,15 @@ class Work:
             tiles=planned.tiles,
         )
 
-    def _format(self, job: Job, picture: Picture) -> str:
+    def _format(self, job: Job, source: str | None) -> str:
+        """What to write; ``source``: the input's format, which the pipe's result keeps."""
         from hyperfocal.imaging import WRITABLE, format_of_suffix
 
         if self.writing.form is not None:
             return self.writing.form
         if job.output is not None:
             return format_of_suffix(job.output) or "png"
-        return picture.source if picture.source in WRITABLE else "png"
+        return source if source in WRITABLE else "png"
 
     def _save(self, picture: Picture, form: str, output: Path | None) -> int:
         """Write, and say how many bytes."""

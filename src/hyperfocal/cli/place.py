@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -105,9 +106,18 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
 
 
 def check_free(output: Path) -> None:
-    """:class:`OutputExists` when something is there already."""
-    if os.path.lexists(output):
+    """:class:`OutputExists` when something is there that writing would replace."""
+    if os.path.lexists(output) and not is_device(output):
         raise OutputExists(f"{output} exists; use --overwrite or --skip-existing")
+
+
+def is_device(path: Path) -> bool:
+    """Whether it is a device or a named pipe, which is written to and never replaced."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
 
 
 def _output(found: Found, where: Destination) -> Path | None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
         format_of_suffix,
     )
     from hyperfocal.imaging.picture import Metadata, Picture, Pixels
-    from hyperfocal.imaging.plan import conversions
+    from hyperfocal.imaging.plan import check_fits, conversions
     from hyperfocal.imaging.read import Facts, inspect, open
-    from hyperfocal.imaging.write import encode, save
+    from hyperfocal.imaging.write import encode, format_for, save
 
 _HOME = {
     "FORMATS": "formats",
@@ -31,8 +31,10 @@ _HOME = {
     "Metadata": "picture",
     "Picture": "picture",
     "Pixels": "picture",
+    "check_fits": "plan",
     "conversions": "plan",
     "encode": "write",
+    "format_for": "write",
     "format_of_suffix": "formats",
     "from_array": "arrays",
     "from_pil": "arrays",
@@ -53,8 +55,10 @@ __all__ = [
     "Metadata",
     "Picture",
     "Pixels",
+    "check_fits",
     "conversions",
     "encode",
+    "format_for",
     "format_of_suffix",
     "from_array",
     "from_pil",

@@ -20,7 +20,7 @@ XMP_MORE_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
 
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI = 0xDA, 0xD9
+_SOS, _EOI, _COMMENT = 0xDA, 0xD9, 0xFE
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -156,6 +156,8 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
         _note(found, "further pictures in the file (preview, gain map or depth) were dropped")
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
         found.resources += body[len(photoshop.SIGNATURE) :]
+    elif marker == _COMMENT:
+        _note(found, "a comment was dropped")
 
 
 def _note(found: _Segments, note: str) -> None:

@@ -81,12 +81,7 @@ def make_plan(
     strip_metadata: bool = False,
 ) -> Plan:
     """Decide how to write; OutputRefused when the format cannot hold the picture at all."""
-    form = written_format(format)
-    if max(picture.width, picture.height) > form.max_side:
-        raise OutputRefused(
-            f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
-            f" {picture.width} x {picture.height}; choose PNG or TIFF"
-        )
+    form = check_fits(format, picture.width, picture.height, bit_depth)
     if quality is not None and not 0 <= quality <= 100:
         raise OutputRefused(f"quality is a number from 0 to 100, not {quality}")
     notes: list[str] = []
@@ -115,6 +110,22 @@ def make_plan(
     )
 
 
+def check_fits(format: str, width: int, height: int, bit_depth: int | None = None) -> Format:
+    """The format; OutputRefused unless it holds a picture of that size and depth (None: any)."""
+    form = written_format(format)
+    if max(width, height) > form.max_side:
+        raise OutputRefused(
+            f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
+            f" {width} x {height}; choose PNG or TIFF"
+        )
+    if bit_depth is not None and bit_depth not in form.depths:
+        raise OutputRefused(
+            f"{form.label} is written with {' or '.join(map(str, form.depths))} bits,"
+            f" not {bit_depth}"
+        )
+    return form
+
+
 def conversions(
     picture: Picture, format: str, bit_depth: int | None = None, *, strip_metadata: bool = False
 ) -> tuple[str, ...]:
@@ -124,11 +135,6 @@ def conversions(
 
 def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -> int:
     if asked is not None:
-        if asked not in form.depths:
-            raise OutputRefused(
-                f"{form.label} is written with {' or '.join(map(str, form.depths))} bits,"
-                f" not {asked}"
-            )
         return asked
     have = picture.bit_depth
     bits = max((depth for depth in form.depths if depth <= have), default=form.depths[0])

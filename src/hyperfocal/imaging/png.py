@@ -179,6 +179,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     keyword, _, rest = body.partition(b"\0")
     wanted = keyword == XMP_KEYWORD or keyword.startswith(b"Raw profile type ")
     if not wanted:
+        found.notes.append(f"the text '{keyword.decode('latin-1')}' was dropped")
         return
     if kind == b"zTXt":
         text = _inflate(rest[1:])

@@ -71,17 +71,25 @@ def save(
         return
     if not isinstance(target, (str, os.PathLike)):
         raise UsageError(f"a target is a path or a file object, not {type(target).__name__}")
-    path = Path(target)
-    name = format or format_of_suffix(path)
+    plan = make_plan(
+        picture,
+        format_for(target, format),
+        quality=quality,
+        bit_depth=bit_depth,
+        strip_metadata=strip_metadata,
+    )
+    write_file(Path(target), lambda sink: _write(plan, sink), overwrite=overwrite)
+
+
+def format_for(target: str | Path, format: str | None = None) -> str:
+    """The format asked for, else that of the path's suffix; OutputRefused where it has none."""
+    name = format or format_of_suffix(target)
     if name is None:
         raise OutputRefused(
-            f"{path}: the suffix names no format that can be written"
+            f"{target}: the suffix names no format that can be written"
             f" ({', '.join(WRITABLE)}); name the format"
         )
-    plan = make_plan(
-        picture, name, quality=quality, bit_depth=bit_depth, strip_metadata=strip_metadata
-    )
-    write_file(path, lambda sink: _write(plan, sink), overwrite=overwrite)
+    return name
 
 
 def _write(plan: Plan, sink: BinaryIO) -> None:

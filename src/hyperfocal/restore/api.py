@@ -64,6 +64,8 @@ def upscale(
     """
     if isinstance(source, str | os.PathLike) and output is None:
         raise UsageError("say where the result shall go: upscale('in.jpg', 'out.png')")
+    if output is not None:
+        _check_output(output, format)
     given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
     upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
     picture = _taken(source, upscaler.settings)
@@ -81,6 +83,13 @@ def upscale(
     if output is not None:
         result.save(output, format=format, quality=quality)
     return cast(_Kind, _given_back(source, result, output, format, quality))
+
+
+def _check_output(output: str | Path, format: str | None) -> None:
+    """What can be told of it before any work is done."""
+    from hyperfocal import imaging
+
+    imaging.check_fits(imaging.format_for(output, format), 1, 1)
 
 
 @lru_cache(maxsize=4)

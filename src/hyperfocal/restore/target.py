@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 from hyperfocal.errors import TooLarge, UsageError
 
@@ -13,6 +15,11 @@ SMALLEST, LARGEST = 1.0, 8.0
 # A size given in whole pixels is off the exact ratio by up to half a pixel; that alone must not
 # push a picture below 1 or beyond 8.
 _SLACK = 0.5
+
+
+def is_finite_number(value: object) -> bool:
+    """Whether it is a real number, numpy's included, and neither NaN nor infinite."""
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,14 @@ class Target:
         ]
         if len(given) > 1:
             raise UsageError(f"give only one of {' and '.join(given)}")
-        sides = self.size if self.size is not None else ()
-        if self.size is not None and (len(self.size) != 2 or self.size == (None, None)):
-            raise UsageError("size must be (width, height); one of the two may be None")
+        sides: tuple[int | None, ...] = ()
+        if self.size is not None:
+            sides = tuple(self.size) if isinstance(self.size, Iterable) else ()
+            if len(sides) != 2 or sides == (None, None):
+                raise UsageError("size must be (width, height); one of the two may be None")
         for value in (self.scale, self.long_edge, self.megapixels, *sides):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise UsageError(f"{given[0]} must be a positive number, not {value}")
+            if value is not None and not (is_finite_number(value) and value > 0):
+                raise UsageError(f"{given[0]} must be a positive number, not {value!r}")
         if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:
             raise UsageError(f"scale must be from {SMALLEST:g} to {LARGEST:g}, not {self.scale:g}")
 

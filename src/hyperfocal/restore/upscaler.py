@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hyperfocal.errors import FidelityTooLow
+from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.alpha import bleed
 from hyperfocal.restore.backproject import back_project as project
@@ -20,7 +20,7 @@ from hyperfocal.restore.result import Result, Stopwatch
 from hyperfocal.restore.route import Route, Shape, plan_route
 from hyperfocal.restore.samples import Array, Samples
 from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
-from hyperfocal.restore.target import Target
+from hyperfocal.restore.target import Target, is_finite_number
 from hyperfocal.restore.tiles import Net, run_tiles
 from hyperfocal.settings import Settings
 
@@ -137,6 +137,9 @@ class Upscaler:
         watch = Stopwatch()
         with watch.phase("prepare"):
             target = Target(scale, size, long_edge, megapixels)
+            for name, bound in (("min_fidelity", min_fidelity), ("back_project", back_project)):
+                if bound is not None and not is_finite_number(bound):
+                    raise UsageError(f"{name} must be a number of dB, not {bound!r}")
             wanted = self.plan(picture.height, picture.width, target)
             needed = max(wanted[0] / picture.height, wanted[1] / picture.width)
             chain = choose_passes(needed, self.scales)
@@ -174,7 +177,8 @@ class Upscaler:
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
             raise FidelityTooLow(
                 f"the result is {fidelity.consistency_db:.1f} dB from the input, and at least "
-                f"{min_fidelity:g} dB were asked for; back-projection can raise it"
+                f"{min_fidelity:g} dB were asked for "
+                "(back-projection can raise it: back_project= in Python)"
             )
         return Result(
             picture=replace(picture, pixels=current, alpha=alpha),

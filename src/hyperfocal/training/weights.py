@@ -11,7 +11,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from hyperfocal.training.nets.plain import GREY, PlainNet
+from hyperfocal.training.nets.plain import GREY, MergedConv, PlainNet
 
 Array = npt.NDArray[np.float32]
 
@@ -110,17 +110,43 @@ def read_onnx(path: Path) -> Folded:
 
 @torch.no_grad()
 def start_from(net: torch.nn.Module, path: Path) -> int:
-    """Load what fits of a float ONNX file into ``net``; returns how many layers did.
+    """Load a float ONNX file into ``net``; returns how many of its layers were used.
 
-    Layers whose shape differs (the tail, when going from x2 to x4) keep their random start.
+    A deeper or wider net starts from the same function: layers of its own begin as the identity
+    (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
+    "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
+    another shape (the tail, when going from x2 to x4) keeps its random start.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from folded weights")
-    layers = list(read_onnx(path).layers)
-    layers[0] = (layers[0][0], layers[0][1] + np.float32(GREY) * _reach(layers[0][0]))
-    loaded = 0
-    for layer, (kernel, bias) in zip(net.convolutions, layers, strict=True):
-        if tuple(layer.direct.shape) == kernel.shape:
-            layer.load_folded(torch.tensor(kernel), torch.tensor(bias))
-            loaded += 1
-    return loaded
+    (head, bias), *body, tail = read_onnx(path).layers
+    if len(body) > net.depth or head.shape[0] > net.channels:
+        raise ValueError(
+            f"{path} has {len(body)} layers of {head.shape[0]} channels: more than the net's "
+            f"{net.depth} of {net.channels}"
+        )
+    identity = np.zeros((net.channels, net.channels, 3, 3), np.float32)
+    identity[np.arange(net.channels), np.arange(net.channels), 1, 1] = 1.0
+    first, *inner, last = net.convolutions
+    for layer in inner[len(body) :]:
+        layer.load_folded(torch.tensor(identity), torch.zeros(net.channels))
+    used = 0
+    if head.shape[1:] == first.direct.shape[1:]:
+        used += _grow(first, head, bias + np.float32(GREY) * _reach(head))
+    for layer, folded in zip(inner, body, strict=False):
+        used += _grow(layer, *folded)
+    if tail[0].shape[0] == last.direct.shape[0]:
+        used += _grow(last, *tail)
+    return used
+
+
+@torch.no_grad()
+def _grow(layer: MergedConv, kernel: Array, bias: Array) -> int:
+    """Load a kernel into a layer that is as wide or wider; returns 1."""
+    own, own_bias = layer.kernel().clone(), layer.bias.clone()
+    outputs, inputs = kernel.shape[:2]
+    own[:outputs, :inputs] = torch.tensor(kernel)
+    own[:outputs, inputs:] = 0.0
+    own_bias[:outputs] = torch.tensor(bias)
+    layer.load_folded(own, own_bias)
+    return 1
