@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hyperfocal.errors import SettingsError
 
 _PREFIX = "HYPERFOCAL_"
+_OTHERS = ("HYPERFOCAL_SERVER_", "HYPERFOCAL_CLIENT_")
+_Group = TypeVar("_Group", bound=BaseModel)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -31,7 +33,8 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hyperfocal"
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Where what belongs to the user is kept: the XDG data folder, or its usual place."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "hyperfocal"
 
 
@@ -56,7 +59,7 @@ class Settings(BaseModel):
     precision: Literal["auto", "float", "int8", "bf16"] = "auto"
     hint: Literal["latency", "throughput"] = "latency"
     cache: Path = Field(default_factory=_cache_folder)
-    models: Path = Field(default_factory=lambda: _data_folder() / "models")
+    models: Path = Field(default_factory=lambda: data_folder() / "models")
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> Settings:
@@ -69,20 +72,30 @@ class Settings(BaseModel):
         values: dict[str, object] = {
             key.removeprefix(_PREFIX).lower(): value
             for key, value in environment.items()
-            # HYPERFOCAL_DATA names the training data, which experiment files refer to.
-            if key.startswith(_PREFIX) and key != "HYPERFOCAL_DATA"
+            # Those of the service and of its client are read by them. HYPERFOCAL_DATA names the
+            # training data, which experiment files refer to.
+            if key.startswith(_PREFIX) and not key.startswith(_OTHERS) and key != "HYPERFOCAL_DATA"
         }
         values.update(given)
-        for name in values.keys() - cls.model_fields.keys():
-            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.4)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise SettingsError(f"there is no setting '{name}'{hint}")
-        for name in ("max_bytes", "memory"):
-            if isinstance(values.get(name), str):
-                values[name] = parse_bytes(values[name])  # type: ignore[arg-type]
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise SettingsError(f"setting '{where}': {first['msg']}") from error
+        return checked(cls, values, amounts=("max_bytes", "memory"))
+
+
+def checked(group: type[_Group], values: dict[str, object], *, amounts: Iterable[str]) -> _Group:
+    """A group of settings made from ``values``; ``amounts``: names of those counted in bytes.
+
+    Raises :class:`SettingsError` that names the setting; for one that does not exist, the
+    nearest one.
+    """
+    for name in sorted(values.keys() - group.model_fields.keys()):
+        near = difflib.get_close_matches(name, group.model_fields, n=1, cutoff=0.4)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise SettingsError(f"there is no setting '{name}'{hint}")
+    for name in amounts:
+        if isinstance(values.get(name), str):
+            values[name] = parse_bytes(values[name])  # type: ignore[arg-type]
+    try:
+        return group.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting '{where}': {first['msg']}") from error

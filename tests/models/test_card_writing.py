@@ -43,6 +43,7 @@ documents = st.dictionaries(
     keys,
     st.one_of(
         scalars,
+        st.lists(scalars, min_size=1, max_size=3),
         tables,
         st.dictionaries(keys, tables, max_size=2),
         st.lists(tables, min_size=1, max_size=3),
@@ -57,7 +58,7 @@ def test_what_is_written_is_read_back(document):
     assert tomllib.loads(write_toml(document)) == document
 
 
-@pytest.mark.parametrize("value", [None, 3j, {1, 2}, [1, 2]])
+@pytest.mark.parametrize("value", [None, 3j, {1, 2}, [1, None], [[1], [2]]])
 def test_what_toml_or_we_cannot_write_is_an_error(value):
     with pytest.raises(TypeError, match="thing"):
         write_toml({"thing": value})

@@ -4,10 +4,21 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality import imresize
-from hyperfocal.training.data import PatchPool, PatchSettings, ValidationPictures, pictures_in
+from hyperfocal.training.data import (
+    OneBatch,
+    PatchPool,
+    PatchSettings,
+    ValidationPictures,
+    bicubic_pair,
+    hold_back,
+    pictures_in,
+    read_rgb,
+)
 
 
 def pool(folder: Path, **changes: object) -> PatchPool:
@@ -41,17 +52,59 @@ def test_the_seed_decides_everything(photographs: Path) -> None:
 
 def test_tiles_are_reduced_at_random_but_stay_large_enough(photographs: Path) -> None:
     patches = pool(photographs, patch=40)
-    patches.refresh()
-    sides = {min(hr.shape[:2]) for _, hr in patches.pairs}
-    for _ in range(4):
-        patches.refresh()
+    sides = set()
+    for turn in range(5):
+        patches.refresh(turn)
         sides |= {min(hr.shape[:2]) for _, hr in patches.pairs}
     assert len(sides) > 2
     assert min(sides) >= 80
 
 
+def test_a_batch_is_the_same_wherever_one_begins(photographs: Path) -> None:
+    through = list(islice(pool(photographs, refresh_every=3), 8))
+    later = pool(photographs, refresh_every=3)
+    later.position = 5
+    for want, found in zip(through[5:], later, strict=False):
+        assert torch.equal(want[0], found[0])
+        assert torch.equal(want[1], found[1])
+    assert not torch.equal(through[5][0], through[6][0])
+
+
+def test_one_batch_comes_again_and_again(photographs: Path) -> None:
+    patches = OneBatch(pool(photographs))
+    first, second = islice(patches, 2)
+    assert torch.equal(first[0], second[0])
+    lr, hr = patches.pairs()[2]
+    assert lr.shape == (16, 16, 3)
+    assert np.array_equal(hr.transpose(2, 0, 1), first[1][2].numpy())
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "held"), [(16, 0.25, 4), (2, 0.25, 0), (4, 0.25, 1), (9, 0.5, 4), (8, 0, 0)]
+)
+def test_a_share_is_held_back(count: int, share: float, held: int) -> None:
+    files = [Path(f"{index:02}.png") for index in range(count)]
+    kept, test = hold_back(files, share)
+    assert len(test) == held
+    assert sorted(kept + test) == files
+
+
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputMissing, match="no pictures in"):
+        pictures_in(tmp_path)
+    with pytest.raises(InputMissing, match="there is no folder"):
+        pictures_in(tmp_path / "nowhere")
+
+
+def test_a_picture_smaller_than_a_patch_is_named(photographs: Path) -> None:
+    with pytest.raises(SettingsError, match=r"0\.png is 96x96; patches need 100x100"):
+        pool(photographs, patch=50)
+
+
 def test_validation_pictures_are_whole_and_follow_the_protocol(photographs: Path) -> None:
-    pictures = ValidationPictures(pictures_in(photographs / "val"), scale=3)
+    pictures = ValidationPictures(
+        [bicubic_pair(read_rgb(path), 3) for path in pictures_in(photographs / "val")]
+    )
     lr, hr = pictures[0]
     assert len(pictures) == 2
     assert hr.shape == (3, 96, 96)

@@ -26,7 +26,7 @@ def _threads() -> None:
 
 def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    trained = fit(Experiment.read(experiment_file), out, progress=False)
+    trained = fit(Experiment.read(experiment_file), out, progress=False, tracking=False)
     assert trained.steps == 250
     assert {"best.ckpt", "last.ckpt", "metrics.csv"} <= {p.name for p in out.iterdir()}
 
@@ -47,10 +47,12 @@ def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path
     out = tmp_path / "run"
     text = experiment_file.read_text()
     experiment_file.write_text(text.replace("steps = 250", "steps = 40"))
-    fit(Experiment.read(experiment_file), out, progress=False)
+    fit(Experiment.read(experiment_file), out, progress=False, tracking=False)
     _, before, _ = load_average(out / "last.ckpt")
     experiment_file.write_text(text.replace("steps = 250", "steps = 41"))
-    trained = fit(Experiment.read(experiment_file), out, resume=True, progress=False)
+    trained = fit(
+        Experiment.read(experiment_file), out, resume=True, progress=False, tracking=False
+    )
     _, after, history = load_average(out / "last.ckpt")
     assert trained.steps == history["steps"] == 41
     change = max(
@@ -64,6 +66,8 @@ def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path
 def test_a_budget_in_minutes_ends_the_training(experiment_file: Path, tmp_path: Path) -> None:
     text = experiment_file.read_text()
     experiment_file.write_text(text.replace("steps = 250", "minutes = 0.02"))
-    trained = fit(Experiment.read(experiment_file), tmp_path / "run", progress=False)
+    trained = fit(
+        Experiment.read(experiment_file), tmp_path / "run", progress=False, tracking=False
+    )
     assert trained.steps >= 1
     assert trained.seconds >= 1.2

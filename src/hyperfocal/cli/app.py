@@ -12,10 +12,14 @@ from hyperfocal.cli import (
     compare,
     doctor,
     evaluate,
+    feedback,
     inspect,
     models,
+    send,
+    serve,
     train,
     upscale,
+    web,
 )
 from hyperfocal.cli.say import error as say_error
 from hyperfocal.errors import Cancelled, HyperfocalError
@@ -77,5 +81,9 @@ def build() -> typer.Typer:
     app.command("evaluate")(evaluate.evaluate)
     app.command("bench")(bench.bench)
     app.add_typer(train.app(), name="train")
+    app.add_typer(serve.app(), name="serve")
+    app.command("web")(web.web)
+    app.command("send")(send.send)
+    app.add_typer(feedback.app(), name="feedback")
     app.command("doctor")(doctor.doctor)
     return app

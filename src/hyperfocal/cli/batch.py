@@ -57,7 +57,7 @@ class Work:
         outcomes: list[Outcome] = []
         stopped: Failure | None = None
         try:
-            with _terminated_as_interrupt():
+            with terminated_as_interrupt():
                 for job in jobs:
                     watcher.begin(job.found.name)
                     outcomes.append(self._one(job, watcher))
@@ -152,7 +152,7 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
-        from hyperfocal.cli.forecast import forecast
+        from hyperfocal.restore.forecast import forecast
         from hyperfocal.restore.shelf import Shelf
 
         facts = imaging.inspect(_source(job), settings=self.settings)
@@ -236,7 +236,7 @@ class _Clock:
 
 
 @contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
+def terminated_as_interrupt() -> Iterator[None]:
     """While inside, a request to terminate is what Ctrl-C is: nothing half-written stays."""
     if threading.current_thread() is not threading.main_thread():
         yield

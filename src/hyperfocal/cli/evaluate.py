@@ -30,6 +30,9 @@ def evaluate(
     runtime: str | None = RUNTIME,
     as_json: bool = JSON,
     quiet: bool = typer.Option(False, "--quiet", help="Only the means."),
+    eye: bool = typer.Option(
+        False, "--perceptual", help="Also GMSD and HaarPSI, which are closer to the eye."
+    ),
 ) -> None:
     """Measure PSNR and SSIM by the protocol of the literature.
 
@@ -47,10 +50,25 @@ def evaluate(
         settings,
         on_image=None if as_json or not say.is_terminal() else _count,
     )
+    seen = None
+    if eye:
+        from hyperfocal.evaluate.perceptual import perceptual
+
+        seen = perceptual(suite, model, scale, first, settings)
     if as_json:
-        say.document(report.to_dict())
-    else:
-        _print(report, quiet)
+        more = {} if seen is None else {"perceptual": seen.to_dict()}
+        say.document({**report.to_dict(), **more})
+        return
+    _print(report, quiet)
+    if seen is not None:
+        say.table(
+            [
+                ("", "GMSD", "HaarPSI"),
+                ("model", f"{seen.gmsd:.4f}", f"{seen.haarpsi:.4f}"),
+                ("bicubic", f"{seen.bicubic_gmsd:.4f}", f"{seen.bicubic_haarpsi:.4f}"),
+            ],
+            right=(1, 2),
+        )
 
 
 def _count(score: ImageScore, done: int, total: int) -> None:

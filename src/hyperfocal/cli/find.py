@@ -79,6 +79,20 @@ def find(
     return Finding(tuple(found.values()), ignored)
 
 
+def looks_like_picture(path: Path) -> bool:
+    """By the name, so that a damaged picture is reported, or else by the content."""
+    from hyperfocal.imaging.content import HEAD, sniff
+    from hyperfocal.imaging.formats import format_of_suffix
+
+    if format_of_suffix(path) is not None:
+        return True
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD)) is not None
+    except OSError:
+        return False
+
+
 def identity(path: Path) -> str:
     """The same for two paths to one file. Unlike Path.resolve it takes links in a circle."""
     return os.path.normcase(os.path.realpath(path))

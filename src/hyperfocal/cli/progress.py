@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from hyperfocal.cli import say
-from hyperfocal.cli.outcome import Outcome
+from hyperfocal.cli.outcome import Batch, Outcome, failed
 
 
 class Watcher(Protocol):
@@ -82,6 +82,31 @@ def describe(outcome: Outcome, *, verbose: bool = False) -> list[str]:
             text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
         text.extend(f"    {note}" for note in outcome.notes)
     return text
+
+
+def report(batch: Batch, *, quiet: bool) -> None:
+    """The end of a batch: how many, and once more what failed and why."""
+    if batch.stopped is not None:
+        say.error(batch.stopped.message)
+    total = len(batch.outcomes)
+    if quiet or (total < 2 and not batch.ignored):
+        return
+    counts = [
+        f"{number} {word}"
+        for number, word in (
+            (batch.count("done"), "done"),
+            (batch.count("planned"), "planned"),
+            (batch.count("skipped"), "skipped"),
+            (batch.count("failed"), "failed"),
+            (batch.ignored, "other files ignored" if batch.ignored > 1 else "other file ignored"),
+        )
+        if number
+    ]
+    say.line(f"{', '.join(counts)} in {batch.seconds:.1f} s")
+    if total > 1:
+        for outcome in failed(batch.outcomes):
+            for text in describe(outcome):
+                say.line(f"  {text}")
 
 
 def size_of(count: int) -> str:

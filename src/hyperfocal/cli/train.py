@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from hyperfocal.cli import say
+from hyperfocal.cli.degrading import degrade_suite, preview_degradations
 from hyperfocal.errors import RuntimeMissing
 
 
@@ -15,6 +16,8 @@ def app() -> typer.Typer:
     verbs = typer.Typer(help="Train models and export them.", no_args_is_help=True)
     verbs.command("fit")(fit)
     verbs.command("export")(export)
+    verbs.command("preview-degradations")(preview_degradations)
+    verbs.command("degrade-suite")(degrade_suite)
     return verbs
 
 

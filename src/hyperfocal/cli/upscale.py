@@ -20,12 +20,11 @@ from hyperfocal.cli.choices import (
     read_settings,
     read_size,
 )
-from hyperfocal.cli.find import PIPE, Finding, find
+from hyperfocal.cli.find import PIPE, Finding, find, looks_like_picture
 from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.cli.batch import Existing
-    from hyperfocal.cli.outcome import Batch
     from hyperfocal.cli.place import Destination
     from hyperfocal.restore import Upscaler
     from hyperfocal.restore.target import Target
@@ -117,7 +116,7 @@ def upscale(
     only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     from hyperfocal.cli.batch import Work, Writing
     from hyperfocal.cli.place import choose_destination, place
-    from hyperfocal.cli.progress import watch
+    from hyperfocal.cli.progress import report, watch
     from hyperfocal.restore.target import Target
 
     target = Target(scale, read_size(size) if size else None, long_edge, megapixels)
@@ -145,7 +144,7 @@ def upscale(
         batch = work.run(jobs, found.ignored, watcher)
     if as_json:
         say.document(batch.to_dict())
-    _report(batch, quiet=quiet)
+    report(batch, quiet=quiet)
     raise typer.Exit(batch.exit_code)
 
 
@@ -178,26 +177,14 @@ def _own_scale(model: str, settings: Settings) -> int:
 
 
 def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
-    from hyperfocal.imaging import format_of_suffix, sniff
-
     if "" in inputs:
         raise UsageError("an input without a name")
-
-    def is_picture(path: Path) -> bool:
-        # By the name, so that a damaged picture is reported, or else by the content.
-        if format_of_suffix(path) is not None:
-            return True
-        try:
-            with path.open("rb") as file:
-                return sniff(file.read(512)) is not None
-        except OSError:
-            return False
 
     beside = where.file is None and where.folder is None and not where.pipe
     found = find(
         inputs,
         recurse=recurse,
-        is_picture=is_picture,
+        is_picture=looks_like_picture,
         leave_out=where.folder,
         # Results beside the inputs would otherwise be the next call's inputs.
         is_result=lambda stem: beside and bool(where.suffix) and stem.endswith(where.suffix),
@@ -228,31 +215,3 @@ def _once_loaded(model: str, settings: Settings) -> Callable[[], Upscaler]:
         return Upscaler.load(model, settings=settings)
 
     return load
-
-
-def _report(batch: Batch, *, quiet: bool) -> None:
-    """The end of a batch: how many, and once more what failed and why."""
-    from hyperfocal.cli.outcome import failed
-    from hyperfocal.cli.progress import describe
-
-    if batch.stopped is not None:
-        say.error(batch.stopped.message)
-    total = len(batch.outcomes)
-    if quiet or (total < 2 and not batch.ignored):
-        return
-    counts = [
-        f"{number} {word}"
-        for number, word in (
-            (batch.count("done"), "done"),
-            (batch.count("planned"), "planned"),
-            (batch.count("skipped"), "skipped"),
-            (batch.count("failed"), "failed"),
-            (batch.ignored, "other files ignored" if batch.ignored > 1 else "other file ignored"),
-        )
-        if number
-    ]
-    say.line(f"{', '.join(counts)} in {batch.seconds:.1f} s")
-    if total > 1:
-        for outcome in failed(batch.outcomes):
-            for text in describe(outcome):
-                say.line(f"  {text}")

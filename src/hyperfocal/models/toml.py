@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 def write_toml(values: Mapping[str, object]) -> str:
     """TOML text of plain values, tables one level deep and arrays of such tables.
 
-    Values: str, bool, int, float, and mappings or sequences of mappings of these; a table may
-    hold tables. Scalars come first, since in TOML whatever follows a heading belongs to it.
+    Values: str, bool, int, float, arrays of one or more of these, and mappings or sequences of
+    mappings of these; a table may hold tables. Scalars come first, since in TOML whatever
+    follows a heading belongs to it.
     ``TypeError`` for anything else.
     """
     lines = _table(values, ())
@@ -38,10 +39,14 @@ def _table(values: Mapping[str, object], path: tuple[str, ...]) -> list[str]:
 
 
 def _is_scalar(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, str | bool | int | float) for item in value)
     return isinstance(value, str | bool | int | float)
 
 
 def _scalar(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_scalar, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

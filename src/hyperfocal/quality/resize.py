@@ -29,13 +29,15 @@ def strips(
     scale: float | None = None,
     antialias: bool = True,
     dtype: npt.DTypeLike = np.float32,
+    between: tuple[int, int] | None = None,
 ) -> Iterator[tuple[int, Floats]]:
     """The resized picture, a strip of rows at a time: ``(first row, strip)``.
 
     ``image``: ``(H, W)`` or ``(H, W, C)``, any real dtype; ``size``: ``(height, width)`` of the
-    output; ``scale``: the factor where it is not exactly output over input. Strips have the
-    dtype ``dtype`` and the units of ``image``, are neither rounded nor clipped, and are valid
-    only until the next one is asked for: the memory is used again.
+    output; ``scale``: the factor where it is not exactly output over input; ``between``: only
+    strips that hold rows from the first number up to the second. Strips have the dtype
+    ``dtype`` and the units of ``image``, are neither rounded nor clipped, and are valid only
+    until the next one is asked for: the memory is used again.
     """
     height, width = image.shape[:2]
     channels = math.prod(image.shape[2:])
@@ -54,6 +56,8 @@ def strips(
     result = np.empty((tallest, size[1] * channels), kind)
     for band in rows:
         count = band.matrix.shape[0]
+        if between and (band.top + count <= between[0] or band.top >= between[1]):
+            continue
         if keep_rows:
             strip = middle[:count]
             np.copyto(strip, flat[band.top : band.top + count], casting="unsafe")

@@ -36,16 +36,16 @@ class Shelf:
         return cls({scale: net.card for scale, net in by_scale.items()}, names.__getitem__)
 
     @classmethod
-    def find(cls, name: str, settings: Settings) -> Shelf:
+    def find(cls, name: str, settings: Settings, load: Callable[[str], Net] | None = None) -> Shelf:
         """The model called ``name``, or the family ``name-x2``, ``name-x4`` and so on.
 
         A single model is loaded at once, so that what is wrong with it shows here; a family
-        when its scale is needed. :class:`ModelMissing` for an unknown name.
+        when its scale is needed. ``load``: how, by exact name; :func:`models.load` if left out.
+        :class:`ModelMissing` for an unknown name.
         """
         from hyperfocal import models
 
-        def load(exact: str) -> Net:
-            return models.load(exact, settings=settings)
+        load = load or (lambda exact: models.load(exact, settings=settings))
 
         try:
             card = models.show(name, settings=settings)

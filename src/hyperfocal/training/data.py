@@ -7,6 +7,7 @@ more data out of the same photographs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.resize import imresize
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
@@ -25,10 +27,12 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, sorted by name."""
+    """The picture files of a folder, sorted by name; :class:`InputMissing` if there are none."""
+    if not folder.is_dir():
+        raise InputMissing(f"there is no folder {folder}")
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
     if not found:
-        raise FileNotFoundError(f"no pictures in {folder}")
+        raise InputMissing(f"no pictures in {folder}")
     return found
 
 
@@ -36,6 +40,19 @@ def read_rgb(path: Path) -> Pixels:
     """A picture as ``(H, W, 3)`` uint8."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def hold_back(files: list[Path], share: float) -> tuple[list[Path], list[Path]]:
+    """Validation pictures and those held back for the test: every so many-th, none of too few."""
+    if share <= 0.0 or len(files) * share < 1.0:
+        return files, []
+    # Spread over the listing, which often has pictures of one source side by side.
+    count = int(len(files) * share)
+    chosen = {round((index + 0.5) * len(files) / count - 0.5) for index in range(count)}
+    return (
+        [path for index, path in enumerate(files) if index not in chosen],
+        [path for index, path in enumerate(files) if index in chosen],
+    )
 
 
 def bicubic_pair(hr: Pixels, scale: int, multiple: int = 1) -> tuple[Pixels, Pixels]:
@@ -62,60 +79,97 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless batches ``(lr, hr)``, uint8 ``(N, 3, h, w)``, flipped and turned at random.
 
     Every ``refresh_every`` batches each tile gets a new random reduction (half of them none).
+    A batch depends on the seed and its number only, so a training can go on with batch
+    ``position`` as if it had never stopped.
     """
 
     def __init__(self, files: list[Path], settings: PatchSettings) -> None:
         super().__init__()
         self.settings = settings
         self.tiles = [read_rgb(path) for path in files]
-        self.generator = np.random.default_rng(settings.seed)
+        needed = settings.patch * settings.scale
+        for path, tile in zip(files, self.tiles, strict=True):
+            if min(tile.shape[:2]) < needed:
+                raise SettingsError(
+                    f"{path} is {tile.shape[1]}x{tile.shape[0]}; patches need {needed}x{needed}: "
+                    "make data.patch smaller or leave the picture out"
+                )
         self.pairs: list[tuple[Pixels, Pixels]] = []
+        self.position = 0
+        self._turn = -1
 
-    def _reduced(self, tile: Pixels) -> Pixels:
+    def _generator(self, purpose: int, number: int) -> np.random.Generator:
+        return np.random.default_rng((self.settings.seed, purpose, number))
+
+    def _reduced(self, tile: Pixels, generator: np.random.Generator) -> Pixels:
         smallest = (self.settings.patch + 1) * self.settings.scale
         low = max(self.settings.reduce_from, smallest / min(tile.shape[:2]))
-        if low >= 1.0 or self.generator.random() < 0.5:
+        if low >= 1.0 or generator.random() < 0.5:
             return tile
-        factor = float(self.generator.uniform(low, 1.0))
+        factor = float(generator.uniform(low, 1.0))
         return np.clip(np.rint(imresize(tile.astype(np.float32), factor)), 0, 255).astype(np.uint8)
 
-    def refresh(self) -> None:
-        """Make new HR-LR pairs of all tiles."""
-        self.pairs = [bicubic_pair(self._reduced(tile), self.settings.scale) for tile in self.tiles]
+    def refresh(self, turn: int) -> None:
+        """Make the HR-LR pairs of all tiles for the ``turn``-th time."""
+        if turn == self._turn:
+            return
+        generator = self._generator(0, turn)
+        self.pairs = [
+            bicubic_pair(self._reduced(tile, generator), self.settings.scale) for tile in self.tiles
+        ]
         # Larger pictures are drawn more often, so every pixel is as likely as every other.
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], dtype=np.float64)
         self._cumulative = np.cumsum(area / area.sum())
+        self._turn = turn
 
-    def _crop(self) -> tuple[Pixels, Pixels]:
-        index = int(np.searchsorted(self._cumulative, self.generator.random()))
+    def _crop(self, generator: np.random.Generator) -> tuple[Pixels, Pixels]:
+        index = int(np.searchsorted(self._cumulative, generator.random()))
         lr, hr = self.pairs[min(index, len(self.pairs) - 1)]
         side, scale = self.settings.patch, self.settings.scale
-        y = int(self.generator.integers(lr.shape[0] - side + 1))
-        x = int(self.generator.integers(lr.shape[1] - side + 1))
+        y = int(generator.integers(lr.shape[0] - side + 1))
+        x = int(generator.integers(lr.shape[1] - side + 1))
         low = lr[y : y + side, x : x + side]
         high = hr[y * scale : (y + side) * scale, x * scale : (x + side) * scale]
-        turns, flip = int(self.generator.integers(4)), bool(self.generator.integers(2))
+        turns, flip = int(generator.integers(4)), bool(generator.integers(2))
         low, high = np.rot90(low, turns), np.rot90(high, turns)
         return (low[:, ::-1], high[:, ::-1]) if flip else (low, high)
 
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """The batch of that number, counted from 0."""
+        self.refresh(number // self.settings.refresh_every)
+        generator = self._generator(1, number)
+        crops = [self._crop(generator) for _ in range(self.settings.batch)]
+        return tuple(  # type: ignore[return-value]
+            torch.from_numpy(np.stack([crop[i].transpose(2, 0, 1) for crop in crops]))
+            for i in (0, 1)
+        )
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        drawn = 0
-        while True:
-            if drawn % self.settings.refresh_every == 0:
-                self.refresh()
-            drawn += 1
-            crops = [self._crop() for _ in range(self.settings.batch)]
-            yield tuple(  # type: ignore[misc]
-                torch.from_numpy(np.stack([crop[i].transpose(2, 0, 1) for crop in crops]))
-                for i in (0, 1)
-            )
+        return map(self.batch, itertools.count(self.position))
+
+
+class OneBatch(IterableDataset[tuple[Tensor, Tensor]]):
+    """The first batch of a pool again and again: what any sound net learns by heart."""
+
+    def __init__(self, pool: PatchPool) -> None:
+        super().__init__()
+        self.position = 0
+        self.batch = pool.batch(0)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return itertools.repeat(self.batch)
+
+    def pairs(self) -> list[tuple[Pixels, Pixels]]:
+        """Its patches as validation pictures."""
+        lr, hr = (part.numpy().transpose(0, 2, 3, 1) for part in self.batch)
+        return list(zip(lr, hr, strict=True))
 
 
 class ValidationPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Whole pictures ``(lr, hr)``, uint8 ``(3, h, w)``, by the bicubic protocol."""
+    """Whole pictures ``(lr, hr)``, uint8 ``(3, h, w)``."""
 
-    def __init__(self, files: list[Path], scale: int, multiple: int = 1) -> None:
-        self.pairs = [bicubic_pair(read_rgb(path), scale, multiple) for path in files]
+    def __init__(self, pairs: list[tuple[Pixels, Pixels]]) -> None:
+        self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)

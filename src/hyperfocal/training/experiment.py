@@ -10,12 +10,21 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.models.toml import write_toml
+from hyperfocal.training.degradations import Degradations
+
+_PATHS = (("data", "train"), ("data", "validation"), ("data", "test"), ("net", "start"))
+
+# What pydantic calls a name that does not exist, in a model and in a dataclass.
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
 class _Section(BaseModel):
@@ -23,19 +32,31 @@ class _Section(BaseModel):
 
 
 class DataSection(_Section):
-    """Where pictures come from and how patches are cut. ``patch`` is the LR side."""
+    """Where pictures come from and how patches are cut. ``patch`` is the LR side.
+
+    ``test``: pictures that only the finished net is judged on. Without it, ``held_back`` of the
+    validation pictures (a share) serve for that and choose nothing; 0 holds none back.
+    ``degradation``: LR pictures are reduced bicubically, or degraded as real ones are.
+    """
 
     train: str
     validation: str
+    test: str | None = None
+    held_back: float = Field(default=0.25, ge=0.0, le=0.5)
     description: str = ""
     limit: int | None = Field(default=None, ge=1)
     patch: int = Field(default=64, ge=8)
     batch: int = Field(default=16, ge=1)
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
+    degradation: Literal["bicubic", "real"] = "bicubic"
 
 
 class NetSection(_Section):
-    """The architecture. ``start``: a float ONNX or checkpoint whose weights to go on from."""
+    """The architecture. ``start``: a float ONNX or checkpoint whose weights to go on from.
+
+    For ``depthpro-sr``, ``channels`` and ``depth`` are those of its ViTs, and ``pretrained``
+    may name published weights.
+    """
 
     name: str = "plain"
     scale: int = Field(ge=1, le=8)
@@ -44,13 +65,15 @@ class NetSection(_Section):
     unshuffle: int = Field(default=1, ge=1, le=4)
     expand: int = Field(default=4, ge=0)
     start: str | None = None
+    pretrained: str | None = None
 
 
 class ScheduleSection(_Section):
     """How long and how fast. Exactly one of ``steps`` and ``minutes`` ends the training.
 
     A budget in minutes anneals by the clock: on a shared machine that is the only way to both
-    finish on time and reach a learning rate of zero.
+    finish on time and reach a learning rate of zero. ``validate_every`` steps are an epoch.
+    ``patience``: so many validations without a better PSNR end the training early.
     """
 
     steps: int | None = Field(default=None, ge=1)
@@ -58,11 +81,16 @@ class ScheduleSection(_Section):
     rate: float = Field(default=1e-3, gt=0.0)
     final_rate: float = Field(default=0.0, ge=0.0)
     warmup: int = Field(default=200, ge=0)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    beta1: float = Field(default=0.9, ge=0.0, lt=1.0)
+    beta2: float = Field(default=0.999, ge=0.0, lt=1.0)
+    weight_decay: float = Field(default=0.0, ge=0.0)
     clip: float = Field(default=1.0, gt=0.0)
     ema: float = Field(default=0.999, ge=0.0, lt=1.0)
     luma_weight: float = Field(default=0.5, ge=0.0, le=1.0)
     mse_finish: float = Field(default=0.2, ge=0.0, le=1.0)
     validate_every: int = Field(default=1000, ge=1)
+    patience: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one_budget(self) -> ScheduleSection:
@@ -71,17 +99,51 @@ class ScheduleSection(_Section):
         return self
 
 
+class SweepSection(_Section):
+    """Which values to try: ``hyperfocal train sweep`` reads it, ``fit`` does not.
+
+    ``values`` has the shape of an experiment, with a list wherever there is a choice. "grid"
+    tries all combinations, "random" draws ``trials`` different ones.
+    """
+
+    method: Literal["grid", "random"] = "grid"
+    trials: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    values: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _trials_of_random(self) -> SweepSection:
+        if (self.method == "random") == (self.trials is None):
+            raise ValueError("give sweep.trials for the method 'random', and only for that")
+        return self
+
+
 class Experiment(_Section):
-    """A training, whole. ``precision`` is Lightning's."""
+    """A training, whole. ``precision`` is Lightning's.
+
+    ``tracking``: whether MLflow is told. ``deterministic``: forbid what gives another result
+    at every run, which matters on a GPU and costs time there. ``degradation``: ranges other
+    than the default ones, where ``data.degradation`` is "real".
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     purpose: str = ""
     hardware: str = ""
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    deterministic: bool = False
+    tracking: bool = True
     data: DataSection
     net: NetSection
     schedule: ScheduleSection
+    degradation: Degradations | None = None
+    sweep: SweepSection | None = None
+
+    @model_validator(mode="after")
+    def _ranges_of_real(self) -> Experiment:
+        if self.degradation is not None and self.data.degradation != "real":
+            raise ValueError("[degradation] is for data.degradation = 'real'")
+        return self
 
     @classmethod
     def read(cls, path: Path) -> Experiment:
@@ -96,14 +158,23 @@ class Experiment(_Section):
             raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path} is not TOML: {error}") from error
-        for section, key in (("data", "train"), ("data", "validation"), ("net", "start")):
+        for section, key in _PATHS:
             value = raw.get(section, {}).get(key)
             if isinstance(value, str):
                 raw[section][key] = str((path.parent / _expanded(value, path)).resolve())
+        return cls.checked(raw, path)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], source: object) -> Experiment:
+        """An experiment of plain values; :class:`SettingsError` names the ``source``."""
         try:
-            return cls.model_validate(raw)
+            return cls.model_validate(values)
         except ValidationError as error:
-            raise SettingsError(f"{path}: {_explained(error)}") from error
+            raise SettingsError(f"{source}: {_explained(error)}") from error
+
+    def to_toml(self) -> str:
+        """The experiment as TOML text, without what has its default value; paths are absolute."""
+        return write_toml(self.model_dump(exclude_defaults=True, exclude={"sweep"}))
 
 
 def _expanded(value: str, path: Path) -> str:
@@ -116,19 +187,31 @@ def _expanded(value: str, path: Path) -> str:
 def _explained(error: ValidationError) -> str:
     """One complaint, as a sentence; a misspelt name rather than the lack of the right one."""
     complaints = error.errors()
-    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
+    first = next((c for c in complaints if c["type"] in _UNKNOWN), complaints[0])
     *sections, last = (str(part) for part in first["loc"]) if first["loc"] else ("",)
     where = ".".join([*sections, last])
-    if first["type"] != "extra_forbidden":
+    if first["type"] not in _UNKNOWN:
         return f"{where}: {first['msg']}" if where else str(first["msg"])
-    section = _SECTIONS[sections[0]] if sections else Experiment
-    near = difflib.get_close_matches(last, section.model_fields, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(last, _known(sections), n=1, cutoff=0.4)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"there is no '{where}'{hint}"
+
+
+def _known(sections: list[str]) -> list[str]:
+    """The names there are in a section, or in a table within one."""
+    if not sections:
+        return list(Experiment.model_fields)
+    if sections[0] != "degradation":
+        return list(_SECTIONS[sections[0]].model_fields)
+    found: Any = Degradations()
+    for name in sections[1:]:
+        found = getattr(found, name)
+    return [part.name for part in fields(found)]
 
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "data": DataSection,
     "net": NetSection,
     "schedule": ScheduleSection,
+    "sweep": SweepSection,
 }

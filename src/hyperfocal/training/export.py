@@ -16,9 +16,10 @@ from hyperfocal.models.registry import Entry
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
 from hyperfocal.training.calibrate import activation_ranges
-from hyperfocal.training.data import Pixels, bicubic_pair, pictures_in, read_rgb
+from hyperfocal.training.data import Pixels, pictures_in
+from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import load_average
+from hyperfocal.training.fit import judged_on, load_average
 from hyperfocal.training.graph import build
 from hyperfocal.training.weights import Folded, fold
 
@@ -41,10 +42,7 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     """
     experiment, net, history = load_average(checkpoint)
     folded = fold(net)
-    pairs = [
-        bicubic_pair(read_rgb(path), folded.scale, folded.unshuffle)
-        for path in pictures_in(Path(experiment.data.validation))
-    ]
+    pairs = judged_pairs(experiment, judged_on(experiment)[0])
     candidates = {
         share: _serialised(build(folded, ranges))
         for share, ranges in _ranges(experiment, folded, calibration).items()
@@ -90,9 +88,9 @@ def _ranges(experiment: Experiment, folded: Folded, count: int) -> dict[float, t
     return activation_ranges(
         folded,
         (
-            bicubic_pair(read_rgb(path), folded.scale, folded.unshuffle)[0].astype(np.float32)
-            / np.float32(255.0)
+            lr.astype(np.float32) / np.float32(255.0)
             for path in files
+            for lr, _ in judged_pairs(experiment, [path])
         ),
     )
 

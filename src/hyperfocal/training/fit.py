@@ -1,118 +1,292 @@
-"""Run an experiment: fit, validate, keep checkpoints, resume."""
+"""Run an experiment: fit, validate, keep checkpoints, resume, test."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from hyperfocal.training.data import PatchPool, PatchSettings, ValidationPictures, pictures_in
+from hyperfocal.errors import InputMissing, ModelBroken
+from hyperfocal.training.bar import Bar
+from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
+from hyperfocal.training.curves import CurveFile
+from hyperfocal.training.data import (
+    OneBatch,
+    PatchPool,
+    ValidationPictures,
+    hold_back,
+    pictures_in,
+)
+from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.module import Restoration, build_net
+from hyperfocal.training.samples import Samples
+from hyperfocal.training.tracking import Tracking, track
 from hyperfocal.training.weights import start_from
+
+Preset = Literal["one-batch", "dev-run"]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to. PSNR is of luma over the validation pictures, in dB."""
+    """What a training came to. PSNR is of luma over the validation pictures, in dB.
+
+    ``test``: means over the test pictures of the best net, by metric; empty without any.
+    ``step_seconds``: wall time of a step in the last epoch that was whole, validation included.
+    """
 
     steps: int
     seconds: float
     best_psnr: float
     final_psnr: float
+    step_seconds: float | None = None
+    test: dict[str, float] = field(default_factory=dict)
+    run_id: str | None = None
 
 
 def fit(
-    experiment: Experiment, out: Path, *, resume: bool = False, progress: bool = True
+    experiment: Experiment,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    tracking: bool | None = None,
+    preset: Preset | None = None,
 ) -> Trained:
-    """Train; checkpoints and curves go under ``out``.
+    """Train; checkpoints, curves and samples go under ``out``.
 
     ``out/best.ckpt`` has the highest ``val_psnr``, ``out/last.ckpt`` the newest state;
-    ``resume`` goes on from the latter, optimizer, moving average and clock included.
+    ``resume`` goes on from the latter, with the same steps that would have followed without the
+    interruption. ``tracking``: whether MLflow is told, as the experiment says when not given.
+
+    ``preset``: "one-batch" trains and validates on the first batch alone, which a sound net
+    learns by heart; "dev-run" runs one step, one validation picture and one test picture, and
+    writes nothing.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    last = out / LAST
+    state = _read(last) if resume and last.exists() else None
+    _hush()
     lightning.seed_everything(experiment.seed, verbose=False)
     net = build_net(experiment)
-    if experiment.net.start is not None and not resume:
+    if experiment.net.start is not None and state is None:
         start_from(net, Path(experiment.net.start))
     module = Restoration(experiment, net)
-    data, schedule = experiment.data, experiment.schedule
-    training = PatchPool(
-        pictures_in(Path(data.train))[: data.limit],
-        PatchSettings(
-            scale=experiment.net.scale,
-            patch=data.patch,
-            batch=data.batch,
-            reduce_from=data.reduce_from,
-            seed=experiment.seed,
-        ),
+    pictures = _Pictures(experiment, one_batch=preset == "one-batch")
+    if state is not None:
+        pictures.training.position = state.get("batches", state["global_step"])
+    checkpoints = Checkpoints(out)
+    if preset == "dev-run":
+        return _dev_run(experiment, module, pictures)
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
+    told = experiment.tracking if tracking is None else tracking
+    with _tracked(experiment, out, module, resumed=state is not None, wanted=told) as tracker:
+        trainer = _trainer(
+            experiment,
+            callbacks=[
+                _Position(pictures.training),
+                *([Bar()] if progress else []),
+                Samples(out, pictures.validation.pairs),
+                *_patience(experiment),
+                checkpoints,
+            ],
+            logger=[
+                CurveFile(out, kept_until=None if state is None else state["global_step"]),
+                *([tracker] if tracker else []),
+            ],
+        )
+        trainer.fit(
+            module,
+            _loader(pictures.training),
+            _loader(pictures.validation),
+            ckpt_path=None if state is None else str(last),
+            weights_only=True,
+        )
+        timed = trainer.callback_metrics.get("epoch_time")
+        if checkpoints.saved_at != trainer.global_step:
+            # The budget ended between two validations: judge the final weights too.
+            trainer.validate(module, _loader(pictures.validation), verbose=False)
+            checkpoints.save(trainer)
+        steps, final = trainer.global_step, checkpoints.psnr
+        test = _test(trainer, module, pictures.test, out / BEST)
+        if tracker:
+            tracker.finish(out, module)
+    every = experiment.schedule.validate_every
+    return Trained(
+        steps=steps,
+        seconds=module.clock,
+        best_psnr=checkpoints.best_psnr,
+        final_psnr=final,
+        step_seconds=float(timed) / every if timed is not None and steps >= every else None,
+        test=test,
+        run_id=tracker.run_id if tracker else None,
     )
-    validation = ValidationPictures(
-        pictures_in(Path(data.validation)), experiment.net.scale, experiment.net.unshuffle
-    )
-    checkpoints = ModelCheckpoint(
-        dirpath=out,
-        filename="best",
-        monitor="val_psnr",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
-    trainer = lightning.Trainer(
+
+
+class _Pictures:
+    """The pictures of an experiment, decoded."""
+
+    def __init__(self, experiment: Experiment, *, one_batch: bool) -> None:
+        pool = training_pool(experiment)
+        self.training: PatchPool | OneBatch = pool
+        self.test: ValidationPictures | None = None
+        if one_batch:
+            self.training = OneBatch(pool)
+            self.validation = ValidationPictures(self.training.pairs())
+            return
+        validation, test = judged_on(experiment)
+        self.validation = ValidationPictures(judged_pairs(experiment, validation))
+        if test:
+            self.test = ValidationPictures(judged_pairs(experiment, test))
+
+
+def judged_on(experiment: Experiment) -> tuple[list[Path], list[Path]]:
+    """The files of validation, which choose checkpoint and int8 ranges, and those of the test."""
+    data = experiment.data
+    files = pictures_in(Path(data.validation))
+    if data.test is not None:
+        return files, pictures_in(Path(data.test))
+    return hold_back(files, data.held_back)
+
+
+class _Position(Callback):
+    """Before every epoch, puts the endless batches where the training is.
+
+    Lightning draws one batch more than it uses, so their own count would run ahead.
+    """
+
+    def __init__(self, batches: PatchPool | OneBatch) -> None:
+        self._batches = batches
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Restoration) -> None:
+        self._batches.position = pl_module.batches
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: Restoration, batch: Any, batch_idx: int
+    ) -> None:
+        # The step that figures are logged under. Resumed at the end of an epoch, Lightning is
+        # one ahead for good.
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
+def _loader(pictures: Any) -> DataLoader[Any]:
+    # A generator of its own: loaders draw a number whenever they are read anew, and the global
+    # one belongs to the training.
+    single = None if isinstance(pictures, PatchPool | OneBatch) else 1
+    # Beside a GPU, a process of its own degrades patches meanwhile. Where the CPU trains, every
+    # step waits for the slowest of its threads, and another process costs more than it saves.
+    workers = int(isinstance(pictures, DegradedPool) and torch.cuda.is_available())
+    return DataLoader(pictures, batch_size=single, num_workers=workers, generator=torch.Generator())
+
+
+def _trainer(experiment: Experiment, **given: Any) -> lightning.Trainer:
+    schedule = experiment.schedule
+    return lightning.Trainer(
         accelerator="auto",
         devices=1,
         precision=experiment.precision,
+        deterministic=experiment.deterministic,
         max_steps=schedule.steps or -1,
         max_epochs=-1,
-        val_check_interval=schedule.validate_every,
-        check_val_every_n_epoch=None,
+        limit_train_batches=schedule.validate_every,
         num_sanity_val_steps=0,
-        callbacks=[checkpoints],
-        logger=CSVLogger(out, name="", version=""),
-        log_every_n_steps=50,
-        enable_progress_bar=progress,
+        log_every_n_steps=min(50, schedule.validate_every),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=True,
+        use_distributed_sampler=False,
+        **given,
+    )
+
+
+def _hush() -> None:
+    """Lightning advertises, and wonders about the average, which is never in training mode."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for text in (r".*in eval mode at the start of training.*", r".*LeafSpec.*is deprecated.*"):
+        warnings.filterwarnings("ignore", message=text)
+    # One picture a batch and nothing to load: workers would only copy what is in memory.
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+
+
+def _patience(experiment: Experiment) -> list[Callback]:
+    patience = experiment.schedule.patience
+    if patience is None:
+        return []
+    return [EarlyStopping("val_psnr", mode="max", patience=patience, check_finite=True)]
+
+
+def _dev_run(experiment: Experiment, module: Restoration, pictures: _Pictures) -> Trained:
+    """One step and one picture of everything, in memory."""
+    trainer = lightning.Trainer(
+        fast_dev_run=True,
+        accelerator="auto",
+        devices=1,
+        precision=experiment.precision,
+        enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    last = out / "last.ckpt"
-    trainer.fit(
-        module,
-        DataLoader(training, batch_size=None),
-        DataLoader(validation, batch_size=1),
-        ckpt_path=str(last) if resume and last.exists() else None,
-        weights_only=True,
-    )
-    # The budget may end between two validations: judge the final weights too.
-    trainer.validate(module, DataLoader(validation, batch_size=1), verbose=False)
-    final = float(trainer.callback_metrics["val_psnr"])
-    best = checkpoints.best_model_score
-    if best is None or final >= float(best):
-        best = final
-        save_checkpoint(trainer, out / "best.ckpt")
-    save_checkpoint(trainer, last)
-    return Trained(trainer.global_step, module.clock, float(best), final)
+    trainer.fit(module, _loader(pictures.training), _loader(pictures.validation))
+    steps, psnr = trainer.global_step, float(trainer.callback_metrics["val_psnr"])
+    test = _test(trainer, module, pictures.test, None)
+    return Trained(steps, module.clock, psnr, psnr, test=test)
 
 
-def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
-    """Write a checkpoint whole or not at all."""
-    partial = path.with_suffix(".partial")
-    trainer.save_checkpoint(partial, weights_only=False)
-    partial.replace(path)
+def _test(
+    trainer: lightning.Trainer, module: Restoration, pictures: Any, best: Path | None
+) -> dict[str, float]:
+    """Scores of the best net on the test pictures, which nothing was chosen by."""
+    if pictures is None:
+        return {}
+    if best is not None:
+        state: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=True)
+        module.load_state_dict(state["state_dict"])
+    (found,) = trainer.test(module, _loader(pictures), verbose=False)
+    return {name: float(value) for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def _tracked(
+    experiment: Experiment, out: Path, module: Restoration, *, resumed: bool, wanted: bool
+) -> Iterator[Tracking | None]:
+    if not wanted:
+        yield None
+        return
+    with track(experiment, out, module, judged_on(experiment), resumed=resumed) as tracker:
+        yield tracker
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A checkpoint; :class:`InputMissing` or :class:`ModelBroken`."""
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputMissing(f"there is no checkpoint {path}") from error
+    except Exception as error:
+        raise ModelBroken(f"{path} is not a checkpoint: {error}") from error
+    if not isinstance(found, dict) or "experiment" not in found:
+        raise ModelBroken(f"{path} was not written by 'hyperfocal train fit'")
+    return found
 
 
 def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:
     """The experiment, the averaged net and the cost of a checkpoint written by :func:`fit`.
 
-    The cost: ``steps``, and ``seconds`` of training.
+    The cost: ``steps``, and ``seconds`` of training. :class:`InputMissing` or
+    :class:`ModelBroken` where there is none.
     """
-    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    experiment = Experiment.model_validate(checkpoint["experiment"])
+    checkpoint = _read(path)
+    experiment = Experiment.checked(checkpoint["experiment"], path)
     net = build_net(experiment)
     prefix = "average."
     net.load_state_dict(

@@ -11,8 +11,9 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from hyperfocal.quality.metrics import Scores, scores
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.losses import luma, reconstruction
+from hyperfocal.training.losses import reconstruction
 from hyperfocal.training.nets import NETS
 
 Batch = tuple[Tensor, Tensor]
@@ -25,21 +26,16 @@ FACTOR_RATE = 0.1
 
 def build_net(experiment: Experiment) -> nn.Module:
     """The untrained net of an experiment."""
-    net = experiment.net
-    return NETS[net.name](
-        scale=net.scale,
-        channels=net.channels,
-        depth=net.depth,
-        unshuffle=net.unshuffle,
-        expand=net.expand,
+    return NETS[experiment.net.name](experiment.net)
+
+
+def protocol_scores(output: Tensor, target: Tensor, shave: int) -> Scores:
+    """Scores of a picture ``(1, 3, H, W)`` in [0, 1] by the protocol of ``hyperfocal evaluate``."""
+    made, wanted = (
+        (part[0].float().clamp(0.0, 1.0) * 255.0).round().byte().permute(1, 2, 0).cpu().numpy()
+        for part in (output, target)
     )
-
-
-def psnr_y(output: Tensor, target: Tensor, shave: int) -> float:
-    """PSNR in dB of luma, ``(1, 3, H, W)`` in [0, 1], output rounded to 8 bits first."""
-    output = torch.round(output.clamp(0.0, 1.0) * 255.0) / 255.0
-    error = luma(output.double() - target.double())[..., shave:-shave, shave:-shave]
-    return -10.0 * math.log10(max(float((error * error).mean()), 1e-10))
+    return scores(made, wanted, shave=shave)
 
 
 def _unit(batch: Batch) -> Batch:
@@ -49,7 +45,10 @@ def _unit(batch: Batch) -> Batch:
 
 
 class Restoration(lightning.LightningModule):
-    """Trains ``net``; validates and exports its exponential moving average ``average``."""
+    """Trains ``net``; validates and exports its exponential moving average ``average``.
+
+    ``clock``: seconds of training so far, ``batches``: so many seen; both outlive a resume.
+    """
 
     def __init__(self, experiment: Experiment, net: nn.Module) -> None:
         super().__init__()
@@ -58,8 +57,12 @@ class Restoration(lightning.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(net).requires_grad_(False).eval()
         self.clock = 0.0
+        self.batches = 0
+        self._epoch_from = 0
         self._resumed = 0.0
         self._started = time.monotonic()
+        self._epoch_started = self._started
+        self._random: dict[str, Any] | None = None
 
     def setup(self, stage: str) -> None:
         self._started = time.monotonic()
@@ -80,7 +83,23 @@ class Restoration(lightning.LightningModule):
         groups = [{"params": direct, "share": 1.0}]
         if factors:
             groups.append({"params": factors, "share": FACTOR_RATE})
-        return torch.optim.Adam(groups, lr=self.experiment.schedule.rate)
+        schedule = self.experiment.schedule
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[schedule.optimizer]
+        return kind(
+            groups,
+            lr=schedule.rate,
+            betas=(schedule.beta1, schedule.beta2),
+            weight_decay=schedule.weight_decay,
+        )
+
+    def on_train_start(self) -> None:
+        if self._random is not None:
+            random_state(self._random)
+            self._random = None
+
+    def on_train_epoch_start(self) -> None:
+        self._epoch_started = time.monotonic()
+        self._epoch_from = self.batches
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         self.clock = self._resumed + time.monotonic() - self._started
@@ -101,11 +120,12 @@ class Restoration(lightning.LightningModule):
         lr, hr = _unit(batch)
         schedule = self.experiment.schedule
         squared = self.progress >= 1.0 - schedule.mse_finish
-        loss = reconstruction(
-            self.net(lr).float(), hr, squared=squared, luma_weight=schedule.luma_weight
-        )
-        # A squared error is hundreds of times smaller; Adam does not mind, clipping would.
+        output = self.net(lr).float()
+        loss = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
+        error = (output.detach() - hr).square().mean()
+        self.log("train_mse_loss", error, on_step=False, on_epoch=True, batch_size=len(lr))
+        # A squared error is hundreds of times smaller; Adam does not mind, clipping would.
         return loss * 100.0 if squared else loss
 
     def configure_gradient_clipping(
@@ -116,22 +136,57 @@ class Restoration(lightning.LightningModule):
     ) -> None:
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.experiment.schedule.clip)
         self.log("train_grad_norm", norm)
+        self.log("train_mean_grad_norm", norm, on_step=False, on_epoch=True, batch_size=1)
 
     @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.batches += 1
         # A short memory at first, so that the average is never mostly the random start.
         decay = min(self.experiment.schedule.ema, (1 + self.global_step) / (10 + self.global_step))
         averaged, current = list(self.average.parameters()), list(self.net.parameters())
         torch._foreach_lerp_(averaged, current, 1.0 - decay)
 
+    def on_train_epoch_end(self) -> None:
+        # A resumed training first ends, once more, the epoch it was saved in.
+        if self.batches > self._epoch_from:
+            self.log("epoch_time", time.monotonic() - self._epoch_started)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._judge(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._judge(batch, "test")
+
+    def _judge(self, batch: Batch, kind: str) -> None:
+        """PSNR and SNR in dB and SSIM by the protocol; the loss: mean squared error of RGB."""
         lr, hr = _unit(batch)
-        value = psnr_y(self.average(lr).float(), hr, self.experiment.net.scale)
-        self.log("val_psnr", value, prog_bar=True, batch_size=1)
+        output = self.average(lr).float()
+        found = protocol_scores(output, hr, self.experiment.net.scale)
+        loss = {"val": "val_mse_loss", "test": "test_loss"}[kind]
+        self.log(loss, (output - hr).square().mean(), batch_size=1)
+        self.log(f"{kind}_psnr", found.psnr, prog_bar=True, batch_size=1)
+        self.log(f"{kind}_ssim", found.ssim, batch_size=1)
+        self.log(f"{kind}_snr", found.snr, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = self.experiment.model_dump()
         checkpoint["clock"] = self.clock
+        checkpoint["batches"] = self.batches
+        checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.clock = checkpoint["clock"]
+        self.batches = checkpoint.get("batches", checkpoint["global_step"])
+        self._epoch_from = self.batches
+        # Set when the training starts: building loaders and the like would draw from it.
+        self._random = checkpoint.get("random")
+
+
+def random_state(restore: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The state of torch's generators; first put back to ``restore`` if given."""
+    if restore is not None:
+        torch.set_rng_state(restore["cpu"])
+        if torch.cuda.is_available() and restore["cuda"]:
+            torch.cuda.set_rng_state_all(restore["cuda"])
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
+from hyperfocal.training.experiment import NetSection
 from hyperfocal.training.nets.plain import PlainNet
 
 __all__ = ["NETS", "PlainNet"]
 
-NETS = {"plain": PlainNet}
+
+def _plain(net: NetSection) -> nn.Module:
+    return PlainNet(net.scale, net.channels, net.depth, net.unshuffle, net.expand)
+
+
+def _depthpro(net: NetSection) -> nn.Module:
+    # transformers is an extra of its own.
+    from hyperfocal.training.nets.depthpro_sr import DepthProSR
+
+    return DepthProSR(net.scale, net.channels, net.depth, net.pretrained)
+
+
+NETS: dict[str, Callable[[NetSection], nn.Module]] = {"plain": _plain, "depthpro-sr": _depthpro}

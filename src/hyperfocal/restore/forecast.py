@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Facts
+    from hyperfocal.restore.route import Route, Shape
     from hyperfocal.restore.shelf import Shelf
     from hyperfocal.restore.target import Target
     from hyperfocal.settings import Settings
@@ -14,11 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``size``: (height, width) of the result; ``models``: in the order they run."""
+    """``size``: (height, width) of the result; ``models``: in the order they run.
+
+    ``seen``: pixels that each of them is given; ``memory``: bytes beyond those of the loaded
+    models, files on disk left out.
+    """
 
     size: tuple[int, int]
     models: tuple[str, ...]
     tiles: int
+    seen: tuple[int, ...]
+    memory: int
 
 
 def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> Forecast:
@@ -27,6 +34,7 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     The number of tiles is an estimate: a palette, say, may turn out to be grey.
     """
     from hyperfocal.models.choosing import choose_precision
+    from hyperfocal.restore.memory import tile_bytes
     from hyperfocal.restore.passes import choose_passes
     from hyperfocal.restore.route import Shape, plan_route
 
@@ -48,4 +56,29 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
     precision = "int8" if precisions == {"int8"} else "float"
     route = plan_route(shape, size, cards, settings.memory, precision)
-    return Forecast(size, tuple(card.name for card in cards), route.tiles)
+    seen, largest, pixels = [], 0, facts.height * facts.width
+    for card, stage in zip(cards, route.stages, strict=True):
+        seen.append(pixels)
+        pixels *= card.scale**2
+        each = tile_bytes(card.scale, precision, shape.sample_bytes)
+        largest = max(largest, each * max(tile.pixels for tile in stage.plan.tiles))
+    return Forecast(
+        size,
+        tuple(card.name for card in cards),
+        route.tiles,
+        tuple(seen),
+        largest + _held(shape, route, seen),
+    )
+
+
+def _held(shape: Shape, route: Route, seen: list[int]) -> int:
+    """Bytes of the picture and of all results that stay in memory."""
+    pixel = shape.sample_bytes * shape.channels
+    total = seen[0] * (pixel + shape.sample_bytes * shape.has_alpha)
+    for pixels, stage in zip(seen[1:], route.stages, strict=False):
+        total += 0 if stage.on_disk else pixels * pixel
+    height, width = route.size
+    total += 0 if route.on_disk else height * width * pixel
+    if shape.has_alpha and not route.alpha_on_disk:
+        total += height * width * shape.sample_bytes
+    return total

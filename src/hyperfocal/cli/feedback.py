@@ -1,0 +1,233 @@
+"""``hyperfocal feedback``: what people said about results, at the service's own database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import typer
+
+from hyperfocal.cli import say
+from hyperfocal.cli.choices import JSON
+from hyperfocal.errors import InputMissing, OutputRefused, UsageError
+
+if TYPE_CHECKING:
+    from hyperfocal.feedback import Verdict
+    from hyperfocal.server.settings import ServerSettings
+    from hyperfocal.server.store import Store
+
+_DATABASE = typer.Option(
+    None,
+    "--database",
+    help="URL of the service's database; left out, that of its settings.",
+    metavar="URL",
+)
+_VERDICT = typer.Option(None, "--verdict", help="Only these: up or down.", metavar="VERDICT")
+_MODEL = typer.Option(None, "--model", help="Only those about this model.", metavar="NAME")
+_SINCE = typer.Option(
+    None, "--since", help="Only those since this day or time (UTC).", metavar="2026-01-31"
+)
+
+
+def app() -> typer.Typer:
+    """The verbs below ``feedback``."""
+    verbs = typer.Typer(
+        help="List, export, count and delete verdicts on results.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    verbs.command("list")(list_verdicts)
+    verbs.command("export")(export)
+    verbs.command("stats")(stats)
+    verbs.command("delete")(delete)
+    return verbs
+
+
+def list_verdicts(
+    verdict: str | None = _VERDICT,
+    model: str | None = _MODEL,
+    since: str | None = _SINCE,
+    limit: int = typer.Option(50, "--limit", min=1, help="At most so many, the newest first."),
+    database: str | None = _DATABASE,
+    as_json: bool = JSON,
+) -> None:
+    """List verdicts, the newest first."""
+    from hyperfocal.feedback import book
+
+    wanted, moment = _verdict(verdict), _moment(since)
+    with _store(database) as (store, _):
+        found = store.blocking(
+            lambda session: list(
+                book.find(session, verdict=wanted, model=model, since=moment, limit=limit)
+            )
+        )
+    if as_json:
+        say.document({"verdicts": [one.to_dict() for one in found]})
+        return
+    if not found:
+        say.line("no verdicts")
+        return
+    rows = [("given", "verdict", "request", "model", "reasons", "picture", "comment")]
+    for one in found:
+        reasons = " ".join(reason.value for reason in one.opinion.reasons)
+        given = one.created.strftime("%Y-%m-%d %H:%M")
+        kept = "kept" if one.picture else ""
+        # One line, and no control characters that a terminal would obey.
+        comment = "".join(c if c.isprintable() else " " for c in one.opinion.comment)[:60]
+        rows.append(
+            (
+                given,
+                one.opinion.verdict.value,
+                one.request.request_id,
+                one.request.model,
+                reasons,
+                kept,
+                comment,
+            )
+        )
+    say.table(rows)
+
+
+def export(
+    output: Path | None = typer.Option(
+        None, "-o", "--output", help="File to write; left out, stdout.", metavar="FILE.jsonl"
+    ),
+    pictures: Path | None = typer.Option(
+        None,
+        "--pictures",
+        help="Also copy the pictures kept with consent into this folder.",
+        metavar="DIR",
+    ),
+    verdict: str | None = _VERDICT,
+    model: str | None = _MODEL,
+    since: str | None = _SINCE,
+    database: str | None = _DATABASE,
+) -> None:
+    """Write verdicts as JSON lines, one a verdict, the newest first."""
+    from hyperfocal.feedback import book, write_lines
+    from hyperfocal.imaging.atomic import write_file
+
+    wanted, moment = _verdict(verdict), _moment(since)
+    if pictures is not None:
+        try:
+            pictures.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputRefused(f"{pictures}: {error.strerror}") from error
+    with _store(database) as (store, _):
+
+        def write(file: BinaryIO) -> int:
+            return store.blocking(
+                lambda session: write_lines(
+                    book.find(session, verdict=wanted, model=model, since=moment),
+                    file,
+                    pictures=pictures,
+                    storage=store.pictures,
+                )
+            )
+
+        if output is None:
+            write(typer.get_binary_stream("stdout"))
+            return
+        lines = 0
+
+        def fill(file: BinaryIO) -> None:
+            nonlocal lines
+            lines = write(file)
+
+        write_file(output, fill)
+        say.line(f"{lines} verdicts written to {output}")
+
+
+def stats(
+    since: str | None = _SINCE, database: str | None = _DATABASE, as_json: bool = JSON
+) -> None:
+    """Count verdicts: in all, by model and by reason."""
+    from hyperfocal.feedback import book, count
+
+    moment = _moment(since)
+    with _store(database) as (store, _):
+        found = store.blocking(
+            lambda session: count(
+                book.find(session, since=moment), requests=book.count_requests(session)
+            )
+        )
+    if as_json:
+        say.document(found.to_dict())
+        return
+    rows = [("model", "up", "down", "approval", "consistency")]
+    for tally in (*found.models, found.overall):
+        approval = "" if tally.approval is None else f"{tally.approval:.0%}"
+        decibels = "" if tally.consistency_db is None else f"{tally.consistency_db:.1f} dB"
+        rows.append((tally.name, str(tally.up), str(tally.down), approval, decibels))
+    say.table(rows, right=(1, 2, 3, 4))
+    say.facts(
+        [
+            ("answered requests", str(found.requests)),
+            ("pictures kept", f"{found.pictures} ({found.picture_bytes / 1e6:.1f} MB)"),
+            *((f"reason {name}", str(number)) for name, number in found.reasons.items()),
+        ]
+    )
+
+
+def delete(
+    request_ids: list[str] = typer.Argument(
+        ..., metavar="REQUEST...", help="Ids of requests.", show_default=False
+    ),
+    database: str | None = _DATABASE,
+    as_json: bool = JSON,
+) -> None:
+    """Delete all that is kept about requests: verdict, picture, figures, jobs and their files."""
+    from dataclasses import asdict
+
+    from hyperfocal.server.store import forget
+
+    gone = []
+    with _store(database) as (store, settings):
+        for request_id in request_ids:
+            removed = forget(store, settings, request_id)
+            if not any(asdict(removed).values()):
+                raise InputMissing(f"no request '{request_id}' is known")
+            gone.append({"request_id": request_id, **asdict(removed)})
+    if as_json:
+        say.document({"deleted": gone})
+    else:
+        say.line(f"deleted everything about {len(gone)} requests")
+
+
+@contextmanager
+def _store(database: str | None) -> Iterator[tuple[Store, ServerSettings]]:
+    """The service's store, which must exist: to look must not make one."""
+    from hyperfocal.server.settings import ServerSettings
+    from hyperfocal.server.store import Store, sqlite_file
+
+    settings = ServerSettings.read(None, **({"database": database} if database else {}))
+    file = sqlite_file(settings.database_url)
+    if file is not None and not file.exists():
+        raise InputMissing(f"{file}: there is no database; has the service run yet?")
+    store = Store.open(settings)
+    try:
+        yield store, settings
+    finally:
+        store.close()
+
+
+def _verdict(text: str | None) -> Verdict | None:
+    from hyperfocal.feedback import Verdict
+
+    try:
+        return None if text is None else Verdict(text)
+    except ValueError as error:
+        raise UsageError(f"--verdict is up or down, not '{text}'") from error
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--since: '{text}' is no day such as 2026-01-31") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,180 @@
+"""``hyperfocal send``: have the service restore a folder of pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from hyperfocal.cli import say
+from hyperfocal.cli.choices import JSON, only_one, read_size
+from hyperfocal.errors import OutputRefused, UsageError
+
+if TYPE_CHECKING:
+    from hyperfocal.cli.find import Finding
+    from hyperfocal.cli.outcome import Batch
+
+_KEY = "HYPERFOCAL_CLIENT_KEY"
+
+
+def send(
+    source: Path = typer.Argument(
+        ..., metavar="DIR", help="Folder of pictures, or one picture.", show_default=False
+    ),
+    url: str = typer.Option(
+        ..., "--url", metavar="URL", help="The service, such as http://127.0.0.1:8000."
+    ),
+    output: Path = typer.Option(
+        ..., "-o", "--output", metavar="OUT", help="Folder of the results; mirrors DIR."
+    ),
+    scale: float | None = typer.Option(
+        None, "-s", "--scale", metavar="SCALE", help="Enlarge 1 to 8 times."
+    ),
+    size: str | None = typer.Option(
+        None, "--size", metavar="WxH", help="Fit into a box of pixels: 1920x1080, 1920x or x1080."
+    ),
+    long_edge: int | None = typer.Option(
+        None, "--long-edge", metavar="N", help="Make the longer side N pixels."
+    ),
+    megapixels: float | None = typer.Option(
+        None, "--megapixels", metavar="N", help="Make the picture N million pixels."
+    ),
+    model: str | None = typer.Option(
+        None, "-m", "--model", metavar="MODEL", help="Left out, the service's own choice."
+    ),
+    form: str | None = typer.Option(
+        None, "-f", "--format", metavar="FORMAT", help="Format of the results, such as png."
+    ),
+    quality: int | None = typer.Option(
+        None, "-q", "--quality", min=0, max=100, help="Quality of lossy formats."
+    ),
+    bit_depth: int | None = typer.Option(
+        None, "--bit-depth", metavar="BITS", help="8, 16 or 32; left out, as deep as the input."
+    ),
+    suffix: str = typer.Option(
+        "", "--suffix", metavar="TEXT", help="Comes after the name of each result."
+    ),
+    strip_metadata: bool = typer.Option(
+        False, "--strip-metadata", help="Drop EXIF, XMP and IPTC; keep the colour profile."
+    ),
+    min_fidelity: float | None = typer.Option(
+        None,
+        "--min-fidelity",
+        metavar="DB",
+        help="Fail a picture whose result, reduced again, strays further from the input.",
+    ),
+    jobs: int = typer.Option(
+        2, "-j", "--jobs", min=1, max=64, metavar="N", help="Pictures under way at once."
+    ),
+    key_file: Path | None = typer.Option(
+        None,
+        "--key-file",
+        metavar="FILE",
+        help=f"File with the API key; left out, the environment's {_KEY}.",
+    ),
+    timeout: float = typer.Option(
+        120.0, "--timeout", metavar="SECONDS", help="Wait so long for an answer."
+    ),
+    retries: int = typer.Option(
+        8, "--retries", min=0, metavar="N", help="Try so often again where the service is busy."
+    ),
+    recurse: bool = typer.Option(
+        True, "--recursive/--no-recursive", help="Look into sub-folders too."
+    ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Send everything again, and replace what is there."
+    ),
+    report_file: Path | None = typer.Option(
+        None, "--report", metavar="FILE", help="Write what became of each picture, as JSON."
+    ),
+    as_json: bool = JSON,
+    quiet: bool = typer.Option(False, "--quiet", help="Say nothing but what failed."),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Tell what was converted."),
+) -> None:
+    """Have a service restore a folder of pictures.
+
+    Started again, it goes on where it was: a picture is sent if it is new, if it has changed, or
+    if something else is asked for. One bad picture does not stop the rest.
+    """
+    only_one(quiet=quiet, verbose=verbose)
+    only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
+    from hyperfocal.cli.ledger import Ledger
+    from hyperfocal.cli.place import Destination, place
+    from hyperfocal.cli.progress import report
+    from hyperfocal.cli.sending import Sending
+    from hyperfocal.cli.sending_told import telling
+    from hyperfocal.client.client import Client
+    from hyperfocal.client.retry import Retry
+    from hyperfocal.imaging.formats import written_format
+
+    if any(mark in suffix for mark in ("/", "\\", "\0")):
+        raise UsageError(f"--suffix is part of a name and cannot hold '{suffix}'")
+    where = Destination(
+        folder=output, form=None if form is None else written_format(form).name, suffix=suffix
+    )
+    given = {
+        "scale": scale,
+        "size": read_size(size) if size else None,
+        "long_edge": long_edge,
+        "megapixels": megapixels,
+        "model": model,
+        "quality": quality,
+        "bit_depth": bit_depth,
+        "strip_metadata": strip_metadata,
+        "min_fidelity": min_fidelity,
+    }
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"-o must name a folder, and {output} is none")
+    if report_file is not None and not report_file.absolute().parent.is_dir():
+        raise OutputRefused(f"{report_file}: the folder does not exist")
+    found = _find(source, output, recurse)
+    retry = Retry(attempts=retries + 1, patience=600.0)
+    with (
+        Client(url, _key(key_file), timeout=timeout, retry=retry) as client,
+        telling(len(found.inputs), quiet=quiet, verbose=verbose) as tell,
+    ):
+        sending = Sending(client, given, output, Ledger(output), jobs, overwrite)
+        batch = sending.run(place(found.inputs, where), found.ignored, tell)
+    if report_file is not None:
+        _write(report_file, url, batch)
+    if as_json:
+        say.document(batch.to_dict())
+    report(batch, quiet=quiet)
+    raise typer.Exit(batch.exit_code)
+
+
+def _find(source: Path, output: Path, recurse: bool) -> Finding:
+    from hyperfocal.cli.find import find, looks_like_picture
+
+    if not source.exists():
+        raise UsageError(f"{source} does not exist")
+    found = find([str(source)], recurse=recurse, is_picture=looks_like_picture, leave_out=output)
+    if not found.inputs:
+        raise UsageError(f"no pictures in {source}")
+    return found
+
+
+def _key(file: Path | None) -> str | None:
+    """Never an option: everyone on the machine can read those."""
+    if file is None:
+        return os.environ.get(_KEY) or None
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the API key cannot be read from {file}: {error}") from error
+
+
+def _write(file: Path, url: str, batch: Batch) -> None:
+    import json
+    from typing import BinaryIO
+
+    from hyperfocal.imaging.atomic import write_file
+
+    document = json.dumps({"url": url, **batch.to_dict()}, indent=2, ensure_ascii=False)
+
+    def fill(sink: BinaryIO) -> None:
+        sink.write(document.encode() + b"\n")
+
+    write_file(file, fill)

@@ -1,0 +1,198 @@
+"""Sending many pictures to the service: one bad picture does not stop the rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hyperfocal.cli.batch import terminated_as_interrupt
+from hyperfocal.cli.ledger import Entry, Ledger, digest_of
+from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
+from hyperfocal.cli.place import Job
+from hyperfocal.client.client import Client
+from hyperfocal.client.errors import Forbidden, StrangeAnswer, Unauthorized, Unreachable
+from hyperfocal.client.options import Options
+from hyperfocal.errors import (
+    Cancelled,
+    GarbledOutput,
+    InputMissing,
+    ModelError,
+    OutputExists,
+    OutputRefused,
+)
+from hyperfocal.imaging.formats import format_of_suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Outcome):
+    """One picture. ``request_id``: names it in the service's log; ``version``: of the model."""
+
+    request_id: str | None = None
+    version: str | None = None
+
+
+class _Hopeless(Exception):
+    """Every picture would fail of this."""
+
+
+class _Halted(Exception):
+    """Not begun, because another picture was hopeless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Everything that is the same for all pictures of one call.
+
+    ``given``: what every picture is asked for, as of :meth:`Client.upscale`; ``folder``: of the
+    results; ``together``: how many pictures are under way at once.
+    """
+
+    client: Client
+    given: Mapping[str, Any]
+    folder: Path
+    ledger: Ledger
+    together: int = 1
+    overwrite: bool = False
+
+    def run(self, jobs: Sequence[Job], ignored: int, tell: Callable[[Outcome], None]) -> Batch:
+        """All of them. ``tell`` is called in this thread, for each as it ends.
+
+        A service that is gone or refuses the key or the model ends the batch, and so does Ctrl-C.
+        """
+        start = time.perf_counter()
+        stopped: Failure | None = None
+        halt = threading.Event()
+        outcomes: dict[int, Outcome] = {}
+        with ThreadPoolExecutor(self.together, thread_name_prefix="send") as pool:
+            numbers: dict[Future[Outcome], int] = {}
+            try:
+                with terminated_as_interrupt():
+                    for number, job in enumerate(jobs):
+                        numbers[pool.submit(self._one, job, halt)] = number
+                    for ended in as_completed(numbers):
+                        if isinstance(ended.exception(), _Halted):
+                            continue
+                        outcomes[numbers[ended]] = ended.result()
+                        tell(outcomes[numbers[ended]])
+            except KeyboardInterrupt:
+                stopped = cancelled()
+            except _Hopeless as error:
+                stopped = Failure.of(error.__cause__ or error)
+            finally:
+                if stopped is not None:
+                    halt.set()
+                    self.client.cancel()
+                pool.shutdown(wait=True, cancel_futures=True)
+        # Some may have ended while the others were being stopped.
+        for future, number in numbers.items():
+            if number not in outcomes and not future.cancelled() and future.exception() is None:
+                outcomes[number] = future.result()
+        inside = tuple(outcomes[number] for number in sorted(outcomes))
+        return Batch(inside, ignored, time.perf_counter() - start, stopped)
+
+    def _one(self, job: Job, halt: threading.Event) -> Outcome:
+        name, output = job.found.name, str(job.output)
+        try:
+            if halt.is_set():
+                raise _Halted
+            if job.found.problem:
+                raise InputMissing(f"{name}: {job.found.problem}")
+            if job.error is not None:
+                raise job.error
+            return self._send(job)
+        except _Halted:
+            raise
+        except (Cancelled, Unauthorized, Forbidden) as error:
+            halt.set()
+            raise _Hopeless from error
+        except (Unreachable, StrangeAnswer) as error:
+            # Either the service is gone, or something about this picture alone.
+            if not self.client.health().alive:
+                halt.set()
+                raise _Hopeless from error
+            failed: Exception = error
+        except GarbledOutput as error:
+            failed = error
+        except ModelError as error:
+            halt.set()
+            raise _Hopeless from error
+        except Exception as error:  # noqa: BLE001 - one picture's failure must not lose the others
+            failed = error
+        request_id = getattr(failed, "request_id", None)
+        return Sent(name, output, "failed", error=Failure.of(failed), request_id=request_id)
+
+    def _send(self, job: Job) -> Outcome:
+        source, output = job.found.path, job.output
+        assert source is not None
+        assert output is not None
+        given = {**self.given, "format": format_of_suffix(output)}
+        begun = Entry(
+            job.found.below.as_posix(),
+            _digest(source),
+            Options(**given).fields(),
+            output.relative_to(self.folder).as_posix(),
+            "begun",
+        )
+        if not self.overwrite and output.exists():
+            known = self.ledger.entry(begun.input)
+            if known is None or known.output != begun.output:
+                raise OutputExists(f"{output} exists and is no result of this; use --overwrite")
+            if known.state == "done" and _same(known, begun):
+                return Sent(job.found.name, str(output), "skipped", request_id=known.request_id)
+        # First, so that a result whose line below is lost is known for one's own.
+        self.ledger.note(begun)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputRefused(
+                f"the folder {output.parent} cannot be made: {error.strerror}"
+            ) from error
+        start = time.perf_counter()
+        made = self.client.upscale(source, output, **given)
+        seconds = time.perf_counter() - start
+        self.ledger.note(
+            Entry(
+                begun.input,
+                begun.digest,
+                begun.options,
+                begun.output,
+                "done",
+                made.request_id,
+                made.model,
+                made.model_version,
+            )
+        )
+        return Sent(
+            job.found.name,
+            str(output),
+            "done",
+            width=made.width,
+            height=made.height,
+            scale=made.scale,
+            model=made.model,
+            fidelity=made.consistency_db,
+            timings={
+                **{stage: duration / 1000 for stage, duration in made.timing_ms.items()},
+                "total": seconds,
+            },
+            bytes=made.bytes,
+            notes=made.notes,
+            request_id=made.request_id,
+            version=made.model_version,
+        )
+
+
+def _digest(source: Path) -> str:
+    try:
+        return digest_of(source)
+    except OSError as error:
+        raise InputMissing(f"{source}: {error.strerror or error}") from error
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return (one.digest, dict(one.options)) == (other.digest, dict(other.options))

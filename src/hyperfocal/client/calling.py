@@ -1,0 +1,249 @@
+"""One call to the service: sending it, trying again, and turning refusals into exceptions."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from hyperfocal.client.errors import NoAnswer, ServiceError, StrangeAnswer, Unreachable, error_of
+from hyperfocal.client.retry import BUSY, Retry, read_retry_after
+from hyperfocal.errors import Cancelled, UsageError
+
+_T = TypeVar("_T")
+
+# A problem document is short; what is longer is something else and not worth its memory.
+_LONGEST_PROBLEM = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that can be made more than once.
+
+    ``body``: makes the arguments of httpx that carry the body, anew for every try; it gives files
+    to close. ``repeatable``: doing the work twice does no harm, so that a call is also tried again
+    when the connection broke and nobody knows how far the service got.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Callable[[contextlib.ExitStack], dict[str, Any]] | None = None
+    repeatable: bool = True
+
+
+class Caller:
+    """Makes calls over kept connections, as patient as ``retry``. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+        retry: Retry,
+        verify: bool | str = True,
+    ) -> None:
+        self.retry = retry
+        self._stopped = threading.Event()
+        self._sockets: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._http = httpx.Client(
+            base_url=_checked(url),
+            headers=dict(headers),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            # The service redirects nowhere; following would hand the key to someone else.
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+            verify=verify,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def cancel(self) -> None:
+        """Break off every call in progress, from another thread; they raise Cancelled."""
+        self._stopped.set()
+        with self._lock:
+            for connection in self._sockets:
+                _shut(connection)
+
+    def json(self, call: Call, *, retry: Retry | None = None) -> Any:
+        """The answer's JSON."""
+        return self.run(call, _json, retry=retry)
+
+    def run(
+        self,
+        call: Call,
+        use: Callable[[httpx.Response], _T],
+        *,
+        retry: Retry | None = None,
+        timeout: float | None = None,
+    ) -> _T:
+        """``use`` of the answer, which it may stream; tried again where that may help.
+
+        Raises what the service's problem document says, Unreachable or NoAnswer.
+        """
+        retry = self.retry if retry is None else retry
+        tried, waited = 0, 0.0
+        while True:
+            tried += 1
+            try:
+                with self._answer(call, timeout) as response:
+                    return use(response)
+            except ServiceError as error:
+                if not _may_help(error, call):
+                    raise
+                pause = retry.pause(tried, waited, error.retry_after)
+                if pause is None:
+                    raise
+            self.sleep(pause)
+            waited += pause
+
+    def stream(
+        self,
+        call: Call,
+        parts: Callable[[httpx.Response], Iterator[_T]],
+        *,
+        timeout: float | None = None,
+    ) -> Iterator[_T]:
+        """``parts`` of an answer as they come in; not tried again."""
+        with self._answer(call, timeout) as response:
+            yield from parts(response)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; Cancelled when :meth:`cancel` is called meanwhile."""
+        if self._stopped.wait(seconds):
+            raise Cancelled("stopped on request")
+
+    @contextmanager
+    def _answer(self, call: Call, timeout: float | None) -> Iterator[httpx.Response]:
+        """A good answer, its body not yet read."""
+        if self._stopped.is_set():
+            raise Cancelled("stopped on request")
+        options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        with contextlib.ExitStack() as files:
+            body = call.body(files) if call.body is not None else {}
+            headers = {**call.headers, **body.pop("headers", {})}
+            try:
+                with self._http.stream(
+                    call.method,
+                    call.path,
+                    params=dict(call.params),
+                    headers=headers,
+                    extensions={"trace": self._watch},
+                    **body,
+                    **options,
+                ) as response:
+                    if not response.is_success:
+                        raise _refusal(response)
+                    yield response
+            except httpx.InvalidURL as error:
+                raise UsageError(f"the service's address cannot be used: {error}") from error
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                if self._stopped.is_set():
+                    raise Cancelled("stopped on request") from error
+                raise self._failure(error) from error
+
+    def _failure(self, error: httpx.HTTPError) -> ServiceError:
+        where = f"{self._http.base_url.scheme}://{self._http.base_url.netloc.decode()}"
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.TimeoutException) and not isinstance(
+            error, httpx.ConnectTimeout
+        ):
+            return NoAnswer(f"{where} gave no answer in time")
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return _Unconnected(f"{where} cannot be reached: {reason}")
+        return Unreachable(f"the connection to {where} broke off: {reason}")
+
+    def _watch(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Keep the sockets, so that another thread can wake those who wait for them."""
+        if not event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        connection = facts["return_value"].get_extra_info("socket")
+        if isinstance(connection, socket.socket):
+            with self._lock:
+                self._sockets = {old for old in self._sockets if old.fileno() != -1}
+                self._sockets.add(connection)
+            if self._stopped.is_set():
+                _shut(connection)
+
+
+class _Unconnected(Unreachable):
+    """Nothing of the request has reached the service."""
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _may_help(error: ServiceError, call: Call) -> bool:
+    if isinstance(error, _Unconnected):
+        return True
+    if isinstance(error, Unreachable):
+        return call.repeatable
+    return error.status in BUSY
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"'{url}' is no address: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UsageError(f"'{url}' is no address of a service; write http://host:port")
+    return url
+
+
+def _json(response: httpx.Response) -> Any:
+    response.read()
+    try:
+        return response.json()
+    except ValueError as error:
+        raise StrangeAnswer(
+            f"{response.url} answered something that is not JSON", status=response.status_code
+        ) from error
+
+
+def _refusal(response: httpx.Response) -> ServiceError:
+    """The exception for an answer that is no success."""
+    request_id = response.headers.get("x-request-id")
+    retry_after = read_retry_after(response.headers.get("retry-after"))
+    document = _problem(response)
+    if document is not None:
+        return error_of(document, response.status_code, request_id, retry_after)
+    if response.status_code in BUSY:
+        # A proxy before the service says so in words of its own.
+        title = response.reason_phrase or "busy"
+        return error_of({"title": title}, response.status_code, request_id, retry_after)
+    return StrangeAnswer(
+        f"{response.url} answered HTTP status {response.status_code} without saying why; "
+        "is it the address of the service?",
+        status=response.status_code,
+        request_id=request_id,
+    )
+
+
+def _problem(response: httpx.Response) -> Mapping[str, object] | None:
+    if "json" not in response.headers.get("content-type", ""):
+        return None
+    data = bytearray()
+    for chunk in response.iter_bytes():
+        data += chunk
+        if len(data) > _LONGEST_PROBLEM:
+            return None
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,271 @@
+"""The client: a method for everything the service does."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Restored, Verdict
+from hyperfocal.client.calling import Call, Caller
+from hyperfocal.client.errors import ServiceError
+from hyperfocal.client.jobs import Jobs
+from hyperfocal.client.options import Options
+from hyperfocal.client.pictures import upload_of
+from hyperfocal.client.reading import (
+    Reader,
+    read_estimate,
+    read_models,
+    read_prediction,
+)
+from hyperfocal.client.retry import Retry
+from hyperfocal.client.sending import picture_call, receiver
+from hyperfocal.errors import OutputExists, UsageError
+
+Size = tuple[int | None, int | None]
+
+
+class Client:
+    """A connection to the service at ``url``; use it with ``with``, or call :meth:`close`.
+
+    ``key``: an API key, where the service wants one. ``timeout``: seconds to wait for the
+    service to say anything; a picture that takes longer belongs into a job. ``retry``: how
+    patient to be with a service that is busy or away. ``verify``: check the certificate of
+    https, or the path of a file of authorities to trust.
+
+    Pictures are given as a path, bytes of a picture file, a binary file, a Pillow image, or an
+    array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16 or floats in [0, 1].
+
+    Every refusal of the service is a :class:`ServiceError`, and at the same time the error of
+    restoring that it is (BrokenPicture, ModelMissing …). May be used from many threads.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 120.0,
+        retry: Retry | None = None,
+        verify: bool | str = True,
+    ) -> None:
+        if timeout <= 0:
+            raise UsageError(f"a timeout of {timeout:g} s leaves no time; give more than 0")
+        self._caller = Caller(
+            url, headers=_headers(key), timeout=timeout, retry=retry or Retry(), verify=verify
+        )
+        self.jobs = Jobs(self._caller)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._caller.close()
+
+    def cancel(self) -> None:
+        """Break off all calls in progress, from another thread.
+
+        They raise :class:`hyperfocal.errors.Cancelled`, and so do later ones. The service stops
+        the work it was doing for them.
+        """
+        self._caller.cancel()
+
+    def upscale(
+        self,
+        picture: object,
+        output: str | Path | None = None,
+        *,
+        scale: float | None = None,
+        size: Size | None = None,
+        long_edge: int | None = None,
+        megapixels: float | None = None,
+        model: str | None = None,
+        format: str | None = None,
+        quality: int | None = None,
+        bit_depth: int | None = None,
+        strip_metadata: bool = False,
+        min_fidelity: float | None = None,
+        reference: object | None = None,
+        overwrite: bool = True,
+    ) -> Restored:
+        """Restore a picture.
+
+        ``output``: stream the result into this file, which is whole or not there, instead of
+        keeping it in memory; ``overwrite``: replace what is there. ``reference``: a picture to
+        measure PSNR and SSIM against. The rest is as for ``hyperfocal.upscale``; where ``format``
+        is left out, it is by ``output``'s suffix or that of the input.
+        """
+        if format is None and output is not None:
+            from hyperfocal.imaging.formats import format_of_suffix
+
+            format = format_of_suffix(Path(output))
+        options = Options(
+            scale=scale,
+            size=size,
+            long_edge=long_edge,
+            megapixels=megapixels,
+            model=model,
+            format=format,
+            quality=quality,
+            bit_depth=bit_depth,
+            strip_metadata=strip_metadata,
+            min_fidelity=min_fidelity,
+        )
+        if output is not None and not overwrite and Path(output).exists():
+            # Before the work rather than after it.
+            raise OutputExists(f"{output} exists and overwriting was not asked for")
+        call = picture_call("/v1/upscale", picture, options, reference)
+        return self._caller.run(call, receiver(output, overwrite))
+
+    def preview(
+        self,
+        picture: object,
+        output: str | Path | None = None,
+        *,
+        crop: tuple[int, int, int, int] | None = None,
+        scale: float | None = None,
+        format: str | None = None,
+    ) -> Restored:
+        """Restore a part of a picture with the fastest model.
+
+        ``crop``: x, y, width and height in pixels of the input, at most 512 x 512; left out, the
+        middle.
+        """
+        options = Options(scale=scale, format=format, crop=crop)
+        call = picture_call("/v1/preview", picture, options)
+        return self._caller.run(call, receiver(output, True))
+
+    def estimate(
+        self,
+        picture: object,
+        *,
+        scale: float | None = None,
+        size: Size | None = None,
+        long_edge: int | None = None,
+        megapixels: float | None = None,
+        model: str | None = None,
+        format: str | None = None,
+    ) -> Estimate:
+        """What restoring a picture would take, without doing it."""
+        options = Options(
+            scale=scale,
+            size=size,
+            long_edge=long_edge,
+            megapixels=megapixels,
+            model=model,
+            format=format,
+        )
+        return read_estimate(self._caller.json(picture_call("/v1/estimate", picture, options)))
+
+    def predict(
+        self,
+        picture: object,
+        *,
+        reference: object | None = None,
+        scale: float | None = None,
+        model: str | None = None,
+        returns: str | None = None,
+    ) -> Prediction:
+        """``POST /predict``: the picture travels inside JSON, a third larger than it is.
+
+        ``returns``: what the service takes for ``return``. For other programs' sake; prefer
+        :meth:`upscale`.
+        """
+        document: dict[str, object] = {"image": _base64(picture)}
+        if reference is not None:
+            document["reference"] = _base64(reference)
+        given = {"scale": scale, "model": model, "return": returns}
+        document |= {name: value for name, value in given.items() if value is not None}
+        call = Call("POST", "/predict", body=lambda files: {"json": document})
+        return read_prediction(self._caller.json(call))
+
+    def feedback(
+        self,
+        request_id: str,
+        verdict: Verdict,
+        *,
+        reasons: Iterable[str] = (),
+        comment: str = "",
+        keep_picture: bool = False,
+        picture: object | None = None,
+    ) -> str:
+        """Say whether a result was good; gives the feedback's id.
+
+        ``request_id``: of the result. ``reasons``: some of blurry, artefacts, invented, colour,
+        faces, text, noise, other. ``keep_picture``: consent to keeping ``picture``, which may not
+        be sent without.
+        """
+        if picture is not None and not keep_picture:
+            raise UsageError("a picture is sent only with keep_picture=True, your consent")
+        fields: dict[str, Any] = {
+            "request_id": request_id,
+            "verdict": verdict,
+            "reasons": list(reasons),
+            "comment": comment,
+            "keep_picture": keep_picture,
+        }
+        upload = None if picture is None else upload_of(picture)
+
+        def body(files: contextlib.ExitStack) -> dict[str, Any]:
+            if upload is None:
+                return {"json": fields}
+            part = files.enter_context(upload.open())
+            form = {**fields, "keep_picture": "true"}
+            return {"data": form, "files": {"picture": (upload.name(), part, upload.media_type())}}
+
+        # Given twice, it would count twice.
+        call = Call("POST", "/v1/feedback", body=body, repeatable=False)
+        answer = Reader(self._caller.json(call), "feedback")
+        return answer.identifier("id")
+
+    def models(self) -> tuple[Model, ...]:
+        """The models the service can use."""
+        return read_models(self._caller.json(Call("GET", "/v1/models")))
+
+    def health(self) -> Health:
+        """Whether the service is there and takes work; never raises for one that is not."""
+        once = Retry(attempts=1)
+        try:
+            self._caller.run(Call("GET", "/healthz"), lambda answer: None, retry=once, timeout=10)
+        except ServiceError:
+            return Health(alive=False, ready=False, version=None)
+        try:
+            self._caller.run(Call("GET", "/readyz"), lambda answer: None, retry=once, timeout=10)
+            ready = True
+        except ServiceError:
+            ready = False
+        try:
+            content = self._caller.json(Call("GET", "/version"), retry=once)
+            version = Reader(content, "the version").text_or_none("version")
+        except ServiceError:
+            version = None
+        return Health(alive=True, ready=ready, version=version)
+
+
+def _base64(picture: object) -> str:
+    with upload_of(picture).open() as file:
+        return base64.b64encode(file.read()).decode("ascii")
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    from importlib.metadata import version
+
+    headers = {"User-Agent": f"hyperfocal/{version('hyperfocal')}"}
+    if key is not None:
+        key = key.strip()
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise UsageError("the API key is empty, or holds what no key can hold")
+        headers["Authorization"] = f"Bearer {key}"
+    return headers

@@ -1,0 +1,106 @@
+"""Pictures on their way to the service: what was given, as bytes of a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hyperfocal.errors import InputMissing, UsageError
+from hyperfocal.imaging.content import HEAD, sniff
+
+# What PNG holds without loss; every other mode goes as TIFF.
+_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture file that can be sent more than once. ``source``: a path or the bytes."""
+
+    source: Path | bytes
+
+    def open(self) -> BinaryIO:
+        """The bytes from their beginning; to be closed. :class:`InputMissing` if unreadable."""
+        if isinstance(self.source, bytes):
+            return io.BytesIO(self.source)
+        try:
+            return self.source.open("rb")
+        except OSError as error:
+            raise InputMissing(f"{self.source}: {error.strerror or error}") from error
+
+    def media_type(self) -> str:
+        """By the content; what is unknown goes as it is and is refused by the service."""
+        with self.open() as file:
+            form = sniff(file.read(HEAD))
+        return "application/octet-stream" if form is None else f"image/{form}"
+
+    def name(self) -> str:
+        """The file's name without its folders, "image" for bytes."""
+        return "image" if isinstance(self.source, bytes) else self.source.name
+
+
+def upload_of(picture: object) -> Upload:
+    """Take a path (str or Path), bytes of a picture file, an open binary file, a Pillow image,
+    or an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16 or floats in [0, 1].
+
+    Images and arrays are sent without loss. :class:`UsageError` for anything else.
+    """
+    if isinstance(picture, Upload):
+        return picture
+    if isinstance(picture, str | os.PathLike):
+        return Upload(Path(picture))
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return Upload(bytes(picture))
+    if _is_pil(picture):
+        return Upload(_encode_pil(picture))
+    if _is_array(picture):
+        return Upload(_encode_array(picture))
+    read = getattr(picture, "read", None)
+    if callable(read):
+        data = read()
+        if isinstance(data, bytes):
+            return Upload(data)
+    raise UsageError(
+        f"a {type(picture).__name__} is no picture; give a path, bytes, a binary file, "
+        "a Pillow image or an array"
+    )
+
+
+def _is_pil(picture: object) -> bool:
+    """Without importing Pillow: where it is not imported, nobody has an image of it."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(picture, module.Image)
+
+
+def _is_array(picture: object) -> bool:
+    """Of numpy, or whatever numpy can take without copying (torch tensors on the CPU, say)."""
+    return hasattr(picture, "__array_interface__") or hasattr(picture, "__array__")
+
+
+def _encode_pil(image: Any) -> bytes:
+    from hyperfocal.errors import ArrayError
+
+    form = "PNG" if image.mode in _PNG_MODES else "TIFF"
+    sink = io.BytesIO()
+    options: dict[str, object] = {"compress_level": 1} if form == "PNG" else {}
+    # Profile and transparency go along by themselves.
+    if image.info.get("dpi"):
+        options["dpi"] = image.info["dpi"]
+    exif = image.getexif()
+    if exif:
+        options["exif"] = exif
+    try:
+        image.save(sink, form, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ArrayError(f"a Pillow image of mode {image.mode} cannot be sent: {error}") from error
+    return sink.getvalue()
+
+
+def _encode_array(array: Any) -> bytes:
+    from hyperfocal import imaging
+
+    picture = imaging.from_array(array)
+    return imaging.encode(picture, "tiff" if picture.pixels.dtype.kind == "f" else "png")

@@ -1,0 +1,61 @@
+"""Figures closer to the eye than PSNR, of a model on a suite, beside bicubic."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+from hyperfocal.evaluate.engine import load_engine
+from hyperfocal.evaluate.pairs import Bytes, read_example
+from hyperfocal.evaluate.run import enlarge_bicubic, select
+from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.quality.perceptual import gmsd, haarpsi
+from hyperfocal.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Perceptual:
+    """Means over the pictures: ``gmsd``, less is better, and ``haarpsi``, at most 1."""
+
+    gmsd: float
+    haarpsi: float
+    bicubic_gmsd: float
+    bicubic_haarpsi: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers by name."""
+        return asdict(self)
+
+
+def perceptual(
+    suite: str | Path,
+    model: str,
+    scale: int | None = None,
+    first: int | None = None,
+    settings: Settings | None = None,
+    precision: str | None = None,
+) -> Perceptual:
+    """GMSD and HaarPSI of a model on a suite; arguments and errors as for :func:`evaluate`.
+
+    A border as wide as the scale is left out, as for PSNR.
+    """
+    settings = settings or Settings.read()
+    engine = load_engine(model, scale, settings, precision)
+    rows = []
+    for pair in select(find_suite(suite, engine.scale), first).pairs:
+        example = read_example(pair, engine.scale, settings)
+        cubic = enlarge_bicubic(example.low, engine.scale)
+        high = _inner(example.high, engine.scale)
+        rows.append(
+            [
+                figure(_inner(made, engine.scale), high)
+                for made in (engine.enlarge(example.low), cubic)
+                for figure in (gmsd, haarpsi)
+            ]
+        )
+    return Perceptual(*(fmean(column) for column in zip(*rows, strict=True)))
+
+
+def _inner(picture: Bytes, shave: int) -> Bytes:
+    return picture[shave : picture.shape[0] - shave, shave : picture.shape[1] - shave]

@@ -1,0 +1,235 @@
+"""Writing down requests and verdicts, and taking them away again."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from hyperfocal.feedback.records import (
+    Deleted,
+    Given,
+    Opinion,
+    Reason,
+    Request,
+    RequestUnknown,
+    Verdict,
+    now,
+)
+from hyperfocal.feedback.tables import PictureRow, RequestRow, VerdictRow
+from hyperfocal.storage import Storage
+
+_PAGE = 500
+
+
+def record(session: Session, request: Request) -> None:
+    """Write down that a request was answered.
+
+    A client may choose its ids and use one twice: then the last answer counts, and what was
+    said about the one before stays.
+    """
+    row = _find(session, request.request_id, request.owner)
+    if row is None:
+        row = RequestRow(request_id=request.request_id, owner=request.owner)
+        session.add(row)
+    row.created = request.created
+    row.model = request.model
+    row.model_version = request.model_version
+    row.scale = request.scale
+    row.width, row.height = request.width, request.height
+    row.consistency_db = _finite(request.consistency_db)
+    row.statistics = {
+        name: value for name, value in request.statistics.items() if _finite(value) is not None
+    }
+
+
+def know(session: Session, request_id: str, owner: str) -> None:
+    """Raise :class:`RequestUnknown` unless this owner's request was answered."""
+    if _find(session, request_id, owner) is None:
+        raise RequestUnknown(f"no answered request '{request_id}' is known")
+
+
+def give(
+    session: Session,
+    request_id: str,
+    owner: str,
+    opinion: Opinion,
+    picture: tuple[str, str, int] | None = None,
+) -> tuple[str, str | None]:
+    """Write down a verdict; an earlier one about the same request is replaced.
+
+    ``picture``: name in the storage, media type and bytes of a picture that may be kept. Gives
+    the verdict's id and the name of the earlier verdict's picture, whose file is to be removed.
+    Raises :class:`RequestUnknown`.
+    """
+    request = _find(session, request_id, owner)
+    if request is None:
+        raise RequestUnknown(f"no answered request '{request_id}' is known")
+    row = request.verdict
+    dropped = None
+    if row is None:
+        row = VerdictRow(id=secrets.token_hex(16), request=request)
+        session.add(row)
+    elif row.picture is not None:
+        dropped = row.picture.name
+        session.delete(row.picture)
+        session.flush()
+    row.created = now()
+    row.verdict = opinion.verdict.value
+    row.reasons = [reason.value for reason in opinion.reasons]
+    row.comment = opinion.comment
+    row.keep_picture = opinion.keep_picture
+    session.flush()
+    if picture is not None:
+        name, media_type, size = picture
+        session.add(
+            PictureRow(
+                verdict_id=row.id, name=name, media_type=media_type, bytes=size, created=row.created
+            )
+        )
+    return row.id, dropped
+
+
+def find(
+    session: Session,
+    *,
+    verdict: Verdict | None = None,
+    model: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> Iterator[Given]:
+    """The verdicts, newest first, read a page at a time."""
+    query = (
+        select(VerdictRow)
+        .join(VerdictRow.request)
+        .options(joinedload(VerdictRow.request), joinedload(VerdictRow.picture))
+        .order_by(VerdictRow.created.desc(), VerdictRow.id)
+    )
+    query = _narrow(query, verdict, model, since)
+    for row in session.scalars(query.limit(limit).execution_options(yield_per=_PAGE)):
+        yield _given(row)
+
+
+def forget(
+    session: Session, storage: Storage, request_id: str, owner: str | None = None
+) -> Deleted:
+    """Remove a request with its verdict and picture; ``owner`` None: of whoever made it.
+
+    The file goes first: where it cannot be removed, everything stays and the error is told.
+    """
+    query = select(RequestRow).where(RequestRow.request_id == request_id)
+    if owner is not None:
+        query = query.where(RequestRow.owner == owner)
+    return _remove(session, storage, session.scalars(query))
+
+
+def erase_pictures(session: Session, storage: Storage, before: datetime) -> int:
+    """Remove pictures kept since before that time; the verdicts stay."""
+    rows = list(session.scalars(select(PictureRow).where(PictureRow.created < before)))
+    for row in rows:
+        storage.delete(row.name)
+        session.delete(row)
+    return len(rows)
+
+
+def erase_verdicts(session: Session, storage: Storage, before: datetime) -> Deleted:
+    """Remove verdicts given before that time, with their request and picture."""
+    query = select(RequestRow).join(RequestRow.verdict).where(VerdictRow.created < before)
+    return _remove(session, storage, session.scalars(query))
+
+
+def erase_requests(session: Session, before: datetime) -> Deleted:
+    """Remove requests answered before that time about which nobody said anything."""
+    judged = select(VerdictRow.request_pk)
+    old = delete(RequestRow).where(RequestRow.created < before, RequestRow.id.not_in(judged))
+    # A deletion gives a cursor's result, which counts; the type does not say so.
+    count: int = session.execute(old).rowcount  # type: ignore[attr-defined]
+    return Deleted(requests=count)
+
+
+def picture_names(session: Session) -> set[str]:
+    """The names of all pictures that are kept on purpose."""
+    return set(session.scalars(select(PictureRow.name)))
+
+
+def keep(storage: Storage, picture: Path, suffix: str) -> tuple[str, int]:
+    """Put a picture into the storage; gives its name there and its bytes."""
+    name = f"{secrets.token_hex(16)}.{suffix}"
+    return name, storage.put(name, picture)
+
+
+def count_requests(session: Session) -> int:
+    """How many answered requests are known."""
+    return session.scalar(select(func.count()).select_from(RequestRow)) or 0
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity, which is the consistency of a picture that came back unchanged."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _find(session: Session, request_id: str, owner: str) -> RequestRow | None:
+    return session.scalar(
+        select(RequestRow).where(RequestRow.request_id == request_id, RequestRow.owner == owner)
+    )
+
+
+def _remove(session: Session, storage: Storage, rows: Iterable[RequestRow]) -> Deleted:
+    total = Deleted()
+    for row in list(rows):
+        verdict = row.verdict
+        picture = verdict.picture if verdict is not None else None
+        if picture is not None:
+            storage.delete(picture.name)
+        total += Deleted(1, int(verdict is not None), int(picture is not None))
+        session.delete(row)
+    session.flush()
+    return total
+
+
+def _narrow(
+    query: Select[VerdictRow],
+    verdict: Verdict | None,
+    model: str | None,
+    since: datetime | None,
+) -> Select[VerdictRow]:
+    if verdict is not None:
+        query = query.where(VerdictRow.verdict == verdict.value)
+    if model is not None:
+        query = query.where(RequestRow.model == model)
+    if since is not None:
+        query = query.where(VerdictRow.created >= since)
+    return query
+
+
+def _given(row: VerdictRow) -> Given:
+    request = row.request
+    return Given(
+        id=row.id,
+        created=row.created,
+        request=Request(
+            request_id=request.request_id,
+            owner=request.owner,
+            model=request.model,
+            model_version=request.model_version,
+            scale=request.scale,
+            width=request.width,
+            height=request.height,
+            consistency_db=request.consistency_db,
+            statistics=request.statistics,
+            created=request.created,
+        ),
+        opinion=Opinion(
+            verdict=Verdict(row.verdict),
+            reasons=tuple(Reason(reason) for reason in row.reasons),
+            comment=row.comment,
+            keep_picture=row.keep_picture,
+        ),
+        picture=row.picture.name if row.picture is not None else None,
+        picture_bytes=row.picture.bytes if row.picture is not None else 0,
+    )

@@ -1,0 +1,159 @@
+"""The application: its parts, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from hyperfocal.errors import HyperfocalError
+from hyperfocal.server import openapi, problems, spool
+from hyperfocal.server.envelope import Envelope
+from hyperfocal.server.gate import Gate
+from hyperfocal.server.limits import BodyLimits
+from hyperfocal.server.metrics import Metrics
+from hyperfocal.server.security.keys import Keys
+from hyperfocal.server.security.starting import check_production
+from hyperfocal.server.service import Service
+
+if TYPE_CHECKING:
+    from hyperfocal.server.settings import ServerSettings
+
+__all__ = ["Service", "create_app"]
+
+_log = logging.getLogger(__name__)
+_ROUTES = (
+    "predict",
+    "upscale",
+    "preview",
+    "estimate",
+    "jobs",
+    "results",
+    "feedback",
+    "models",
+    "health",
+    "admin",
+    "docs",
+    "page",
+)
+_ABOUT = "Restores low-quality photographs to high resolution. Errors are RFC 9457 problems."
+_ASKS = ["authorization", "x-api-key", "content-type", "x-request-id", "idempotency-key"]
+_TELLS = [
+    "x-request-id",
+    "retry-after",
+    "location",
+    "content-disposition",
+    "server-timing",
+    "hyperfocal-model",
+    "hyperfocal-model-version",
+    "hyperfocal-width",
+    "hyperfocal-height",
+    "hyperfocal-scale",
+    "hyperfocal-consistency-db",
+    "hyperfocal-psnr",
+    "hyperfocal-ssim",
+    "hyperfocal-basis",
+    "hyperfocal-notes",
+]
+
+
+def create_app(settings: ServerSettings) -> FastAPI:
+    """The ASGI application; nothing is started before its lifespan begins.
+
+    Raises :class:`SettingsError` for keys that cannot be read, and :class:`ProductionRefused`.
+    """
+    import hyperfocal
+
+    keys = Keys(settings.keys) if settings.keys is not None else None
+    check_production(settings, len(keys) if keys is not None else 0)
+    metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with _running(settings, metrics, keys) as service:
+                app.state.service = service
+                yield
+        except HyperfocalError as error:
+            # For whoever started the server, which only tells that it could not start.
+            app.state.failure = error
+            raise
+
+    app = FastAPI(
+        title="Hyperfocal",
+        version=hyperfocal.__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        # The framework's own pages take their scripts from other sites.
+        docs_url=None,
+        redoc_url=None,
+    )
+    for name in _ROUTES:
+        app.include_router(import_module(f"hyperfocal.server.routes.{name}").router)
+    problems.install(app)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    # The last is the outermost.
+    app.add_middleware(BodyLimits, max_bytes=settings.max_body, seconds=settings.body_seconds)
+    app.add_middleware(Gate, settings=settings, keys=keys)
+    if settings.cors:
+        from starlette.middleware.cors import CORSMiddleware
+
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=_ASKS,
+            expose_headers=_TELLS,
+        )
+    app.add_middleware(Envelope, metrics=metrics)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    settings: ServerSettings, metrics: Metrics, keys: Keys | None
+) -> AsyncIterator[Service]:
+    from hyperfocal.server.jobs import JobRunner
+    from hyperfocal.server.pool import Pool
+    from hyperfocal.server.results import Results
+    from hyperfocal.server.store import Store
+
+    spool.prepare(settings.spool)
+    pool, results = Pool(settings), Results(settings)
+    store = await to_thread.run_sync(Store.open, settings)
+    jobs = JobRunner(settings, pool, store, results, metrics)
+    service = Service(settings, metrics, pool, store, results, jobs, keys, chosen=settings.models)
+    metrics.watch(pool)
+    # In the background, so that the service can already say that it is not ready.
+    loading = asyncio.create_task(_load(service))
+    try:
+        yield service
+    finally:
+        service.draining = True
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+        await jobs.stop()
+        await pool.drain(settings.drain_seconds)
+        await to_thread.run_sync(store.close)
+
+
+async def _load(service: Service) -> None:
+    try:
+        await service.pool.start()
+        await service.tell_models()
+        await service.jobs.start()
+    except HyperfocalError as error:
+        _log.critical("the service cannot start: %s", error)
+        service.failure = error
+    except Exception as error:
+        _log.exception("the service cannot start")
+        service.failure = HyperfocalError(f"the service cannot start: {error}")
+        raise
+    else:
+        _log.info("ready", extra={"fields": {"models": service.pool.models}})

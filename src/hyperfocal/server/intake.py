@@ -1,0 +1,121 @@
+"""Taking in a picture and its options: from a form or a raw body into the request's folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from hyperfocal.errors import Cancelled
+from hyperfocal.server.errors import Busy, Draining, Malformed, QueueFull, UnsupportedBody
+from hyperfocal.server.multipart import read_form_data
+from hyperfocal.server.service import service_of
+from hyperfocal.server.spool import folder_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_RAW = ("image/", "application/octet-stream")
+_FORM = "multipart/form-data"
+_SMALLEST = 1
+
+
+class SpoolFull(Busy):
+    """There is no room on the disk for a picture."""
+
+    code = "spool-full"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Files in the request's folder, and the options as they were sent.
+
+    ``name``: the picture's file name as its sender calls it, "" where it does not.
+    """
+
+    source: Path
+    reference: Path | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+async def receive_picture(request: Request) -> Incoming:
+    """Read a request: a form with the file ``image`` (and ``reference``), or a raw picture.
+
+    Options are fields of the form or parameters of the address. The files go when the request
+    ends, unless they are moved away. Raises :class:`UnsupportedBody`, :class:`Malformed`,
+    :class:`BodyTooLarge`, :class:`BodyTooSlow`, :class:`SpoolFull` or, where the client has
+    gone, :class:`Cancelled`.
+    """
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    folder = folder_of(request)
+    fields = _query(request)
+    try:
+        if kind == _FORM:
+            places = {"image": folder / "image", "reference": folder / "reference"}
+            form = await read_form_data(chunks(request), content_type, places)
+            twice = fields.keys() & form.fields.keys()
+            if twice:
+                raise Malformed(f"'{min(twice)[:50]}' is in the form and in the address")
+            incoming = Incoming(
+                places["image"],
+                form.files.get("reference"),
+                fields | form.fields,
+                form.names.get("image", ""),
+            )
+            if "image" not in form.files:
+                raise Malformed("the form has no file 'image'")
+        elif not kind or kind.startswith(_RAW):
+            incoming = Incoming(folder / "image", fields=fields)
+            await save(request, incoming.source)
+        else:
+            raise UnsupportedBody(
+                "send a picture (image/…, application/octet-stream) or multipart/form-data"
+            )
+    except OSError as error:
+        raise SpoolFull("the disk has no room for another picture") from error
+    for path in (incoming.source, incoming.reference):
+        if path is not None and path.stat().st_size < _SMALLEST:
+            raise Malformed("the picture is empty")
+    return incoming
+
+
+async def save(request: Request, path: Path) -> None:
+    """Write the body to a file as it comes."""
+    with path.open("wb") as file:
+        async for chunk in chunks(request):
+            file.write(chunk)
+
+
+async def chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; :class:`Cancelled` where the client leaves in the middle."""
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect as error:
+        raise Cancelled("the client left before its request was complete") from error
+
+
+def check_room(request: Request) -> None:
+    """Raise before the body is read what would be raised after it: draining, queue full."""
+    service = service_of(request)
+    if service.draining or not service.pool.ready:
+        raise Draining("the service is starting or stopping; try again soon")
+    if service.pool.running >= service.pool.capacity and (
+        service.pool.waiting >= service.settings.queue
+    ):
+        raise QueueFull("too many pictures are waiting; try again later")
+
+
+def _query(request: Request) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in fields:
+            raise Malformed(f"the address has '{name[:50]}' twice")
+        fields[name] = value
+    return fields

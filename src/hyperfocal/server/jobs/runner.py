@@ -1,0 +1,212 @@
+"""Working off the queue of jobs, whatever happens to a worker, the storage or the service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperfocal.errors import HyperfocalError
+from hyperfocal.feedback.records import now
+from hyperfocal.server.jobs.changes import Changes, heard
+from hyperfocal.server.jobs.document import problem_of_job
+from hyperfocal.server.jobs.orders import take_in
+from hyperfocal.server.jobs.timing import Timing
+from hyperfocal.server.jobs.upkeep import Upkeep
+from hyperfocal.server.jobs.work import ATTEMPTS, Interrupted, Work
+from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs
+from hyperfocal.server.store.lock import FileLock
+
+if TYPE_CHECKING:
+    from hyperfocal.server.metrics import Metrics
+    from hyperfocal.server.pool import Options, Pool
+    from hyperfocal.server.results import Results
+    from hyperfocal.server.settings import ServerSettings
+
+_log = logging.getLogger(__name__)
+
+
+class JobRunner:
+    """Takes jobs, runs as many at once as the pool has workers, and tells how they are.
+
+    A job belongs to its database row: what happens to it is a change of the row that checks
+    what it was before. A runner that is killed leaves rows that say "running"; they are queued
+    again when a runner starts in the same data folder, which only one can hold, or when they
+    have given no sign of life for a while. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        pool: Pool,
+        store: Store,
+        results: Results,
+        metrics: Metrics,
+        timing: Timing | None = None,
+    ) -> None:
+        self.changes = Changes()
+        self.timing = timing or Timing()
+        self._settings = settings
+        self._pool = pool
+        self._store = store
+        self._results = results
+        self._metrics = metrics
+        self._name = secrets.token_hex(8)
+        self._lock = FileLock(settings.data / "runner.lock")
+        # For as long again as the job was kept, its address tells that it expired.
+        keep_expired = timedelta(hours=settings.job_hours)
+        self._upkeep = Upkeep(store, results, self.timing, keep_expired)
+        self._wake = asyncio.Event()
+        self._works: dict[str, Work] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Queue again what a killed service left, and begin to work."""
+        place = ""
+        if await asyncio.to_thread(self._lock.take):
+            place = await asyncio.to_thread(self._lock.label)
+            self._name = f"{place}:{self._name}"
+        await self._recover(f"{place}:" if place else None)
+        self._loops = [
+            asyncio.create_task(self._dispatch()),
+            asyncio.create_task(self._keep_up()),
+        ]
+
+    async def stop(self) -> None:
+        """Stop working. What was running waits again, as if it had not been begun."""
+        self._stopping = True
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        for work in self._works.values():
+            work.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.changes.tell_all()
+        await asyncio.to_thread(self._lock.release)
+
+    async def submit(
+        self,
+        source: Path,
+        options: Options,
+        *,
+        reference: Path | None = None,
+        request_id: str,
+        owner: str = "",
+        key: str | None = None,
+    ) -> tuple[Job, bool]:
+        """Queue a job, see :func:`take_in`; gives it and whether it is new."""
+        job, is_new = await take_in(
+            self._store,
+            self._results,
+            self._settings,
+            source,
+            reference,
+            options,
+            request_id=request_id,
+            owner=owner,
+            key=key,
+        )
+        self._wake.set()
+        return job, is_new
+
+    async def get(self, job_id: str, owner: str | None = None) -> Job:
+        """A job of this owner. Raises :class:`NotFound`."""
+        return await self._store.call(jobs.get, job_id, owner)
+
+    async def cancel(self, job_id: str, owner: str | None = None) -> Job:
+        """Cancel a job; returns when the work has stopped. Raises :class:`NotFound`.
+
+        Of a job that has ended, the files are removed.
+        """
+        job = await self._store.call(jobs.cancel, job_id, owner)
+        self.changes.tell(job_id)
+        work = self._works.get(job_id)
+        if work is not None:
+            work.stop()
+            await work.ended.wait()
+        await self._upkeep.remove_files(job)
+        return job
+
+    async def forget(self, request_id: str, owner: str | None = None) -> int:
+        """Cancel and remove all jobs of a request; gives how many there were."""
+        found = await self._store.call(jobs.of_request, request_id, owner)
+        for job in found:
+            await self.cancel(job.id, owner)
+        await self._store.call(jobs.drop, [job.id for job in found])
+        return len(found)
+
+    async def _dispatch(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._fill()
+                counts = await self._store.call(jobs.counts)
+                self._metrics.count_jobs({status.value: n for status, n in counts.items()})
+            except HyperfocalError as error:
+                _log.warning("jobs cannot be read: %s", error)
+            await heard(self._wake, self.timing.poll)
+
+    async def _fill(self) -> None:
+        """Begin jobs until every worker has one."""
+        while self._pool.ready and len(self._works) < max(1, self._pool.capacity):
+            job = await self._store.call(jobs.claim, self._name)
+            if job is None:
+                return
+            self.changes.tell(job.id)
+            work = Work(
+                job,
+                self._name,
+                self._settings,
+                self._pool,
+                self._store,
+                self._results,
+                self._metrics,
+                self.timing,
+                self.changes,
+            )
+            self._works[job.id] = work
+            task = asyncio.create_task(self._carry_out(work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, work: Work) -> None:
+        try:
+            await work.run(lambda: self._stopping)
+        except StoreUnavailable:
+            # The row stays as it is; its lease ends, and another attempt is made or it fails.
+            _log.exception("job %s was left", work.job.id)
+        finally:
+            del self._works[work.job.id]
+            work.ended.set()
+            self.changes.tell(work.job.id)
+            self._wake.set()
+
+    async def _keep_up(self) -> None:
+        while True:
+            with contextlib.suppress(HyperfocalError):
+                await self._recover(None)
+            await self._upkeep.run()
+            await asyncio.sleep(self.timing.upkeep)
+
+    async def _recover(self, place: str | None) -> None:
+        interrupted = Interrupted(f"the service stopped {ATTEMPTS} times while this job ran")
+        found = await self._store.call(
+            jobs.recover,
+            places=() if place is None else (place,),
+            silent_since=now() - timedelta(seconds=self.timing.lease),
+            attempts=ATTEMPTS,
+            problem=lambda job: problem_of_job(interrupted, job),
+        )
+        for job in found:
+            _log.warning("job %s was interrupted; it is now %s", job.id, job.status)
+            self.changes.tell(job.id)
+            if job.status.has_ended:
+                await self._upkeep.remove_files(job)
+        if found:
+            self._wake.set()

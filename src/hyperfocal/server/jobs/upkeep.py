@@ -1,0 +1,68 @@
+"""Removing what has ended: jobs, results, inputs, requests, pictures, and what was left over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from hyperfocal.errors import HyperfocalError
+from hyperfocal.feedback import remove_orphans
+from hyperfocal.feedback.records import now
+from hyperfocal.server.jobs.timing import Timing
+from hyperfocal.server.results import Results
+from hyperfocal.server.store import Job, Store, jobs
+
+_log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """``keep_expired``: how long the row of an expired job still tells that it was there."""
+
+    def __init__(
+        self, store: Store, results: Results, timing: Timing, keep_expired: timedelta
+    ) -> None:
+        self._store = store
+        self._results = results
+        self._timing = timing
+        self._keep_expired = keep_expired
+        self._next_files = 0.0
+
+    async def run(self) -> None:
+        """Everything that is due. What fails is logged and tried again the next time."""
+        await self._try("expired jobs", self._expire)
+        await self._try("requests and verdicts", self._retain)
+        if time.monotonic() >= self._next_files:
+            self._next_files = time.monotonic() + self._timing.files
+            await self._try("results", self._results.sweep)
+            await self._try("inputs of jobs", self._results.inputs.sweep)
+            await self._try("orphaned pictures", self._orphans)
+
+    async def remove_files(self, job: Job, *, result: bool = True) -> None:
+        """Remove the inputs of a job that has ended, and its result."""
+        await self._results.inputs.delete(job.source, job.reference)
+        if result:
+            await self._results.delete(job.output)
+
+    async def _expire(self) -> int:
+        moment = now()
+        expired = await self._store.call(jobs.expire, moment)
+        for job in expired:
+            await self.remove_files(job)
+        return len(expired) + await self._store.call(jobs.purge, moment - self._keep_expired)
+
+    async def _retain(self) -> int:
+        store = self._store
+        gone = await store.call(store.retention.apply, store.pictures, now())
+        return gone.requests + gone.verdicts + gone.pictures
+
+    async def _orphans(self) -> int:
+        return await self._store.call(remove_orphans, self._store.pictures)
+
+    async def _try(self, what: str, remove: Callable[[], Awaitable[int]]) -> None:
+        try:
+            if gone := await remove():
+                _log.info("removed %d: %s", gone, what)
+        except HyperfocalError as error:
+            _log.warning("removing %s failed: %s", what, error)

@@ -1,0 +1,179 @@
+// Requests to the service. Addresses are relative to the page, which may lie below a prefix.
+
+import { Problem, Stopped, Unreachable } from "./problems.js";
+
+const KEY = "hyperfocal-key";
+
+/** Waits, unless stopped first. */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new Stopped());
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new Stopped());
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+export class Api {
+  #asking = null;
+
+  /** askForKey: called when the service wants a key; resolves to one, or to null. */
+  constructor(askForKey) {
+    this.askForKey = askForKey;
+  }
+
+  get key() {
+    try {
+      return sessionStorage.getItem(KEY);
+    } catch {
+      return this.heldKey ?? null;
+    }
+  }
+
+  set key(value) {
+    this.heldKey = value;
+    try {
+      if (value) sessionStorage.setItem(KEY, value);
+      else sessionStorage.removeItem(KEY);
+    } catch {
+      // Storage is off: the key is held by the page alone.
+    }
+    this.onKey?.(Boolean(value));
+  }
+
+  /** A request by fetch; the Response of a success, or throws Problem, Unreachable, Stopped. */
+  send(path, { headers, ...rest } = {}) {
+    return this.#withKey(async (authorization) => {
+      let response;
+      try {
+        response = await fetch(path, { cache: "no-store", headers: { ...authorization, ...headers }, ...rest });
+      } catch (error) {
+        throw error.name === "AbortError" ? new Stopped() : new Unreachable();
+      }
+      if (response.ok) return response;
+      const text = await response.text().catch(() => "");
+      throw Problem.fromAnswer(response.status, (name) => response.headers.get(name), text);
+    });
+  }
+
+  /** The JSON of a success. */
+  async json(path, options) {
+    const response = await this.send(path, options);
+    return readBody(() => response.json());
+  }
+
+  /** The bytes of a success, as a Blob of their media type. */
+  async blob(path, options) {
+    const response = await this.send(path, options);
+    return readBody(() => response.blob());
+  }
+
+  /**
+   * Posts a form and gives the JSON of the answer. fetch cannot tell how much has been sent,
+   * XMLHttpRequest can. Stopping it counts only while it is being sent: once everything has
+   * arrived there may be a job, and only the answer tells which one has to be cancelled.
+   */
+  upload(path, form, { headers = {}, signal, onProgress }) {
+    return this.#withKey(
+      (authorization) =>
+        new Promise((resolve, reject) => {
+          if (signal?.aborted) return reject(new Stopped());
+          const request = new XMLHttpRequest();
+          const stop = () => request.abort();
+          signal?.addEventListener("abort", stop, { once: true });
+          request.open("POST", path);
+          for (const [name, value] of Object.entries({ ...authorization, ...headers })) {
+            request.setRequestHeader(name, value);
+          }
+          request.upload.onprogress = (event) => {
+            if (event.lengthComputable) onProgress?.(event.loaded / event.total);
+          };
+          request.upload.onload = () => signal?.removeEventListener("abort", stop);
+          request.onabort = () => reject(new Stopped());
+          request.onerror = () => reject(new Unreachable());
+          request.onload = () => {
+            if (request.status >= 200 && request.status < 300) {
+              try {
+                resolve(JSON.parse(request.responseText));
+              } catch {
+                reject(new Problem({ status: 502, detail: "the answer was not understood" }));
+              }
+            } else {
+              const header = (name) => request.getResponseHeader(name);
+              reject(Problem.fromAnswer(request.status, header, request.responseText));
+            }
+          };
+          request.send(form);
+        }),
+    );
+  }
+
+  /**
+   * Server-sent events as { name, data }, until the service ends them. EventSource would be
+   * shorter, but it cannot send a key.
+   */
+  async *events(path, signal) {
+    const response = await this.send(path, { signal, headers: { Accept: "text/event-stream" } });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    try {
+      for (;;) {
+        const { done, value } = await readBody(() => reader.read());
+        if (done) return;
+        const blocks = (rest + value).replace(/\r\n?/g, "\n").split("\n\n");
+        rest = blocks.pop();
+        for (const block of blocks) {
+          const event = parseEvent(block);
+          if (event) yield event;
+        }
+      }
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  async #withKey(attempt) {
+    for (;;) {
+      const key = this.key;
+      try {
+        return await attempt(key ? { Authorization: `Bearer ${key}` } : {});
+      } catch (problem) {
+        if (problem.status !== 401) throw problem;
+        // Another request may have got a new key meanwhile.
+        if (this.key !== key) continue;
+        // Several requests may be refused at once; the question is asked once.
+        this.#asking ??= this.askForKey(Boolean(key)).finally(() => (this.#asking = null));
+        const given = await this.#asking;
+        if (!given) throw problem;
+        this.key = given;
+      }
+    }
+  }
+}
+
+async function readBody(read) {
+  try {
+    return await read();
+  } catch (error) {
+    if (error.name === "AbortError") throw new Stopped();
+    if (error instanceof SyntaxError) throw new Problem({ status: 502, detail: "the answer was not understood" });
+    throw new Unreachable();
+  }
+}
+
+function parseEvent(block) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split("\n")) {
+    const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);
+    if (field === "event") name = value;
+    else if (field === "data") data.push(value);
+  }
+  return data.length ? { name, data: data.join("\n") } : null;
+}

@@ -1,0 +1,57 @@
+// What is known of a result, as a list of terms and values.
+
+import { bytes, dimensions, fidelity, megapixels, seconds } from "./words.js";
+
+const FORMATS = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF", tiff: "TIFF", heic: "HEIC", bmp: "BMP" };
+
+/** Rows of { term, value, more, figure, wide }. */
+export function facts(item) {
+  const { result, file, size, blob, elapsed } = item;
+  const rows = [];
+  if (result.consistency_db !== null && result.consistency_db !== undefined) {
+    const { figure, title, meaning } = fidelity(result.consistency_db);
+    rows.push({ term: "Fidelity", value: `${title}, ${figure}`, more: meaning, figure: true, wide: true });
+  }
+  const large = dimensions(result.width, result.height);
+  rows.push({
+    term: "Size",
+    value: size ? `${dimensions(size.width, size.height)} → ${large}` : large,
+    more: `${megapixels(result.width, result.height)}, ${Number(result.scale.toFixed(2))} times as wide`,
+  });
+  rows.push({
+    term: "File",
+    value: `${bytes(file.size)} → ${bytes(blob.size)}`,
+    more: FORMATS[result.format] ?? result.format,
+  });
+  const { total, model } = result.timing_ms ?? {};
+  if (total !== undefined) {
+    const parts = [model !== undefined && `the model ${seconds(model / 1000)}`, `with sending and waiting ${seconds(elapsed)}`];
+    rows.push({ term: "Time", value: seconds(total / 1000), more: parts.filter(Boolean).join(", ") });
+  }
+  rows.push({ term: "Model", value: result.model, more: result.model_version ? `version ${result.model_version}` : "" });
+  return rows;
+}
+
+/** Fills a <dl>. */
+export function drawFacts(list, item) {
+  const rows = facts(item).map(({ term, value, more, figure, wide }) => {
+    const row = document.createElement("div");
+    const dt = document.createElement("dt");
+    const dd = document.createElement("dd");
+    dt.textContent = term;
+    const main = document.createElement("span");
+    main.textContent = value;
+    if (figure) main.className = "figure";
+    if (wide) row.className = "wide";
+    dd.append(main);
+    if (more) {
+      const small = document.createElement("span");
+      small.className = "fine";
+      small.textContent = more;
+      dd.append(small);
+    }
+    row.append(dt, dd);
+    return row;
+  });
+  list.replaceChildren(...rows);
+}

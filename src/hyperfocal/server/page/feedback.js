@@ -1,0 +1,89 @@
+// Thumbs up or down for one result, with reasons; the photograph goes along only with consent.
+
+import { explain } from "./problems.js";
+
+export class Feedback {
+  #item = null;
+
+  constructor(root, api) {
+    const find = (selector) => root.querySelector(selector);
+    Object.assign(this, {
+      root,
+      api,
+      more: find("#feedback-more"),
+      reasons: find("#reasons"),
+      said: find("#feedback-said"),
+      send: find("[type=submit]"),
+      thumbs: [...root.querySelectorAll(".thumb")],
+    });
+    for (const thumb of this.thumbs) thumb.addEventListener("click", () => this.#choose(thumb.dataset.verdict));
+    root.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+  }
+
+  /** Asks about this photograph. */
+  show(item) {
+    if (item === this.#item && item.judged === this.judged) return;
+    this.#item = item;
+    this.judged = item.judged;
+    this.verdict = null;
+    this.root.reset();
+    this.more.hidden = true;
+    this.said.textContent = item.judged ? "Thank you." : "";
+    for (const thumb of this.thumbs) {
+      thumb.setAttribute("aria-pressed", "false");
+      thumb.disabled = item.judged;
+    }
+  }
+
+  #choose(verdict) {
+    this.verdict = verdict;
+    for (const thumb of this.thumbs) {
+      thumb.setAttribute("aria-pressed", String(thumb.dataset.verdict === verdict));
+    }
+    this.reasons.hidden = verdict === "up";
+    this.more.hidden = false;
+    this.said.textContent = "";
+  }
+
+  async #submit() {
+    const item = this.#item;
+    const { comment, keep_picture } = this.root.elements;
+    const ticked = [...this.reasons.querySelectorAll(":checked")].map((box) => box.value);
+    const answer = {
+      request_id: item.job.request_id,
+      verdict: this.verdict,
+      reasons: this.verdict === "down" ? ticked : [],
+      comment: comment.value.trim(),
+      keep_picture: keep_picture.checked,
+    };
+    this.send.disabled = true;
+    try {
+      await this.api.send("v1/feedback", { method: "POST", ...body(answer, item.file) });
+      item.judged = true;
+      if (item === this.#item) {
+        this.show(item);
+        this.said.focus();
+      }
+    } catch (problem) {
+      const { title, text } = explain(problem);
+      if (item === this.#item) this.said.textContent = `${title}. ${text}`;
+    } finally {
+      this.send.disabled = false;
+    }
+  }
+}
+
+function body(answer, file) {
+  if (!answer.keep_picture) {
+    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(answer) };
+  }
+  const fields = new FormData();
+  for (const [name, value] of Object.entries(answer)) {
+    for (const each of [value].flat()) fields.append(name, String(each));
+  }
+  fields.append("picture", file, file.name);
+  return { body: fields };
+}

@@ -1,0 +1,157 @@
+// One photograph at a time, large: what it is, what is being done with it, what became of it.
+
+import { drawFacts } from "./facts.js";
+import { Feedback } from "./feedback.js";
+import { preview, release, show } from "./picture.js";
+import { explain } from "./problems.js";
+import { isBusy } from "./queue.js";
+import { showProgress, stateText } from "./states.js";
+import { Viewer } from "./viewer.js";
+import { bytes, megapixels, resultName, seconds } from "./words.js";
+
+const PREVIEWED = "This browser cannot show the format; what you see was made by the service to be looked at.";
+
+export class Panel {
+  #item = null;
+  #shown = {}; // what the viewer shows: { item, blob, before, after, link }
+
+  /** onRedo: called with a photograph to restore with the options of the moment. */
+  constructor({ root, api, queue, onRedo }) {
+    const find = (id) => document.getElementById(id);
+    Object.assign(this, {
+      root,
+      api,
+      queue,
+      find,
+      title: find("panel-title"),
+      viewer: new Viewer(find("viewer")),
+      feedback: new Feedback(find("feedback"), api),
+    });
+    find("panel-cancel").addEventListener("click", () => this.queue.stop(this.#item));
+    find("go-on").addEventListener("click", () => this.#answer(true));
+    find("leave-out").addEventListener("click", () => this.#answer(false));
+    for (const id of ["again", "redo"]) find(id).addEventListener("click", () => onRedo(this.#item));
+    queue.addEventListener("change", (event) => {
+      if (event.detail === this.#item) this.#draw();
+    });
+  }
+
+  /** Shows a photograph, or nothing (null). */
+  show(item) {
+    this.#item = item;
+    this.root.hidden = !item;
+    if (!item) return this.#clear();
+    this.#draw();
+  }
+
+  #answer(yes) {
+    this.#item.answer?.(yes);
+    this.title.focus();
+  }
+
+  #draw() {
+    const item = this.#item;
+    const { find } = this;
+    const focused = document.activeElement;
+    if (this.title.textContent !== item.name) this.title.textContent = item.name;
+    const text = stateText(item);
+    const state = find("panel-state");
+    if (state.textContent !== text) state.textContent = text;
+    const asking = item.state === "asking";
+    find("working").hidden = !isBusy(item) || asking;
+    find("panel-cancel").disabled = item.state === "stopping";
+    showProgress(find("panel-progress"), item);
+    find("question").hidden = !asking;
+    if (asking) find("question-text").textContent = question(item.estimate);
+    const over = item.state === "failed" || item.state === "stopped";
+    find("trouble").hidden = !over;
+    if (over) this.#drawTrouble(item);
+    find("done").hidden = item.state !== "done";
+    if (item.state === "done") this.#drawResult(item);
+    find("viewer").hidden = false;
+    this.#drawPictures(item);
+    // What had the focus may just have gone; the title is the nearest place that stays.
+    if (focused !== document.body && this.root.contains(focused) && !focused.checkVisibility()) this.title.focus();
+  }
+
+  #drawTrouble(item) {
+    const { title, text, request } = item.problem
+      ? explain(item.problem)
+      : { title: "Stopped", text: "Nothing was kept at the service.", request: "" };
+    this.find("trouble-title").textContent = title;
+    this.find("trouble-text").textContent = text;
+    this.find("trouble-request").textContent = request ? `Request ${request}` : "";
+    this.find("trouble-request").hidden = !request;
+    this.find("again").textContent = item.problem ? "Try again" : "Start again";
+  }
+
+  #drawResult(item) {
+    drawFacts(this.find("facts"), item);
+    const notes = (item.result.notes ?? []).map((note) => {
+      const line = document.createElement("li");
+      line.textContent = note;
+      return line;
+    });
+    this.find("notes").replaceChildren(...notes);
+    this.find("notes").hidden = !notes.length;
+    this.feedback.show(item);
+  }
+
+  // Pictures are decoded for the photograph in view only: results are large.
+  async #drawPictures(item) {
+    const blob = item.state === "done" ? item.blob : null;
+    if (this.#shown.item === item && this.#shown.blob === blob) return;
+    const kept = this.#shown.item === item ? this.#shown.before : null;
+    if (kept) this.#shown.before = null;
+    this.#clear();
+    const shown = (this.#shown = { item, blob, before: kept });
+    if (blob) {
+      shown.link = URL.createObjectURL(blob);
+      const link = this.find("download");
+      link.href = shown.link;
+      link.download = resultName(item.name, item.result, item.options);
+    }
+    const alone = !blob;
+    let [before, after] = await Promise.all([kept ?? show(item.file), blob && show(blob)]);
+    let note = "";
+    if (this.#shown === shown && blob && !(before && after)) {
+      this.viewer.note("The service is making a picture that this browser can show …");
+      try {
+        before ??= await preview(this.api, item.file, item.name);
+        after ??= await preview(this.api, blob, this.find("download").download);
+        note = before && after ? PREVIEWED : "This browser cannot show the format. The download is complete.";
+      } catch (problem) {
+        note = `This browser cannot show the format, and the service could not help: ${explain(problem).title.toLowerCase()}. The download is complete.`;
+      }
+    } else if (alone && !before) note = "This browser cannot show the format. It can be restored all the same.";
+    if (this.#shown !== shown) {
+      // Another photograph was chosen meanwhile.
+      release(before);
+      release(after);
+      return;
+    }
+    Object.assign(shown, { before, after });
+    if (before) before.alt = blob ? `Before: ${item.name}, enlarged by the browser` : item.name;
+    if (after) after.alt = `After: ${item.name}, restored`;
+    const only = before ?? after;
+    const size = item.result && blob ? item.result : only && { width: only.naturalWidth, height: only.naturalHeight };
+    this.viewer.show({ before, after, size });
+    this.viewer.note(note);
+  }
+
+  #clear() {
+    const { before, after, link } = this.#shown;
+    release(before);
+    release(after);
+    if (link) URL.revokeObjectURL(link);
+    this.#shown = {};
+    this.viewer.show({});
+    this.viewer.note("");
+  }
+}
+
+function question({ output_width, output_height, seconds: time, memory_bytes }) {
+  const size = output_width ? ` of ${megapixels(output_width, output_height)}` : "";
+  const memory = memory_bytes ? ` and ${bytes(memory_bytes)} of the service's memory` : "";
+  return `This makes a picture${size}. It takes about ${seconds(time)}${memory}. Go on?`;
+}

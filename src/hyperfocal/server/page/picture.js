@@ -1,0 +1,44 @@
+// Showing photographs: by the browser where it can, else by way of the service.
+
+import { form } from "./restore.js";
+
+/** Bytes beyond which no preview is asked of the service. */
+const PREVIEW_BYTES = 45e6;
+
+/** An <img> of a blob, decoded; null where this browser cannot show it. */
+export async function show(blob) {
+  const picture = new Image();
+  picture.src = URL.createObjectURL(blob);
+  try {
+    await picture.decode();
+    return picture;
+  } catch {
+    release(picture);
+    return null;
+  }
+}
+
+export function release(picture) {
+  if (picture) URL.revokeObjectURL(picture.src);
+}
+
+/**
+ * The same picture as JPEG, made by the service at its own size, for a browser that cannot show
+ * the format. Throws what Api.blob does; null where it would be too large.
+ */
+export async function preview(api, blob, name) {
+  if (blob.size > PREVIEW_BYTES) return null;
+  const file = new File([blob], name, { type: blob.type });
+  const options = { scale: 1, model: "bicubic", format: "jpeg", quality: 90, strip_metadata: true };
+  return show(await api.blob("v1/upscale", { method: "POST", body: form(file, options) }));
+}
+
+/** Draws a picture into a square canvas, cut to fill it. */
+export function drawThumbnail(canvas, picture) {
+  const side = Math.min(picture.naturalWidth, picture.naturalHeight);
+  const left = (picture.naturalWidth - side) / 2;
+  const top = (picture.naturalHeight - side) / 2;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, left, top, side, side, 0, 0, canvas.width, canvas.height);
+}

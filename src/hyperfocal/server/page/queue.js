@@ -1,0 +1,112 @@
+// The photographs of this page and what is being done with them, a few at a time.
+
+import { restore } from "./restore.js";
+import { Stopped } from "./problems.js";
+
+/** One is being sent while another is being worked on; more would only wait at the service. */
+const AT_ONCE = 2;
+const BUSY = new Set(["line", "estimating", "asking", "sending", "waiting", "queued", "running", "fetching", "stopping"]);
+
+export const isBusy = (item) => BUSY.has(item.state);
+
+// crypto.randomUUID is there only on https and localhost; the page may be on a plain intranet.
+function token() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, … }.
+ * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
+ * service), queued, running, fetching, done, stopping, stopped, failed.
+ * Events: "change" with the item in detail, "list" when items come or go.
+ */
+export class Queue extends EventTarget {
+  items = [];
+  #working = 0;
+
+  constructor(api) {
+    super();
+    this.api = api;
+  }
+
+  add(files) {
+    const added = files.map((file) => ({ id: token(), file, name: file.name, size: null, state: "ready" }));
+    this.items.push(...added);
+    this.dispatchEvent(new Event("list"));
+    return added;
+  }
+
+  remove(item) {
+    this.items = this.items.filter((other) => other !== item);
+    item.onRemove?.();
+    this.dispatchEvent(new Event("list"));
+  }
+
+  /** Puts photographs in line with the options of this moment. */
+  start(items, options) {
+    for (const item of items) {
+      if (isBusy(item)) continue;
+      item.onRestart?.();
+      Object.assign(item, { token: token(), options: { ...options }, control: new AbortController() });
+      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: false });
+    }
+    this.#next();
+  }
+
+  /** Stops a photograph; its job at the service too. */
+  stop(item) {
+    if (!isBusy(item) || item.state === "stopping") return;
+    const waiting = item.state === "line";
+    this.update(item, { state: waiting ? "stopped" : "stopping" });
+    item.answer?.(false);
+    item.control.abort();
+  }
+
+  update(item, changes) {
+    // A step that was under way when it was stopped must not bring it back to life.
+    if (item.state === "stopping" && changes.state && !["stopped", "failed"].includes(changes.state)) return;
+    Object.assign(item, changes);
+    this.dispatchEvent(new CustomEvent("change", { detail: item }));
+  }
+
+  #next() {
+    while (this.#working < AT_ONCE) {
+      const item = this.items.find((other) => other.state === "line");
+      if (!item) return;
+      this.#working += 1;
+      this.update(item, { state: "sending", progress: 0 });
+      this.#work(item).finally(() => {
+        this.#working -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #work(item) {
+    const started = performance.now();
+    try {
+      const { job, blob } = await restore(this.api, item, {
+        signal: item.control.signal,
+        update: (changes) => this.update(item, changes),
+        confirm: (estimate) => this.#ask(item, estimate),
+      });
+      const elapsed = (performance.now() - started) / 1000;
+      if (item.control.signal.aborted) throw new Stopped();
+      this.update(item, { state: "done", job, result: job.result, blob, elapsed });
+    } catch (problem) {
+      if (problem instanceof Stopped) this.update(item, { state: "stopped" });
+      else this.update(item, { state: "failed", problem });
+    }
+  }
+
+  #ask(item, estimate) {
+    return new Promise((resolve) => {
+      item.answer = (yes) => {
+        item.answer = null;
+        resolve(yes);
+      };
+      this.update(item, { state: "asking", estimate });
+    });
+  }
+}

@@ -1,0 +1,80 @@
+"""What a task would take, without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hyperfocal.server.pool.asked import MEDIA_TYPES
+from hyperfocal.server.pool.models import Choice, version
+from hyperfocal.server.pool.task import Answer
+
+if TYPE_CHECKING:
+    from hyperfocal.imaging import Facts
+    from hyperfocal.restore import Target
+    from hyperfocal.settings import Settings
+
+
+@dataclass
+class Rates:
+    """How fast this worker is: microseconds a pixel, by model, learnt from its own work.
+
+    ``around``: of decoding, resizing, checking and encoding, a pixel of input and output.
+    """
+
+    models: dict[str, float] = field(default_factory=dict)
+    around: float = 0.05
+
+    def learn(self, model: str, pixels: int, seconds: float) -> None:
+        """``model`` took so long for that many pixels of input."""
+        self.models[model] = _mixed(self.models.get(model), seconds * 1e6 / pixels)
+
+    def learn_around(self, pixels: int, seconds: float) -> None:
+        """Everything but the models took so long for that many pixels of input and output."""
+        self.around = _mixed(self.around, seconds * 1e6 / pixels)
+
+
+def _mixed(old: float | None, new: float) -> float:
+    return new if old is None else 0.8 * old + 0.2 * new
+
+
+def estimate(
+    facts: Facts, target: Target, form: str, choice: Choice, rates: Rates, settings: Settings
+) -> Answer:
+    """From the header alone. ``form``: the format of the result; ``timing_ms`` is left empty.
+
+    Raises TooLarge as the work itself would.
+    """
+    from hyperfocal.imaging.header import Header, check_limits
+    from hyperfocal.restore.forecast import forecast
+    from hyperfocal.server.pool.process import resident
+
+    header = Header(facts.format, facts.width, facts.height, facts.mode, frames=facts.frames)
+    check_limits(header, settings)
+    planned = forecast(facts, target, choice.shelf, settings)
+    height, width = planned.size
+    pixels = facts.width * facts.height
+    seconds = (pixels + width * height) * rates.around
+    for name, seen in zip(planned.models, planned.seen, strict=True):
+        seconds += seen * rates.models.get(name, 0.0)
+    return Answer(
+        model="+".join(planned.models),
+        model_version="+".join(version(choice.nets[name]) for name in planned.models),
+        width=width,
+        height=height,
+        scale=width / facts.width,
+        format=form,
+        media_type=MEDIA_TYPES[form],
+        bytes=0,
+        consistency_db=None,
+        psnr=0.0,
+        ssim=0.0,
+        basis="consistency",
+        timing_ms={},
+        statistics={"width": float(facts.width), "height": float(facts.height)},
+        estimate={
+            "seconds": round(seconds / 1e6, 3),
+            "memory_bytes": float(planned.memory + (resident() or 0)),
+            "tiles": float(planned.tiles),
+        },
+    )

@@ -1,0 +1,236 @@
+"""What a worker does with one task: decode, restore, write, measure."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperfocal.errors import Cancelled, HyperfocalError
+from hyperfocal.server.pool.asked import (
+    MEDIA_TYPES,
+    check_writable,
+    crop_of,
+    cropped,
+    format_of,
+    sizes,
+    target_of,
+)
+from hyperfocal.server.pool.estimate import Rates, estimate
+from hyperfocal.server.pool.leftovers import workplace
+from hyperfocal.server.pool.models import Models, version
+from hyperfocal.server.pool.task import Answer, Options, Task
+
+if TYPE_CHECKING:
+    from hyperfocal.imaging import Picture
+    from hyperfocal.restore import Result
+    from hyperfocal.settings import Settings
+
+# Of the progress that is told: decoding, and everything up to encoding.
+_DECODED, _RESTORED = 0.05, 0.9
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task with what surrounds it.
+
+    ``report`` is told the progress, 0 to 1; ``is_cancelled`` is asked before each tile.
+    ``model_loaded`` is called when another model was loaded, which moves the limit on memory.
+    """
+
+    task: Task
+    models: Models
+    settings: Settings
+    report: Callable[[float], None]
+    is_cancelled: Callable[[], bool]
+    rates: Rates
+    model_loaded: Callable[[], None] = lambda: None
+
+    def check(self) -> None:
+        """:class:`Cancelled` if it was asked for."""
+        if self.is_cancelled():
+            raise Cancelled("stopped on request")
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+    def milliseconds(self) -> dict[str, float]:
+        found = {name: round(value * 1e3, 3) for name, value in self.seconds.items()}
+        return {**found, "total": round((time.perf_counter() - self.start) * 1e3, 3)}
+
+
+def do(job: Job) -> Answer:
+    """Work on one task. Raises what the picture, the options or the models give rise to."""
+    from hyperfocal import imaging
+    from hyperfocal.imaging.source import read_all
+
+    clock = _Clock()
+    task, options = job.task, job.task.options
+    data = read_all(task.source, job.settings.max_bytes)
+    facts = imaging.inspect(data, settings=job.settings)
+    crop = crop_of(task, facts.width, facts.height)
+    if crop is not None:
+        facts = replace(facts, width=crop[2], height=crop[3])
+    target = target_of(options)
+    loads = job.models.loads
+    choice = job.models.choose(options.model, preview=task.kind == "preview")
+    height, width = choice.upscaler.plan(facts.height, facts.width, target)
+    form = format_of(options, facts.format)
+    check_writable(options, form, width, height)
+    choice.upscaler.warm(max(height / facts.height, width / facts.width))
+    if job.models.loads != loads:
+        job.model_loaded()
+    if task.kind == "estimate":
+        found = estimate(facts, target, form, choice, job.rates, job.settings)
+        return replace(found, timing_ms=clock.milliseconds())
+    with clock.phase("decode"):
+        picture = imaging.open(data, settings=job.settings)
+        statistics = _statistics(picture, data)
+        del data
+        if crop is not None:
+            picture = cropped(picture, crop)
+        reference = _reference(job)
+    job.check()
+    job.report(_DECODED)
+    with clock.phase("model"):
+        result = choice.upscaler(
+            picture,
+            **sizes(options),
+            on_progress=lambda done, total: job.report(
+                _DECODED + (_RESTORED - _DECODED) * done / total
+            ),
+            cancel=job.is_cancelled,
+            min_fidelity=options.min_fidelity,
+        )
+    job.check()
+    psnr, ssim = _scores(job, picture, result, reference)
+    job.check()
+    job.report(_RESTORED)
+    with clock.phase("encode"):
+        assert task.output is not None
+        size = _save(result.picture, task.output, form, options)
+    _learn(job.rates, picture, result, clock)
+    timing = clock.milliseconds()
+    made = result.picture
+    return Answer(
+        model="+".join(result.models),
+        model_version="+".join(version(choice.nets[name]) for name in result.models),
+        width=made.width,
+        height=made.height,
+        scale=result.scale,
+        format=form,
+        media_type=MEDIA_TYPES[form],
+        bytes=size,
+        consistency_db=_finite(result.fidelity.consistency_db),
+        psnr=_finite(psnr),
+        ssim=_finite(ssim),
+        basis="consistency" if reference is None else "reference",
+        timing_ms=timing,
+        statistics=statistics,
+        notes=_notes(picture, made, form, options),
+    )
+
+
+def _statistics(picture: Picture, data: bytes) -> dict[str, float]:
+    from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
+    from hyperfocal.quality.statistics import measure
+
+    found = {"width": float(picture.width), "height": float(picture.height)}
+    found.update(
+        (name, float(f"{_finite(value):.5g}"))
+        for name, value in measure(picture.pixels).to_dict().items()
+    )
+    quality = estimate_jpeg_quality(data)
+    if quality is not None:
+        found["jpeg_quality"] = float(quality)
+    return found
+
+
+def _reference(job: Job) -> Picture | None:
+    from hyperfocal import imaging
+
+    if job.task.reference is None:
+        return None
+    # As large as a result may be, not as an input.
+    room = job.settings.model_copy(update={"max_pixels": job.settings.max_output_pixels})
+    return imaging.open(job.task.reference, settings=room)
+
+
+def _scores(
+    job: Job, picture: Picture, result: Result, reference: Picture | None
+) -> tuple[float, float]:
+    from hyperfocal.server.pool.scoring import against_input, against_reference
+
+    if reference is not None:
+        return against_reference(result.picture.pixels, reference.pixels, job.check)
+    similarity = against_input(result.picture.pixels, picture.pixels)
+    return result.fidelity.consistency_db, similarity
+
+
+def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
+    """Write the result, whole or not at all, and say how many bytes."""
+    import shutil
+
+    from hyperfocal import imaging
+
+    folder = workplace(output)
+    folder.mkdir()
+    try:
+        made = folder / "result"
+        imaging.save(
+            picture,
+            made,
+            format=form,
+            quality=options.quality,
+            bit_depth=options.bit_depth,
+            strip_metadata=options.strip_metadata,
+        )
+        size = made.stat().st_size
+        made.replace(output)
+        return size
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _learn(rates: Rates, picture: Picture, result: Result, clock: _Clock) -> None:
+    pixels = picture.width * picture.height
+    seen, model = pixels, result.timings.model
+    if len(result.models) == 1:
+        rates.learn(result.models[0], seen, model)
+    around = time.perf_counter() - clock.start - model
+    rates.learn_around(pixels + result.picture.width * result.picture.height, around)
+
+
+def _notes(picture: Picture, made: Picture, form: str, options: Options) -> tuple[str, ...]:
+    from hyperfocal import imaging
+
+    lost = imaging.conversions(made, form, options.bit_depth, strip_metadata=options.strip_metadata)
+    # A file can say as much as it likes; an answer cannot.
+    return tuple(note[:300] for note in (*picture.notes, *lost))[:20]
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def tell(error: HyperfocalError, task: Task) -> str:
+    """The error's message without the paths of files that the caller never named."""
+    text = str(error).replace("the picture given as bytes", "the picture")
+    paths = ((task.source, "the picture"), (task.reference, "the reference"))
+    for path, name in (*paths, (task.output, "the result")):
+        if path is not None:
+            text = text.replace(str(path), name).replace(path.name, name)
+    return text

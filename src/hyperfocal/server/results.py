@@ -1,0 +1,147 @@
+"""Finished pictures, and the inputs of jobs, in a folder or a bucket, each for a while.
+
+A name is when the file ends and 128 random bits: ``<seconds since 1970>-<random>.<suffix>``. So
+what to remove can be told from the listing alone, and a file whose owner was never written down
+goes too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperfocal.server.errors import NotFound
+from hyperfocal.server.security.links import check, sign
+from hyperfocal.storage import FileMissing, Storage
+
+if TYPE_CHECKING:
+    from hyperfocal.server.settings import ServerSettings
+
+_NAME = re.compile(r"([0-9]{1,12})-[0-9a-f]{32}\.([a-z0-9]{1,8})")
+_PART_SECONDS = 3600.0
+
+_SUFFIXES = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/tiff": "tif",
+    "image/avif": "avif",
+    "image/heic": "heic",
+    "image/bmp": "bmp",
+}
+_MEDIA_TYPES = {suffix: media_type for media_type, suffix in _SUFFIXES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file kept: ``path`` where it lies on this machine's disk, else read it by chunks."""
+
+    name: str
+    media_type: str
+    bytes: int
+    path: Path | None
+
+
+class Shelf:
+    """Files that end: a folder of the storage whose names tell when.
+
+    Every method but :meth:`expires` works in a thread, so none holds up the event loop.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def put(self, path: Path, media_type: str, *, seconds: float, move: bool = False) -> str:
+        """Keep a file for so many seconds; gives its name. ``move``: ``path`` goes away."""
+        expires = int(time.time() + seconds)
+        name = f"{expires}-{secrets.token_hex(16)}.{_SUFFIXES.get(media_type, 'bin')}"
+        await asyncio.to_thread(self._storage.put, name, path, move=move)
+        return name
+
+    async def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to ``target``. Raises :class:`FileMissing`."""
+        await asyncio.to_thread(self._storage.fetch, name, target)
+
+    async def delete(self, *names: str | None) -> None:
+        """Remove files; those that are not there, and None, are passed over."""
+        for name in names:
+            if name is not None:
+                await asyncio.to_thread(self._storage.delete, name)
+
+    async def find(self, name: str) -> Kept:
+        """A file that has not ended. Raises :class:`NotFound`."""
+        match = _NAME.fullmatch(name)
+        if match is None or int(match[1]) <= time.time():
+            raise NotFound("there is no such result, or it is kept no longer")
+        try:
+            size = await asyncio.to_thread(self._storage.size, name)
+        except FileMissing as error:
+            raise NotFound("there is no such result, or it is kept no longer") from error
+        media_type = _MEDIA_TYPES.get(match[2], "application/octet-stream")
+        return Kept(name, media_type, size, self._storage.local(name))
+
+    async def chunks(self, name: str) -> AsyncIterator[bytes]:
+        """The content of a file, piece by piece."""
+        pieces: Iterator[bytes] = self._storage.chunks(name)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+
+    async def sweep(self, now: float | None = None) -> int:
+        """Remove what has ended and what broken writes left; gives how many files went."""
+        return await asyncio.to_thread(self._sweep, time.time() if now is None else now)
+
+    def expires(self, name: str) -> int:
+        """When a file ends, in seconds since 1970."""
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise NotFound(f"'{name}' is no name of a result")
+        return int(match[1])
+
+    def _sweep(self, now: float) -> int:
+        gone = 0
+        for entry in self._storage.entries():
+            # Whatever else somebody keeps in the same folder is not ours to remove.
+            match = _NAME.fullmatch(entry.name)
+            if match is not None and int(match[1]) <= now:
+                gone += self._storage.delete(entry.name)
+        return gone + self._storage.sweep_parts(older_than=_PART_SECONDS)
+
+
+class Results(Shelf):
+    """Finished pictures behind links that are signed and end.
+
+    ``inputs``: those of jobs, which nobody gets to see. A link is signed with ``secret`` of the
+    settings; without one, with one made now, so that links end with the process.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        super().__init__(Storage(settings.results_url, "results"))
+        self.inputs = Shelf(Storage(settings.results_url, "inputs"))
+        self._secret = settings.secret or secrets.token_urlsafe(32)
+        self._seconds = settings.result_minutes * 60
+
+    async def put(
+        self, path: Path, media_type: str, *, seconds: float | None = None, move: bool = False
+    ) -> str:
+        """Keep a picture, for ``result_minutes`` where nothing else is said; gives its name."""
+        seconds = self._seconds if seconds is None else seconds
+        return await super().put(path, media_type, seconds=seconds, move=move)
+
+    def url(self, name: str) -> str:
+        """A signed link to a result, as a path on this service; as good as long as the file."""
+        expires = self.expires(name)
+        return f"/v1/results/{name}?expires={expires}&signature={sign(name, expires, self._secret)}"
+
+    async def opened(self, name: str, expires: int, signature: str) -> Kept:
+        """What a link leads to.
+
+        Raises :class:`Forbidden`, :class:`LinkExpired` or :class:`NotFound`.
+        """
+        check(name, expires, signature, self._secret)
+        return await self.find(name)

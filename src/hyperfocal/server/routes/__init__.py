@@ -1,0 +1,1 @@
+"""What the service answers to, a file for each group of addresses."""

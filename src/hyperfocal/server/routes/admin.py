@@ -1,0 +1,89 @@
+"""Changing the models of a running service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+from fastapi import APIRouter, Request
+
+from hyperfocal.errors import UsageError
+from hyperfocal.server.errors import BodyTooLarge, Malformed, UnsupportedBody
+from hyperfocal.server.intake import chunks
+from hyperfocal.server.openapi import reload_in
+from hyperfocal.server.schemas import ReloadAnswer, ReloadRequest, read_form
+from hyperfocal.server.service import Service, service_of
+
+router = APIRouter(tags=["administration"])
+
+_log = logging.getLogger(__name__)
+_BODY_BYTES = 1 << 16
+
+
+class NothingBefore(UsageError):
+    """There were no other models before."""
+
+    code = "nothing-before"
+    status = 409
+
+
+@router.post(
+    "/v1/admin/reload",
+    summary="Load other models",
+    response_model=ReloadAnswer,
+    openapi_extra=reload_in(),
+)
+async def reload(request: Request) -> ReloadAnswer:
+    """Load models, and use them for every picture that comes from then on.
+
+    Pictures in work are finished with the models they began with. Where the new ones cannot be
+    loaded, the old ones stay.
+    """
+    wish = read_form(ReloadRequest, await _json(request))
+    service = service_of(request)
+    before = service.chosen
+    answer = await _load(service, tuple(wish.models))
+    if before != tuple(wish.models):
+        service.previous.append(before)
+    return answer
+
+
+@router.post("/v1/admin/rollback", summary="Load the models before", response_model=ReloadAnswer)
+async def rollback(request: Request) -> ReloadAnswer:
+    """Go back to the models that were loaded before the last change."""
+    service = service_of(request)
+    if not service.previous:
+        raise NothingBefore("no other models were loaded before these")
+    answer = await _load(service, service.previous[-1])
+    service.previous.pop()
+    return answer
+
+
+async def _load(service: Service, models: tuple[str, ...]) -> ReloadAnswer:
+    async with service.changing:
+        # Not undone when the client leaves: the new workers may be in place by then.
+        version = await asyncio.shield(service.pool.reload(models))
+        service.chosen = models
+    await service.tell_models()
+    _log.info("models loaded", extra={"fields": {"models": models, "version": version}})
+    return ReloadAnswer(models=sorted(service.pool.versions), version=version)
+
+
+async def _json(request: Request) -> dict[str, object]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # A page of another site can make a browser send anything but this without asking first.
+    if kind != "application/json":
+        raise UnsupportedBody("send application/json")
+    body = bytearray()
+    async for chunk in chunks(request):
+        body += chunk
+        if len(body) > _BODY_BYTES:
+            raise BodyTooLarge(f"the request has more than {_BODY_BYTES:,} bytes")
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the body is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise Malformed("the body must be a JSON object")
+    return parsed

@@ -1,0 +1,37 @@
+"""``POST /v1/upscale``: a picture in, the restored picture out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from hyperfocal.server.accept import wanted_format
+from hyperfocal.server.answers import picture_answer
+from hyperfocal.server.intake import receive_picture
+from hyperfocal.server.openapi import picture_in, picture_out
+from hyperfocal.server.schemas import UpscaleForm, read_form
+from hyperfocal.server.spool import folder_of
+from hyperfocal.server.work import RESULT, in_progress, restore
+
+router = APIRouter(tags=["pictures"])
+
+
+@router.post(
+    "/v1/upscale",
+    summary="Restore a picture",
+    response_class=Response,
+    responses=picture_out(),
+    openapi_extra=picture_in(UpscaleForm),
+)
+async def upscale(request: Request) -> Response:
+    """Restore a picture to a higher resolution.
+
+    Send a form with the file `image`, or the picture itself as the body and the options in the
+    address. With the file `reference`, PSNR and SSIM are against that picture.
+    """
+    with in_progress(request):
+        format = wanted_format(request.headers.get("accept"))
+        incoming = await receive_picture(request)
+        form = read_form(UpscaleForm, incoming.fields)
+        answer = await restore(request, incoming, form.options(format))
+        return picture_answer(folder_of(request) / RESULT, answer, incoming.name)

@@ -1,0 +1,1 @@
+"""Who may do what: keys, links that prove themselves, paths that stay inside."""

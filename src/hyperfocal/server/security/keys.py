@@ -1,0 +1,149 @@
+"""API keys: random, shown once, kept only as salted hashes in a file of one line a key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from hyperfocal.errors import SettingsError, UsageError
+from hyperfocal.server.errors import Unauthorized
+
+Scope = Literal["use", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+_KEY = re.compile(r"hf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+# What an unknown key is compared with, so that it takes as long as a known one.
+_NOBODY = ("00" * 16, "00" * 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One line of the file. ``id``: public, names the key in logs and owns its jobs.
+
+    The hash is BLAKE2b with a salt of its own: the keys are 256 random bits, so nothing slower
+    would make guessing any harder.
+    """
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    salt: str
+    hash: str
+    created: str
+
+
+class Keys:
+    """The keys of one file, which is read again when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._by_id: dict[str, Key] = {}
+        self._refresh()
+
+    def check(self, text: str) -> Key:
+        """The key that this text is; :class:`Unauthorized` if none."""
+        self._refresh()
+        match = _KEY.fullmatch(text)
+        found = self._by_id.get(match[1]) if match else None
+        salt, expected = (found.salt, found.hash) if found else _NOBODY
+        given = _hash(match[2] if match else "", salt)
+        if not hmac.compare_digest(given, expected) or found is None:
+            raise Unauthorized("the API key is not known")
+        return found
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def _refresh(self) -> None:
+        try:
+            facts = self._path.stat()
+        except OSError as error:
+            if self._stamp is not None:
+                # Somebody is replacing the file; what was read last still holds.
+                return
+            raise SettingsError(
+                f"{self._path}: the keys cannot be read: {error.strerror}; "
+                "make the first with 'hyperfocal serve keys add NAME'"
+            ) from error
+        stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+        if stamp != self._stamp:
+            self._by_id = {key.id: key for key in read_keys(self._path)}
+            self._stamp = stamp
+
+
+def read_keys(path: Path) -> list[Key]:
+    """The keys in a file, none if it is not there; :class:`SettingsError` where it is damaged."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: the keys cannot be read: {error}") from error
+    keys = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            plain = json.loads(line)
+            key = Key(**{**plain, "scopes": tuple(plain["scopes"])})
+            good = set(key.scopes) <= set(SCOPES) and len(bytes.fromhex(key.hash)) == 32
+            bytes.fromhex(key.salt)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            good = False
+        if not good:
+            raise SettingsError(f"{path}: line {number} is no API key")
+        keys.append(key)
+    return keys
+
+
+def add_key(path: Path, name: str, scopes: Iterable[Scope]) -> tuple[Key, str]:
+    """Make a key; the text is what its owner sends, and cannot be told from the file later."""
+    keys = read_keys(path)
+    if not _NAME.fullmatch(name):
+        raise UsageError("a key's name is letters, digits, '.', '_', '@' and '-', 64 at most")
+    if any(key.name == name for key in keys):
+        raise UsageError(f"there is a key '{name}' already; revoke it or choose another name")
+    public, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_hex(16)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    key = Key(public, name, tuple(scopes), salt, _hash(secret, salt), made)
+    _write(path, [*keys, key])
+    return key, f"hf_{public}_{secret}"
+
+
+def revoke_key(path: Path, name: str) -> Key:
+    """Remove the key of that name or id; a running service notices at its next request."""
+    keys = read_keys(path)
+    for key in keys:
+        if name in (key.name, key.id):
+            _write(path, [other for other in keys if other is not key])
+            return key
+    raise UsageError(f"there is no key '{name}'; see 'hyperfocal serve keys list'")
+
+
+def _hash(secret: str, salt: str) -> str:
+    digest = hashlib.blake2b(secret.encode(), digest_size=32, salt=bytes.fromhex(salt))
+    return digest.hexdigest()
+
+
+def _write(path: Path, keys: Iterable[Key]) -> None:
+    lines = "".join(json.dumps(asdict(key)) + "\n" for key in keys)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(lines)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SettingsError(f"{path}: the keys cannot be written: {error.strerror}") from error

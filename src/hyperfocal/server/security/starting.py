@@ -1,0 +1,41 @@
+"""Settings that the service refuses to start with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperfocal.server.errors import ProductionRefused
+
+if TYPE_CHECKING:
+    from hyperfocal.server.settings import ServerSettings
+
+_SHORTEST_SECRET = 32
+# Words that stand in examples, and by chance in no random text of that length.
+_EXAMPLES = ("change", "secret", "default", "example", "password", "hyperfocal")
+
+
+def check_production(settings: ServerSettings, keys: int) -> None:
+    """Raise :class:`ProductionRefused` for what must not meet the world.
+
+    ``keys``: how many API keys there are. Without ``production`` anything goes.
+    """
+    if not settings.production:
+        return
+    secret = settings.secret
+    if len(secret) < _SHORTEST_SECRET or len(set(secret)) < 8 or _is_example(secret):
+        raise ProductionRefused(
+            "production needs a secret of 32 random characters or more "
+            "(setting secret); make one with: python -c "
+            "'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    if not keys and not settings.loopback:
+        raise ProductionRefused(
+            f"production on {settings.host}, which others can reach, needs API keys: make one "
+            "with 'hyperfocal serve keys add NAME' and name the file (setting keys)"
+        )
+    if "*" in settings.cors:
+        raise ProductionRefused("production needs cors to list the origins, not '*'")
+
+
+def _is_example(secret: str) -> bool:
+    return any(word in secret.lower() for word in _EXAMPLES)

@@ -1,0 +1,67 @@
+"""What all routes share: one object, made when the application starts."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from anyio import CapacityLimiter, to_thread
+
+from hyperfocal.server.catalogue import list_models
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from hyperfocal.errors import HyperfocalError
+    from hyperfocal.server.jobs import JobRunner
+    from hyperfocal.server.metrics import Metrics
+    from hyperfocal.server.pool import Pool
+    from hyperfocal.server.results import Results
+    from hyperfocal.server.security.keys import Keys
+    from hyperfocal.server.settings import ServerSettings
+    from hyperfocal.server.store import Store
+
+
+@dataclass
+class Service:
+    """The parts of a running service.
+
+    ``keys``: None where no key is asked for. ``draining``: no new picture is taken; what is in
+    progress is finished. ``in_progress``: requests that work on a picture at present.
+    ``failure``: why the models could not be loaded. ``decoders``: how many bodies are decoded at
+    once. ``chosen``: the models asked for last, ``previous``: those before, latest last;
+    ``changing``: held while others are loaded.
+    """
+
+    settings: ServerSettings
+    metrics: Metrics
+    pool: Pool
+    store: Store
+    results: Results
+    jobs: JobRunner
+    keys: Keys | None = None
+    draining: bool = False
+    in_progress: int = 0
+    failure: HyperfocalError | None = None
+    chosen: tuple[str, ...] = ()
+    previous: list[tuple[str, ...]] = field(default_factory=list)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a picture sent now would be worked on."""
+        return self.pool.ready and not self.draining
+
+    async def tell_models(self) -> None:
+        """Let the metrics know which models there are and which are loaded."""
+        listed = await to_thread.run_sync(list_models)
+        known = (entry.card.name for entry in listed)
+        self.metrics.know_models(known, loaded=self.pool.versions)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,192 @@
+"""Settings of the service, from keyword arguments or the environment (``HYPERFOCAL_SERVER_*``)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hyperfocal.settings import checked, data_folder
+
+_PREFIX = "HYPERFOCAL_SERVER_"
+_AMOUNTS = ("max_body", "worker_memory")
+
+
+def _split(value: object) -> object:
+    """A list written as one string, as the environment has it: ``a, b``."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _none_when_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+_Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+_MaybePath = Annotated[Path | None, BeforeValidator(_none_when_empty)]
+
+
+class ServerSettings(BaseModel):
+    """What the service may be told when it starts.
+
+    How pictures are restored (precision, engine, caches) is told by ``hyperfocal.Settings``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
+    workers: int = Field(
+        default=0, ge=0, le=256, description="Worker processes; 0: as many as fit the cores."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Threads of each worker; 0: cores // workers."
+    )
+    models: _Names = Field(
+        default=("photo-fast-x2", "photo-fast-x4"),
+        description="Models to load before the service is ready, separated by commas.",
+    )
+    max_body: int = Field(default=50 * 10**6, gt=0, description="Bytes of a request, at most.")
+    max_pixels: int = Field(
+        default=100_000_000, gt=0, description="Pixels a picture may declare, at most."
+    )
+    max_frames: int = Field(
+        default=200, gt=0, description="Frames or pages a picture may declare, at most."
+    )
+    max_output_pixels: int = Field(
+        default=400_000_000, gt=0, description="Pixels of a result, at most."
+    )
+    worker_memory: int = Field(
+        default=2 * 10**9,
+        gt=0,
+        description="Bytes a worker may take beyond what it holds once its models are loaded.",
+    )
+    task_seconds: float = Field(
+        default=60, gt=0, description="Seconds a picture may take, waiting included."
+    )
+    job_seconds: float = Field(default=1800, gt=0, description="Seconds a job may run.")
+    queue: int = Field(
+        default=16, ge=0, description="Pictures that may wait for a worker; more get a 503."
+    )
+    body_seconds: float = Field(
+        default=30, gt=0, description="Seconds within which a request must have arrived."
+    )
+    max_connections: int = Field(
+        default=512, gt=0, description="Connections at once; more get a 503."
+    )
+    data: Path = Field(
+        default_factory=lambda: data_folder() / "server",
+        description="Folder of what the service keeps.",
+    )
+    database: str = Field(
+        default="", description="SQLAlchemy URL; empty: an SQLite file in the data folder."
+    )
+    results: str = Field(
+        default="", description="fsspec URL of finished pictures; empty: in the data folder."
+    )
+    spool: Path = Field(
+        default=Path(),
+        description="Folder of pictures in work, emptied at the start; empty: in the data folder.",
+    )
+    result_minutes: float = Field(
+        default=60, gt=0, description="Minutes for which a link to a result is good."
+    )
+    job_hours: float = Field(default=24, gt=0, description="Hours for which a job is kept.")
+    jobs: int = Field(default=1000, gt=0, description="Jobs that may wait; more get a 503.")
+    pictures: str = Field(
+        default="",
+        description="fsspec URL of pictures kept with consent; empty: in the data folder.",
+    )
+    request_days: float = Field(
+        default=30, gt=0, description="Days for which an answered request can be judged."
+    )
+    verdict_days: float = Field(default=730, gt=0, description="Days for which a verdict is kept.")
+    picture_days: float = Field(
+        default=180, gt=0, description="Days for which a picture is kept with consent."
+    )
+    keys: _MaybePath = Field(
+        default=None, description="File of hashed API keys; none: no key is asked for."
+    )
+    rate: int = Field(
+        default=0, ge=0, description="Requests a minute for each key or address; 0: any number."
+    )
+    media_root: _MaybePath = Field(
+        default=None, description="Folder below which requests may name files; none: they may not."
+    )
+    cors: _Names = Field(
+        default=(), description="Origins of other sites whose pages may call, separated by commas."
+    )
+    secret: str = Field(
+        default="", repr=False, description="Signs links to results; empty: made at each start."
+    )
+    production: bool = Field(
+        default=False, description="Refuse to start where something is set unsafely."
+    )
+    trusted_proxy_hops: int = Field(
+        default=0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is believed."
+    )
+    drain_seconds: float = Field(
+        default=30, ge=0, description="Seconds that work in progress gets when the service stops."
+    )
+    metrics_public: bool = Field(
+        default=False, description="Show /metrics without a key, even where keys are asked for."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _place_spool(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("spool") or "") in ("", "."):
+            folder = values.get("data") or data_folder() / "server"
+            values = {**values, "spool": Path(folder) / "spool"}
+        return values
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> ServerSettings:
+        """Settings from the environment, overridden by ``given``.
+
+        ``HYPERFOCAL_SERVER_MAX_BODY=20MB`` and ``max_body="20MB"`` mean the same. Raises
+        :class:`SettingsError`; a name that is not a setting is answered by the nearest one.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            key.removeprefix(_PREFIX).lower(): value
+            for key, value in environment.items()
+            if key.startswith(_PREFIX)
+        }
+        values.update(given)
+        return checked(cls, values, amounts=_AMOUNTS)
+
+    @property
+    def database_url(self) -> str:
+        """``database``, or the SQLite file in the data folder."""
+        return self.database or f"sqlite:///{self.data.absolute() / 'hyperfocal.db'}"
+
+    @property
+    def results_url(self) -> str:
+        """``results``, or the folder of that name in the data folder."""
+        return self.results or str(self.data.absolute() / "results")
+
+    @property
+    def pictures_url(self) -> str:
+        """``pictures``, or the folder of that name in the data folder."""
+        return self.pictures or str(self.data.absolute() / "pictures")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

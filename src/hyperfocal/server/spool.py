@@ -1,0 +1,44 @@
+"""The folder of a request: whatever lies in it goes when the request ends."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperfocal.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from starlette.requests import Request
+
+_PREFIX = "request-"
+
+
+def prepare(spool: Path) -> None:
+    """Make the spool folder and remove what an earlier run left; :class:`SettingsError`."""
+    try:
+        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in spool.glob(f"{_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        raise SettingsError(f"{spool}: the spool cannot be used: {error.strerror}") from error
+
+
+def folder_of(request: Request) -> Path:
+    """The request's own folder, made when first asked for."""
+    folder: Path | None = getattr(request.state, "folder", None)
+    if folder is None:
+        spool = request.app.state.service.settings.spool
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
+        request.state.folder = folder
+    return folder
+
+
+def clear(state: MutableMapping[str, object]) -> None:
+    """Remove the folder of a request that has ended."""
+    folder = state.pop("folder", None)
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)

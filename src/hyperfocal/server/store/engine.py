@@ -1,0 +1,81 @@
+"""Opening the database: SQLite as it should be set, or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from hyperfocal.errors import SettingsError
+
+_BUSY_MS = 10_000
+_PRAGMAS = (
+    # Readers do not wait for the writer, and a service that is killed loses no commit.
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    f"PRAGMA busy_timeout={_BUSY_MS}",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+def open_engine(url: str) -> Engine:
+    """The database of ``url``: ``sqlite:///file`` or ``postgresql://…``.
+
+    The folder of a SQLite file is made. Nothing is connected yet. :class:`SettingsError` for a
+    URL of neither kind or without its driver.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(address)
+    try:
+        return create_engine(address, pool_pre_ping=True, pool_size=4, max_overflow=2)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"PostgreSQL needs a driver ({error.name}): pip install 'hyperfocal[postgres]'"
+        ) from error
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for a database that is none."""
+    address = _address(url)
+    return Path(address.database or "") if address.get_backend_name() == "sqlite" else None
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+        backend = address.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingsError(
+            "database: not a database URL; write sqlite:///file.db or postgresql://user@host/name"
+        ) from error
+    if backend == "postgres" or address.drivername == "postgresql":
+        # What the bare name means differs between versions of SQLAlchemy.
+        return address.set(drivername="postgresql+psycopg")
+    if backend not in ("sqlite", "postgresql"):
+        raise SettingsError(f"database: '{backend}' is not supported; use sqlite or postgresql")
+    if backend == "sqlite" and address.database in (None, "", ":memory:"):
+        raise SettingsError("database: jobs must survive a restart; name a file: sqlite:///file.db")
+    return address
+
+
+def _sqlite(address: URL) -> Engine:
+    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(address, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver's own way of opening transactions leaves out DDL and reads.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # Locked from the start: a transaction that reads and then writes cannot be refused.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

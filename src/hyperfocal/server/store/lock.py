@@ -1,0 +1,55 @@
+"""A lock on a file that ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+
+class FileLock:
+    """Held from :meth:`take` to :meth:`release` or to the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self) -> bool:
+        """Take the lock; False where another process has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle)
+        except OSError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def label(self) -> str:
+        """A random name of the file's folder, the same at every start. Only while held."""
+        assert self._handle is not None
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        if name := os.read(self._handle, 64).decode("ascii", "replace").strip():
+            return name
+        name = secrets.token_hex(8)
+        os.write(self._handle, name.encode())
+        return name
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, since removing it could split the lock in two."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _lock(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,47 @@
+"""Bringing a database to the tables that this version of the program uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, text
+
+from hyperfocal.errors import SettingsError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_FOLDER = Path(__file__).parent / "migrations"
+# Any number, the same in every process that may start at once.
+_ADVISORY_LOCK = 0x68796665
+
+
+def migrate(engine: Engine) -> None:
+    """Apply what is missing, in one transaction and one process at a time.
+
+    :class:`SettingsError` where the database was made by a newer version of the program.
+    """
+    from alembic import command
+    from alembic.util.exc import CommandError
+
+    with engine.begin() as connection:
+        # SQLite's transaction is locked from its beginning; PostgreSQL is told to be.
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        try:
+            command.upgrade(configuration(connection), "head")
+        except CommandError as error:
+            raise SettingsError(
+                "the database was made by a newer version of hyperfocal; update the program"
+            ) from error
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's settings for the migrations in this package, on an open connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

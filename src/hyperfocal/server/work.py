@@ -1,0 +1,111 @@
+"""Giving a request's picture to the pool, for as long as somebody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hyperfocal.errors import Cancelled, HyperfocalError
+from hyperfocal.server.intake import Incoming, check_room
+from hyperfocal.server.pool import Answer, Options, Task
+from hyperfocal.server.security.caller import owner_of
+from hyperfocal.server.service import Service, service_of
+from hyperfocal.server.spool import folder_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from hyperfocal.server.pool.task import Kind
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+RESULT = "result"
+"""Name of the finished picture in the request's folder."""
+
+
+@contextmanager
+def in_progress(request: Request) -> Iterator[Service]:
+    """Around the handling of a picture: what is inside is finished before the service stops.
+
+    Raises :class:`Draining` or :class:`QueueFull`, before a byte of the picture is read.
+    """
+    service = service_of(request)
+    request.state.is_prediction = True
+    check_room(request)
+    service.in_progress += 1
+    try:
+        yield service
+    finally:
+        service.in_progress -= 1
+
+
+async def restore(
+    request: Request, incoming: Incoming, options: Options, kind: Kind = "upscale"
+) -> Answer:
+    """Have the picture worked on; the result lies in the request's folder as ``RESULT``.
+
+    Raises what the work raises, :class:`QueueFull`, :class:`DeadlinePassed`, and
+    :class:`Cancelled` once the client has left: the work stops then.
+    """
+    service = service_of(request)
+    output = None if kind == "estimate" else folder_of(request) / RESULT
+    request.state.model = options.model
+    task = Task(
+        incoming.source, output, options, incoming.reference, kind, request.state.request_id
+    )
+    run = service.pool.run(task, seconds=service.settings.task_seconds)
+    answer = await unless_gone(request, run)
+    request.state.model = answer.model
+    if kind != "estimate":
+        service.metrics.answered(answer)
+        await _record(request, service, answer)
+    return answer
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """Await ``work``, and stop it with :class:`Cancelled` once the client has left.
+
+    The request's body must have been read.
+    """
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_wait_until_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Cancelled("the client left before its picture was done")
+    finally:
+        for one in (task, gone):
+            one.cancel()
+        # Until it has really stopped, its files are needed.
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _wait_until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _record(request: Request, service: Service, answer: Answer) -> None:
+    from hyperfocal.feedback import Request as Answered
+
+    entry = Answered(
+        request_id=request.state.request_id,
+        owner=owner_of(request),
+        model=answer.model,
+        model_version=answer.model_version,
+        scale=answer.scale,
+        width=answer.width,
+        height=answer.height,
+        consistency_db=answer.consistency_db,
+        statistics=answer.statistics,
+    )
+    try:
+        await service.store.record(entry)
+    except HyperfocalError as error:
+        # The picture is done; only a verdict on it cannot be taken later.
+        _log.warning("the request was not recorded: %s", error)

@@ -1,0 +1,200 @@
+"""Files kept by name in a folder or a bucket: whatever fsspec has a URL for."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from hyperfocal.errors import HyperfocalError, SettingsError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_PART = ".part"
+_CHUNK = 1 << 18
+
+
+class StorageUnavailable(HyperfocalError):
+    """The place where files are kept cannot be reached, is full or refuses."""
+
+    code = "storage-unavailable"
+    status = 503
+
+
+class FileMissing(HyperfocalError):
+    """No file of that name is kept."""
+
+    code = "not-found"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file kept: its size in bytes and when it was written, in seconds since 1970."""
+
+    name: str
+    bytes: int
+    modified: float
+
+
+class Storage:
+    """One folder of files; every method blocks, and may be called from any thread.
+
+    ``url``: a path or any fsspec URL (``s3://bucket/folder``); ``folder`` is a folder below it.
+    A file is there whole or not at all. Names are letters, digits, ``.``, ``_`` and ``-``, so
+    none can lead out of the folder. :class:`SettingsError` for a URL that nothing can open.
+    """
+
+    def __init__(self, url: str | Path, folder: str = "") -> None:
+        self._files, root = _open(str(url))
+        self._root = f"{root.rstrip('/')}/{folder}".rstrip("/")
+        self._is_local = "file" in _protocols(self._files)
+
+    def put(self, name: str, source: Path, *, move: bool = False) -> int:
+        """Keep the file ``source`` as ``name``; gives its bytes. ``move``: ``source`` goes away."""
+        size = source.stat().st_size
+        with _told(name):
+            if self._is_local:
+                self._put_local(Path(self._path(name)), source, move)
+            else:
+                # An object appears in a bucket when its last byte has arrived, never before.
+                self._files.put_file(str(source), self._path(name))
+                if move:
+                    source.unlink()
+        return size
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy the file ``name`` to ``target``. Raises :class:`FileMissing`."""
+        with _told(name):
+            self._files.get_file(self._path(name), str(target))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The file's content, piece by piece. Raises :class:`FileMissing`."""
+        with _told(name), cast(BinaryIO, self._files.open(self._path(name), "rb")) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def size(self, name: str) -> int:
+        """Bytes of the file. Raises :class:`FileMissing`."""
+        with _told(name):
+            self._files.invalidate_cache()
+            return int(self._files.info(self._path(name))["size"])
+
+    def local(self, name: str) -> Path | None:
+        """Where the file lies on this machine's disk; None in a bucket."""
+        return Path(self._path(name)) if self._is_local else None
+
+    def delete(self, name: str) -> bool:
+        """Remove the file; False when there was none, which a bucket does not tell."""
+        try:
+            with _told(name):
+                self._files.rm_file(self._path(name))
+        except FileMissing:
+            return False
+        return True
+
+    def entries(self) -> list[Entry]:
+        """Every file kept, in no order."""
+        return [entry for entry in self._listed() if _NAME.fullmatch(entry.name)]
+
+    def sweep_parts(self, *, older_than: float) -> int:
+        """Remove what writes that were cut off left behind, ``older_than`` seconds old."""
+        if not self._is_local:
+            return 0
+        limit = time.time() - older_than
+        old = [e for e in self._listed() if e.name.endswith(_PART) and e.modified < limit]
+        for entry in old:
+            Path(self._root, entry.name).unlink(missing_ok=True)
+        return len(old)
+
+    def _listed(self) -> list[Entry]:
+        with _told(self._root):
+            self._files.invalidate_cache()
+            try:
+                found = self._files.ls(self._root, detail=True)
+            except FileNotFoundError:
+                return []
+        return [
+            Entry(one["name"].rsplit("/", 1)[-1], int(one["size"] or 0), _seconds(one))
+            for one in found
+            if one["type"] == "file"
+        ]
+
+    def _path(self, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise FileMissing(f"'{name}' is no name of a file kept here")
+        return f"{self._root}/{name}"
+
+    def _put_local(self, target: Path, source: Path, move: bool) -> None:
+        # Pictures are nobody else's business.
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if move:
+            with contextlib.suppress(OSError):
+                # Another disk cannot be renamed to; then it is copied.
+                source.replace(target)
+                return
+        part = target.parent / f".{secrets.token_hex(8)}{_PART}"
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        if move:
+            source.unlink()
+
+
+def _open(url: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    try:
+        files, root = url_to_fs(url)
+    except ImportError as error:
+        raise SettingsError(
+            f"{_shown(url)}: {error}; S3 needs 'pip install hyperfocal[s3]'"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"'{_shown(url)}' is no folder or storage URL: {error}") from error
+    return files, str(root)
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be a password."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
+
+
+def _seconds(one: dict[str, Any]) -> float:
+    """When a file was written, by whichever name its file system has for that."""
+    for key in ("mtime", "LastModified", "last_modified", "created"):
+        value = one.get(key)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return time.time()
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turns what file systems and the clients of buckets raise into this program's errors."""
+    try:
+        yield
+    except (HyperfocalError, GeneratorExit):
+        raise
+    except FileNotFoundError as error:
+        raise FileMissing(f"there is no file '{Path(name).name}'") from error
+    except Exception as error:
+        # The clients of buckets raise classes of their own for a network that is down.
+        raise StorageUnavailable(
+            f"the storage cannot be used: {getattr(error, 'strerror', None) or error}"
+        ) from error

@@ -1,0 +1,87 @@
+"""Which states of a training are kept on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Checkpoint
+
+BEST, LAST = "best.ckpt", "last.ckpt"
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the ``count`` states of highest ``val_psnr``, the best as BEST, the newest as LAST.
+
+    Written at every validation, whole or not at all, so that a kill at any moment leaves a
+    state to go on from. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
+    first of them.
+    """
+
+    def __init__(self, folder: Path, count: int = 3) -> None:
+        self.folder = folder
+        self.count = count
+        self.kept: list[tuple[float, str]] = []
+        self.saved_at = -1
+        self._validated_at = -1
+        self.psnr = float("nan")
+
+    @property
+    def best_psnr(self) -> float:
+        """The highest ``val_psnr`` so far, in dB."""
+        return self.kept[0][0] if self.kept else self.psnr
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"kept": [list(entry) for entry in self.kept]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        kept = [(float(psnr), str(name)) for psnr, name in state_dict["kept"]]
+        self.kept = [entry for entry in kept if (self.folder / entry[1]).is_file()]
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        self._validated_at = trainer.global_step
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        # Not at the end of the validation: a state saved in the middle of an epoch is resumed
+        # in the middle of it. A budget that ends between two validations is judged by fit.
+        if self._validated_at == trainer.global_step:
+            self.save(trainer)
+
+    def save(self, trainer: lightning.Trainer) -> None:
+        """Write the state as it is now, judged by the last validation."""
+        self.saved_at = trainer.global_step
+        self.psnr = float(trainer.callback_metrics["val_psnr"])
+        name = f"step-{trainer.global_step:07d}.ckpt"
+        known = [entry for entry in self.kept if entry[1] != name]
+        ranked = sorted([*known, (self.psnr, name)], key=lambda entry: entry[0], reverse=True)
+        self.kept = ranked[: self.count]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{LAST}.partial"
+        trainer.save_checkpoint(partial, weights_only=False)
+        names = {entry[1] for entry in self.kept}
+        if name in names:
+            same_file(partial, self.folder / name)
+        if self.kept[0][1] == name:
+            same_file(partial, self.folder / BEST)
+        partial.replace(self.folder / LAST)
+        # Only what this training made and has just pushed out.
+        for _, old in ranked[self.count :]:
+            (self.folder / old).unlink(missing_ok=True)
+
+
+def same_file(source: Path, target: Path) -> None:
+    """Give a file a second name, all or nothing; a copy where the file system has no links."""
+    partial = target.with_name(f"{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:
+        shutil.copyfile(source, partial)
+    partial.replace(target)

@@ -1,0 +1,43 @@
+"""Ranges to draw from, and what they must be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Range = tuple[float, float]
+"""The least and the largest value, both included."""
+
+Pixels = npt.NDArray[np.float32]
+"""``(H, W, 3)`` RGB, gamma-encoded as in the file, nominally in [0, 1], not clipped."""
+
+# A misspelt name in an experiment file must not pass in silence.
+FORBID: Any = {"extra": "forbid"}
+
+
+def uniform(generator: np.random.Generator, between: Range) -> float:
+    """A value from ``between``, each as likely."""
+    return float(generator.uniform(*between))
+
+
+def log_uniform(generator: np.random.Generator, between: Range) -> float:
+    """A value from ``between``, each ratio as likely: weak steps are then as common as strong."""
+    return math.exp(generator.uniform(math.log(between[0]), math.log(between[1])))
+
+
+def check_range(name: str, between: Range, least: float, most: float) -> None:
+    """:class:`ValueError` unless ``least <= between[0] <= between[1] <= most``."""
+    low, high = between
+    if not least <= low <= high <= most:
+        raise ValueError(
+            f"{name} must rise and lie in {least:g} to {most:g}, not {low:g}, {high:g}"
+        )
+
+
+def check_share(name: str, share: float) -> None:
+    """:class:`ValueError` unless ``share`` is a probability."""
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"{name} is a probability from 0 to 1, not {share:g}")

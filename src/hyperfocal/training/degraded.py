@@ -1,0 +1,137 @@
+"""Training patches and validation pictures with real degradations.
+
+Patches are degraded one by one as they are cut, each in its own way: a batch of 16 then holds 16
+degradations, where tiles degraded whole and cut afterwards would repeat a few hundred, and at
+the size of a patch that costs no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hyperfocal.training.data import (
+    PatchPool,
+    PatchSettings,
+    Pixels,
+    bicubic_pair,
+    pictures_in,
+    read_rgb,
+)
+from hyperfocal.training.degradations import Degradations, Recipe, seed_of
+from hyperfocal.training.experiment import Experiment
+
+# LR pixels around a patch that are degraded with it and then cut off: half of them so that no
+# border effect of a filter reaches the patch, the rest so that the 8x8 blocks of the last JPEG
+# lie anywhere in it.
+MARGIN = 16
+_BLOCK = 8
+
+# A validation picture is cut into this many by this many parts, each with its own degradation.
+PARTS = 2
+
+
+class DegradedPool(PatchPool):
+    """As :class:`PatchPool`, with every LR patch degraded in its own way."""
+
+    def __init__(
+        self, files: list[Path], settings: PatchSettings, degradations: Degradations
+    ) -> None:
+        super().__init__(files, replace(settings, patch=settings.patch + MARGIN))
+        self.degradations = degradations
+        area = np.array([tile.shape[0] * tile.shape[1] for tile in self.tiles], np.float64)
+        self._cumulative = np.cumsum(area / area.sum())
+
+    def refresh(self, turn: int) -> None:
+        """Nothing to make beforehand: every patch is reduced by a factor of its own."""
+
+    def _crop(self, generator: np.random.Generator) -> tuple[Pixels, Pixels]:
+        scale, side = self.settings.scale, self.settings.patch - MARGIN
+        high = self._high(generator, self.settings.patch * scale)
+        low = self.degradations.degrade(high, scale, generator)
+        least = (MARGIN - _BLOCK) // 2
+        y, x = (int(at) for at in generator.integers(least, least + _BLOCK, size=2))
+        return (
+            low[y : y + side, x : x + side],
+            high[y * scale : (y + side) * scale, x * scale : (x + side) * scale],
+        )
+
+    def _high(self, generator: np.random.Generator, side: int) -> Pixels:
+        """A square of a photograph, half of the times reduced from a larger one, turned."""
+        index = int(np.searchsorted(self._cumulative, generator.random()))
+        tile = self.tiles[min(index, len(self.tiles) - 1)]
+        taken = side
+        if generator.random() < 0.5:
+            most = min(side / self.settings.reduce_from, *tile.shape[:2])
+            taken = round(side / generator.uniform(side / most, 1.0))
+        y, x = (int(generator.integers(length - taken + 1)) for length in tile.shape[:2])
+        square = tile[y : y + taken, x : x + taken]
+        if taken != side:
+            image = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
+            square = np.asarray(image)
+        square = np.rot90(square, int(generator.integers(4)))
+        return np.ascontiguousarray(square[:, ::-1] if generator.integers(2) else square)
+
+
+def degraded_pair(
+    hr: Pixels, name: str, scale: int, multiple: int, degradations: Degradations
+) -> tuple[Pixels, Pixels, Recipe]:
+    """``(lr, hr, recipe)``, HR cropped to a multiple; ``name`` decides all that is random."""
+    step = scale * multiple
+    hr = np.ascontiguousarray(hr[: hr.shape[0] // step * step, : hr.shape[1] // step * step])
+    generator = np.random.default_rng(seed_of(name))
+    recipe = degradations.draw(generator, (hr.shape[0], hr.shape[1]), scale)
+    return recipe.apply(hr, generator), hr, recipe
+
+
+def parts(hr: Pixels, name: str, side: int) -> list[tuple[str, Pixels]]:
+    """The picture in :data:`PARTS` by :data:`PARTS` parts, sides multiples of ``side``, named."""
+    height, width = (length // PARTS // side * side for length in hr.shape[:2])
+    return [
+        (f"{name}-{row}{column}", hr[row * height :, column * width :][:height, :width])
+        for row in range(PARTS)
+        for column in range(PARTS)
+    ]
+
+
+def degraded_pairs(
+    files: list[Path], scale: int, multiple: int = 1, degradations: Degradations | None = None
+) -> list[tuple[Pixels, Pixels]]:
+    """Validation pairs ``(lr, hr)``: each picture in four parts, degraded by their names.
+
+    Without ``degradations`` the default ranges are used, whatever a training was made with, so
+    that the figures of different trainings compare.
+    """
+    chosen = degradations or Degradations()
+    return [
+        degraded_pair(part, name, scale, multiple, chosen)[:2]
+        for path in files
+        for name, part in parts(read_rgb(path), path.stem, scale * multiple)
+    ]
+
+
+def training_pool(experiment: Experiment) -> PatchPool:
+    """The training patches of an experiment."""
+    data = experiment.data
+    files = pictures_in(Path(data.train))[: data.limit]
+    settings = PatchSettings(
+        scale=experiment.net.scale,
+        patch=data.patch,
+        batch=data.batch,
+        reduce_from=data.reduce_from,
+        seed=experiment.seed,
+    )
+    if data.degradation == "real":
+        return DegradedPool(files, settings, experiment.degradation or Degradations())
+    return PatchPool(files, settings)
+
+
+def judged_pairs(experiment: Experiment, files: list[Path]) -> list[tuple[Pixels, Pixels]]:
+    """Pairs to judge a net by, as its experiment says: bicubic, or degraded the same always."""
+    net = experiment.net
+    if experiment.data.degradation == "real":
+        return degraded_pairs(files, net.scale, net.unshuffle)
+    return [bicubic_pair(read_rgb(path), net.scale, net.unshuffle) for path in files]

@@ -1,0 +1,309 @@
+"""Telling MLflow about a training: parameters, figures, files, and the model that came of it.
+
+Where ``MLFLOW_TRACKING_URI`` says, else into ``mlflow.db`` and ``mlartifacts`` beside the run's
+folder. A tracker that is down costs a warning, never the training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+
+from hyperfocal.models.card import ModelCard
+from hyperfocal.training import facts
+from hyperfocal.training.checkpoints import BEST
+from hyperfocal.training.curves import FILE as CURVES
+from hyperfocal.training.data import pictures_in
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.module import Restoration
+from hyperfocal.training.outbox import Outbox
+from hyperfocal.training.samples import FOLDER as SAMPLES
+
+RUN_FILE = "mlflow-run.json"
+_EXPERIMENT = "hyperfocal"
+_log = logging.getLogger(__name__)
+
+# The client's own defaults repeat a request for minutes before they give up, report home, and
+# draw a progress bar a file.
+_CLIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "DO_NOT_TRACK": "true",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where runs are kept: ``uri``, and ``artifacts`` where the files are kept here."""
+
+    uri: str
+    artifacts: str | None = None
+
+    @classmethod
+    def of(cls, out: Path) -> Server:
+        """The server of the environment, or the database beside a run's folder."""
+        if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+            return cls(uri)
+        folder = out.resolve().parent
+        return cls(f"sqlite:///{folder / 'mlflow.db'}", (folder / "mlartifacts").as_uri())
+
+    def client(self) -> Any:
+        """An MLflow client that gives up soon."""
+        for name, value in _CLIENT.items():
+            os.environ.setdefault(name, value)
+        from mlflow import MlflowClient
+
+        # The database says at every start which of its tables it has.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
+        return MlflowClient(self.uri, registry_uri=self.uri)
+
+
+class Tracking(Logger):
+    """Lightning's figures to a run of MLflow. ``run_id`` is None until MLflow has answered."""
+
+    def __init__(self, server: Server, out: Path, *, resumed: bool = False) -> None:
+        super().__init__()
+        self._server = server
+        self._out = out
+        self._outbox = Outbox(f"MLflow ({server.uri})")
+        self._client: Any = None
+        self._sent: set[Path] = set()
+        self.run_id = _run_of(out, server) if resumed else None
+        self._continues = self.run_id is not None
+
+    @property
+    def name(self) -> str:
+        """Lightning wants one."""
+        return "mlflow"
+
+    @property
+    def version(self) -> str:
+        """Lightning wants one."""
+        return self.run_id or ""
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: :meth:`begin` tells the parameters."""
+
+    def begin(
+        self, experiment: Experiment, module: Restoration, data: Mapping[str, list[Path]]
+    ) -> None:
+        """Open the run, with everything that is known before the first step."""
+        self._outbox.put(lambda: self._open(experiment.name))
+        if not self._continues:
+            values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
+            listing, digest = facts.manifest(data)
+            texts = {
+                "gpu-info.txt": facts.machine(),
+                "model_summary.txt": facts.net_summary(module),
+                "data-manifest.txt": listing,
+                "experiment.toml": experiment.to_toml(),
+            }
+            self._outbox.put(lambda: self._set_parameters(values))
+            self._outbox.put(lambda: self._set_tags({"data_digest": digest, "kind": "training"}))
+            self._outbox.put(lambda: self._texts(texts))
+        _system_figures()  # so that the first ones cover the first epoch
+        self._outbox.send()
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Queue figures, and send them when an epoch is over."""
+        figures = {k: v for k, v in metrics.items() if k != "epoch" and math.isfinite(v)}
+        over = "epoch_time" in figures or "test_psnr" in figures
+        if "epoch_time" in figures:
+            figures |= _system_figures()
+        self._queue(figures, step or 0)
+        if over:
+            self._queue_samples()
+            self._outbox.send()
+
+    def finish(self, out: Path, module: Restoration) -> None:
+        """Tell what the finished training left."""
+        epochs = math.ceil(module.batches / module.experiment.schedule.validate_every)
+        self._outbox.put(lambda: self._set_parameters({"epochs": epochs}))
+        self._queue_samples()
+        for name in (BEST, CURVES):
+            self._file(out / name, "checkpoints" if name == BEST else "")
+
+    def end(self, status: str) -> None:
+        """Close the run as FINISHED, FAILED or KILLED, and say what MLflow did not hear."""
+        self._outbox.put(lambda: self._client.set_terminated(self.run_id, status))
+        self._outbox.close()
+
+    def _open(self, name: str) -> None:
+        if self._client is None:
+            self._client = self._server.client()
+        if self._continues:
+            self._client.update_run(self.run_id, status="RUNNING")
+            return
+        group = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+        found = self._client.get_experiment_by_name(group)
+        key = (
+            found.experiment_id
+            if found is not None
+            else self._client.create_experiment(group, self._server.artifacts)
+        )
+        self.run_id = self._client.create_run(key, run_name=name).info.run_id
+        text = json.dumps({"uri": self._server.uri, "run_id": self.run_id}, indent=2)
+        (self._out / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def _set_parameters(self, values: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(key, str(value)[:5000]) for key, value in values.items()]
+        self._client.log_batch(self.run_id, params=params)
+
+    def _set_tags(self, values: Mapping[str, str]) -> None:
+        for key, value in values.items():
+            self._client.set_tag(self.run_id, key, value)
+
+    def _texts(self, texts: Mapping[str, str]) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, text in texts.items():
+                (Path(scratch) / name).write_text(text, encoding="utf-8")
+            self._client.log_artifacts(self.run_id, scratch)
+
+    def _queue(self, figures: Mapping[str, float], step: int) -> None:
+        now = int(time.time() * 1000)
+
+        def send() -> None:
+            from mlflow.entities import Metric
+
+            metrics = [Metric(key, float(value), now, step) for key, value in figures.items()]
+            self._client.log_batch(self.run_id, metrics=metrics)
+
+        self._outbox.put(send)
+
+    def _queue_samples(self) -> None:
+        for path in sorted((self._out / SAMPLES).glob("*.png")):
+            if path not in self._sent:
+                self._sent.add(path)
+                self._file(path, SAMPLES)
+
+    def _file(self, path: Path, folder: str) -> None:
+        self._outbox.put(lambda: self._client.log_artifact(self.run_id, str(path), folder or None))
+
+
+@contextlib.contextmanager
+def track(
+    experiment: Experiment,
+    out: Path,
+    module: Restoration,
+    judged: tuple[list[Path], list[Path]],
+    *,
+    resumed: bool,
+) -> Iterator[Tracking | None]:
+    """A run of MLflow for as long as the training lasts; None where MLflow is not installed.
+
+    ``judged``: the files of validation and test.
+    """
+    try:
+        import mlflow  # noqa: F401
+    except ImportError:
+        _log.warning("MLflow is not installed: the training is not tracked")
+        yield None
+        return
+    tracking = Tracking(Server.of(out), out, resumed=resumed)
+    training = pictures_in(Path(experiment.data.train))[: experiment.data.limit]
+    data = {"train": training, "validation": judged[0], "test": judged[1]}
+    tracking.begin(experiment, module, data)
+    try:
+        yield tracking
+    except BaseException as error:
+        tracking.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    tracking.end("FINISHED")
+
+
+def register(card: ModelCard, folder: Path, run: Path) -> str | None:
+    """Put an exported model, weights and card, into the registry under the run that made it.
+
+    ``folder``: where :func:`hyperfocal.training.export.export` wrote; ``run``: the training's
+    folder. Gives the version, or None where the training was not tracked or MLflow fails.
+    """
+    server = Server.of(run)
+    run_id = _run_of(run, server)
+    if run_id is None:
+        return None
+    made: list[str] = []
+
+    def send() -> None:
+        client = server.client()
+        files = [folder / entry.file for entry in card.weights.values()]
+        for path in (*files, folder / f"{card.name}.toml"):
+            client.log_artifact(run_id, str(path), "model")
+        if not client.search_registered_models(f"name = '{card.name}'"):
+            client.create_registered_model(card.name, description=card.purpose)
+        version = client.create_model_version(
+            card.name,
+            source=f"runs:/{run_id}/model",
+            run_id=run_id,
+            description=f"```toml\n{card.to_toml()}```",
+            tags={
+                "scale": str(card.scale),
+                "licence": card.licence,
+                **{f"sha256.{kind}": entry.sha256 for kind, entry in card.weights.items()},
+            },
+        )
+        made.append(str(version.version))
+
+    outbox = Outbox(f"MLflow ({server.uri})")
+    outbox.put(send)
+    outbox.close()
+    return made[0] if made else None
+
+
+def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
+    """The usual parameters under their usual names."""
+    schedule = experiment.schedule
+    return {
+        "optimizer_name": {"adam": "Adam", "adamw": "AdamW"}[schedule.optimizer],
+        "lr": schedule.rate,
+        "betas": (schedule.beta1, schedule.beta2),
+        "weight_decay": schedule.weight_decay,
+        "precision": experiment.precision,
+        "trainable_parameters": facts.trainable(module.net),
+    }
+
+
+def _run_of(out: Path, server: Server) -> str | None:
+    """The run that a training's folder belongs to on this server."""
+    try:
+        told = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(told["run_id"]) if told.get("uri") == server.uri else None
+
+
+def _system_figures() -> dict[str, float]:
+    """Load and memory since the last call, under MLflow's own names for them."""
+    try:
+        import psutil
+    except ImportError:
+        return {}
+    memory = psutil.virtual_memory()
+    figures = {
+        "system/cpu_utilization_percentage": psutil.cpu_percent(),
+        "system/system_memory_usage_megabytes": memory.used / 1e6,
+        "system/system_memory_usage_percentage": memory.percent,
+        "system/process_memory_usage_megabytes": psutil.Process().memory_info().rss / 1e6,
+    }
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        figures["system/gpu_0_memory_usage_megabytes"] = (total - free) / 1e6
+        figures["system/gpu_0_memory_usage_percentage"] = 100.0 * (1.0 - free / total)
+    return figures

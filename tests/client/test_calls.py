@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faking import Fake, made, picture
+from PIL import Image
+from starlette.responses import JSONResponse
+
+from hyperfocal import errors
+from hyperfocal.client import Client
+from hyperfocal.client.errors import StrangeAnswer
+
+PNG = b"\x89PNG\r\n\x1a\n and more"
+
+
+def test_bytes_go_as_the_body_with_the_options_in_the_query(fake: Fake, client: Client) -> None:
+    restored = client.upscale(
+        PNG,
+        size=(1920, None),
+        model="photo-fast",
+        format="webp",
+        quality=80,
+        strip_metadata=True,
+        min_fidelity=30.0,
+    )
+    (seen,) = fake.seen
+    assert (seen.method, seen.path, seen.body) == ("POST", "/v1/upscale", PNG)
+    assert seen.headers["content-type"] == "image/png"
+    assert seen.headers["content-length"] == str(len(PNG))
+    assert seen.query == {
+        "width": "1920",
+        "model": "photo-fast",
+        "format": "webp",
+        "quality": "80",
+        "strip_metadata": "true",
+        "min_fidelity": "30.0",
+    }
+    assert restored.data == b"made of " + PNG
+    assert (restored.width, restored.height, restored.scale) == (32, 24, 2.0)
+    assert (restored.model, restored.model_version) == ("photo-fast-x2", "0123abcd")
+    assert (restored.psnr, restored.ssim, restored.basis) == (41.25, 0.991, "consistency")
+    assert restored.consistency_db == 41.25
+    assert restored.request_id == "request-1"
+    assert restored.timing_ms == {"decode": 1.5, "model": 20.0, "encode": 3.25, "total": 25.0}
+    assert restored.notes == ("made é",)
+    assert restored.file_name == "été.png"
+    assert (restored.format, restored.bytes) == ("png", len(PNG) + 8)
+
+
+def test_a_result_that_was_not_measured(fake: Fake, client: Client) -> None:
+    fake.otherwise = picture(Hyperfocal_Consistency_DB="", Hyperfocal_PSNR="inf")
+    restored = client.upscale(PNG)
+    assert restored.consistency_db is None
+    assert restored.psnr == float("inf")
+
+
+def test_a_path_is_streamed_and_so_is_the_result(
+    fake: Fake, client: Client, tmp_path: Path
+) -> None:
+    source, output = tmp_path / "in.bin", tmp_path / "out.tif"
+    source.write_bytes(bytes(3_000_000))
+    restored = client.upscale(source, output)
+    (seen,) = fake.seen
+    assert len(seen.body) == 3_000_000
+    assert seen.headers["content-type"] == "application/octet-stream"
+    assert seen.query == {"format": "tiff"}
+    assert restored.data is None
+    assert restored.path == output
+    assert restored.bytes == output.stat().st_size == 3_000_008
+    assert restored.read()[:8] == b"made of "
+
+
+def test_what_is_there_is_replaced_only_when_asked(
+    fake: Fake, client: Client, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.png"
+    output.write_bytes(b"old")
+    with pytest.raises(errors.OutputExists):
+        client.upscale(PNG, output, overwrite=False)
+    assert fake.seen == []
+    client.upscale(PNG, output)
+    assert output.read_bytes() != b"old"
+
+
+def test_an_array_arrives_unchanged(fake: Fake, client: Client) -> None:
+    array = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    client.upscale(array)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(fake.seen[0].body))), array)
+
+
+def test_an_array_of_floats_arrives_unchanged(fake: Fake, client: Client) -> None:
+    import tifffile
+
+    array = np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)
+    client.upscale(array)
+    assert np.array_equal(tifffile.imread(io.BytesIO(fake.seen[0].body)), array)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "1", "I;16", "F"])
+def test_a_pillow_image_arrives_unchanged(fake: Fake, client: Client, mode: str) -> None:
+    image = Image.new(mode, (6, 4), 1 if mode in ("1", "I;16", "F", "L") else (9, 8, 7, 200))
+    client.upscale(image)
+    found = Image.open(io.BytesIO(fake.seen[0].body))
+    assert np.array_equal(np.asarray(found), np.asarray(image))
+
+
+def test_the_profile_of_a_pillow_image_goes_along(fake: Fake, client: Client) -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new("RGB", (6, 4))
+    image.info["icc_profile"] = profile
+    image.getexif()[274] = 6
+    client.upscale(image)
+    found = Image.open(io.BytesIO(fake.seen[0].body))
+    assert found.info["icc_profile"] == profile
+    assert found.getexif()[274] == 6
+
+
+def test_a_binary_file_is_read(fake: Fake, client: Client) -> None:
+    client.upscale(io.BytesIO(PNG))
+    assert fake.seen[0].body == PNG
+
+
+def test_no_picture_at_all(client: Client) -> None:
+    with pytest.raises(errors.UsageError, match="a dict is no picture"):
+        client.upscale({})
+    with pytest.raises(errors.InputMissing, match=r"nowhere\.png"):
+        client.upscale("nowhere.png")
+    with pytest.raises(errors.ArrayError):
+        client.upscale(np.zeros((3, 3), np.int64))
+    with pytest.raises(errors.ArrayError, match="mode HSV"):
+        client.upscale(Image.new("HSV", (2, 2)))
+
+
+def test_two_sizes_at_once(client: Client) -> None:
+    with pytest.raises(errors.UsageError, match="scale and long_edge exclude each other"):
+        client.upscale(PNG, scale=2, long_edge=100)
+
+
+def test_a_reference_makes_it_two_parts(fake: Fake, client: Client) -> None:
+    fake.otherwise = picture(Hyperfocal_Basis="reference")
+    restored = client.upscale(PNG, scale=2, reference=b"GIF89a")
+    (seen,) = fake.seen
+    assert seen.fields == {"scale": ["2"], "image": [PNG], "reference": [b"GIF89a"]}
+    assert restored.basis == "reference"
+
+
+def test_a_preview(fake: Fake, client: Client) -> None:
+    client.preview(PNG, crop=(1, 2, 30, 40))
+    assert fake.seen[0].path == "/v1/preview"
+    assert fake.seen[0].query == {"crop": "1,2,30,40"}
+
+
+def test_an_estimate(fake: Fake, client: Client) -> None:
+    answer = {
+        "width": 16,
+        "height": 12,
+        "output_width": 32,
+        "output_height": 24,
+        "seconds": 0.5,
+        "memory_bytes": 1000,
+        "model": "photo-fast-x2",
+        "format": "png",
+        "tiles": 1,
+    }
+    fake.otherwise = JSONResponse(answer)
+    estimate = client.estimate(PNG, scale=2)
+    assert {name: getattr(estimate, name) for name in answer} == answer
+
+
+def test_a_prediction(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse(
+        {
+            "prediction": "r.png",
+            "metrics": {"PSNR": 40.5, "SSIM": 0.9, "basis": "consistency"},
+            "url": "/v1/results/r.png",
+            "image": "data:image/png;base64," + base64.b64encode(b"made").decode(),
+            "request_id": "request-1",
+            "model": "photo-fast-x2",
+            "width": 32,
+            "height": 24,
+            "timing_ms": {"total": 12},
+        }
+    )
+    prediction = client.predict(PNG, scale=2, reference=b"GIF89a")
+    sent = json.loads(fake.seen[0].body)
+    assert base64.b64decode(sent.pop("image")) == PNG
+    assert base64.b64decode(sent.pop("reference")) == b"GIF89a"
+    assert sent == {"scale": 2}
+    assert (prediction.psnr, prediction.ssim, prediction.basis) == (40.5, 0.9, "consistency")
+    assert prediction.image == b"made"
+    assert prediction.timing_ms == {"total": 12.0}
+
+
+def test_feedback(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse({"id": 7}, 201)
+    assert client.feedback("request-1", "down", reasons=["blurry"], comment="soft") == "7"
+    assert json.loads(fake.seen[0].body) == {
+        "request_id": "request-1",
+        "verdict": "down",
+        "reasons": ["blurry"],
+        "comment": "soft",
+        "keep_picture": False,
+    }
+
+
+def test_a_picture_is_given_away_only_with_consent(fake: Fake, client: Client) -> None:
+    with pytest.raises(errors.UsageError, match="consent"):
+        client.feedback("request-1", "down", picture=PNG)
+    fake.otherwise = JSONResponse({"id": "f"}, 201)
+    client.feedback("request-1", "up", reasons=["text", "noise"], keep_picture=True, picture=PNG)
+    fields = fake.seen[0].fields
+    assert fields["picture"] == [PNG]
+    assert fields["reasons"] == ["text", "noise"]
+    assert fields["keep_picture"] == ["true"]
+
+
+def test_the_models(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse(
+        [
+            {
+                "name": "photo-fast-x2",
+                "scale": 2,
+                "tier": "fast",
+                "purpose": "photographs",
+                "version": "0123",
+                "loaded": True,
+                "licence": "MIT",
+                "precision": "int8",
+            }
+        ]
+    )
+    (model,) = client.models()
+    assert (model.name, model.scale, model.loaded) == ("photo-fast-x2", 2, True)
+
+
+def test_health(fake: Fake, client: Client) -> None:
+    fake.answers = [
+        JSONResponse({"status": "ok"}),
+        JSONResponse({}, 503),
+        JSONResponse({"version": "1.2"}),
+    ]
+    health = client.health()
+    assert (health.alive, health.ready, health.version) == (True, False, "1.2")
+    assert fake.paths() == ["/healthz", "/readyz", "/version"]
+
+
+def test_the_key_goes_along_and_is_not_shown(fake: Fake) -> None:
+    with Client(fake.url, "secret-key") as client:
+        client.upscale(PNG)
+        assert "secret-key" not in repr(client)
+    assert fake.seen[0].headers["authorization"] == "Bearer secret-key"
+    assert fake.seen[0].headers["user-agent"].startswith("hyperfocal/")
+
+
+@pytest.mark.parametrize("key", ["", "a\nb", "ключ"])
+def test_an_impossible_key(key: str) -> None:
+    with pytest.raises(errors.UsageError, match="API key"):
+        Client("http://127.0.0.1:1", key)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host/", "http://", "http://[::1"])
+def test_an_impossible_address(url: str) -> None:
+    with pytest.raises(errors.UsageError, match="no address"):
+        Client(url)
+
+
+def test_an_impossible_timeout() -> None:
+    with pytest.raises(errors.UsageError, match="timeout"):
+        Client("http://127.0.0.1:1", timeout=0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        JSONResponse({"width": 3}),
+        JSONResponse([1]),
+        JSONResponse({**made(), "width": "wide"}),
+    ],
+)
+def test_json_that_was_not_agreed(fake: Fake, client: Client, answer: JSONResponse) -> None:
+    fake.otherwise = answer
+    with pytest.raises(StrangeAnswer):
+        client.estimate(PNG)
+
+
+def test_saving_again_elsewhere(fake: Fake, client: Client, tmp_path: Path) -> None:
+    restored = client.upscale(PNG)
+    restored.save(tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes() == restored.data
+    with pytest.raises(errors.OutputExists):
+        restored.save(tmp_path / "x.png", overwrite=False)
+
+
+def test_the_result_as_pixels(fake: Fake, client: Client) -> None:
+    array = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    fake.otherwise = lambda seen: picture(seen.body)
+    restored = client.upscale(array)
+    assert np.array_equal(restored.array(), array)
+    assert np.array_equal(np.asarray(restored.pil()), array)

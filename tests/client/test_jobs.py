@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from faking import BROKEN_OFF, Fake, events, job, made, picture, problem
+from starlette.responses import JSONResponse, Response
+
+from hyperfocal import errors
+from hyperfocal.client import Client, ServiceError
+from hyperfocal.client.errors import NoAnswer, NotFound, StrangeAnswer
+
+PNG = b"\x89PNG\r\n\x1a\n and more"
+
+
+def test_submitting(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse(job(), 202)
+    submitted = client.jobs.submit(PNG, scale=4, idempotency_key="mine")
+    (seen,) = fake.seen
+    assert (seen.method, seen.path, seen.query) == ("POST", "/v1/jobs", {"scale": "4"})
+    assert seen.headers["idempotency-key"] == "mine"
+    assert (submitted.id, submitted.status, submitted.ended) == ("job-1", "queued", False)
+    assert submitted.created == datetime(2026, 11, 24, tzinfo=UTC)
+    assert submitted.started is submitted.result is submitted.problem is None
+
+
+def test_a_submission_is_tried_again_under_one_key(fake: Fake, client: Client) -> None:
+    fake.answers = [BROKEN_OFF, problem(503, "draining")]
+    fake.otherwise = JSONResponse(job(), 202)
+    client.jobs.submit(PNG)
+    client.jobs.submit(PNG)
+    keys = [seen.headers["idempotency-key"] for seen in fake.seen]
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+    assert len(keys) == 4
+
+
+def test_watching(fake: Fake, client: Client) -> None:
+    fake.otherwise = events(job(), job("running", 0.5), job("succeeded", 1, result=made()))
+    seen = list(client.jobs.events("job-1"))
+    assert [(one.status, one.progress) for one in seen] == [
+        ("queued", 0),
+        ("running", 0.5),
+        ("succeeded", 1),
+    ]
+    assert seen[-1].result is not None
+    assert seen[-1].result.timing_ms == {"total": 25.0}
+
+
+def test_waiting_goes_on_where_the_service_was_restarted(fake: Fake, client: Client) -> None:
+    fake.answers = [
+        events(job("running", 0.25)),
+        JSONResponse(job("running", 0.5)),
+        BROKEN_OFF,
+        problem(503, "draining"),
+        JSONResponse(job("succeeded", 1, result=made())),
+    ]
+    progress: list[float] = []
+    done = client.jobs.wait("job-1", on_progress=progress.append)
+    assert done.status == "succeeded"
+    assert progress == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("ended", "kind"),
+    [
+        (job("cancelled"), errors.Cancelled),
+        (job("expired"), NotFound),
+        (job("failed"), StrangeAnswer),
+        (
+            job(
+                "failed",
+                problem={"title": "t", "status": 422, "code": "broken-picture", "detail": "cut"},
+            ),
+            errors.BrokenPicture,
+        ),
+    ],
+)
+def test_waiting_raises_what_the_job_ended_with(
+    fake: Fake, client: Client, ended: dict[str, object], kind: type[Exception]
+) -> None:
+    fake.otherwise = events(ended)
+    with pytest.raises(kind) as caught:
+        client.jobs.wait("job-1")
+    if kind is errors.BrokenPicture:
+        assert isinstance(caught.value, ServiceError)
+        assert caught.value.request_id == "request-1"
+
+
+def test_waiting_has_an_end(fake: Fake, client: Client) -> None:
+    fake.otherwise = lambda seen: (
+        events(job("running"))
+        if seen.path.endswith("events")
+        else JSONResponse(job("running", 0.1))
+    )
+    with pytest.raises(NoAnswer, match="has not ended in time"):
+        client.jobs.wait("job-1", timeout=0.05)
+
+
+def test_the_result(fake: Fake, client: Client, tmp_path: Path) -> None:
+    fake.otherwise = picture()
+    output = tmp_path / "x.png"
+    assert client.jobs.result("job-1", output).path == output
+    assert output.read_bytes() == b"a picture"
+    fake.otherwise = problem(409, "job-unfinished")
+    with pytest.raises(ServiceError) as caught:
+        client.jobs.result("job-1")
+    assert caught.value.status == 409
+
+
+def test_cancelling(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse(job("cancelled"))
+    assert client.jobs.cancel("job-1").status == "cancelled"
+    assert fake.seen[0].method == "DELETE"
+
+
+@pytest.mark.parametrize("name", ["", "../admin/reload", "a?b", "a b", "é"])
+def test_an_identifier_cannot_lead_elsewhere(fake: Fake, client: Client, name: str) -> None:
+    with pytest.raises(errors.UsageError, match="no job"):
+        client.jobs.get(name)
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        job("asleep"),
+        {**job(), "created": None},
+        {**job(), "created": "yesterday"},
+        {**job(), "progress": True},
+        {**job(), "result": {**made(), "notes": "none"}},
+        {**job(), "result": {**made(), "width": 1.5}},
+    ],
+)
+def test_a_job_that_was_not_agreed(fake: Fake, client: Client, answer: dict[str, object]) -> None:
+    fake.otherwise = JSONResponse(answer)
+    with pytest.raises(StrangeAnswer):
+        client.jobs.get("job-1")
+
+
+def test_events_that_are_no_json(fake: Fake, client: Client) -> None:
+    fake.otherwise = Response("event: job\ndata: {\n\n", media_type="text/event-stream")
+    with pytest.raises(StrangeAnswer):
+        list(client.jobs.events("job-1"))

@@ -1,0 +1,348 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faking import BROKEN_OFF, Custom, Fake, free_port, picture, problem
+from starlette.responses import HTMLResponse, JSONResponse
+from typer.testing import CliRunner
+
+from hyperfocal.cli import ledger
+from hyperfocal.cli.app import build
+from hyperfocal.settings import Settings
+
+PNG = b"\x89PNG\r\n\x1a\n "
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.png", "b.jpg", "sub/c.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PNG + name.encode())
+    (tmp_path / "in/notes.txt").write_text("no picture")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def send(fake: Fake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """``hyperfocal send in -o out`` in the folder's parent."""
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.delenv("HYPERFOCAL_CLIENT_KEY", raising=False)
+    # No pauses: the last Retry-After of a fake that is busy for a while is 0.
+    fake.otherwise = lambda seen: picture(b"2x" + seen.body)
+
+    def call(*options: str, url: str = fake.url) -> Any:
+        words = ["send", "in", "-o", "out", "--url", url, *options]
+        result = CliRunner().invoke(build(), words)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    out = folder.parent / "out"
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.name != ledger.NAME
+    }
+
+
+def sent(fake: Fake) -> list[bytes]:
+    names = sorted(seen.body[len(PNG) :] for seen in fake.seen if seen.path == "/v1/upscale")
+    fake.seen.clear()
+    return names
+
+
+def test_a_folder_with_its_tree(send: Call, fake: Fake, folder: Path) -> None:
+    answer = send("-s", "2", "--strip-metadata")
+    assert answer.exit_code == 0, answer.stderr
+    assert results(folder) == {
+        "a.png": b"2x" + PNG + b"a.png",
+        "b.jpg": b"2x" + PNG + b"b.jpg",
+        "sub/c.png": b"2x" + PNG + b"sub/c.png",
+    }
+    by_name = {seen.body[len(PNG) :]: seen.query for seen in fake.seen}
+    assert by_name[b"b.jpg"] == {"scale": "2.0", "strip_metadata": "true", "format": "jpeg"}
+    assert "3 done, 1 other file ignored" in answer.stderr
+    assert "in/a.png -> out/a.png  32x24, photo-fast-x2, fidelity 41.2 dB" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_what_is_done_is_not_sent_again(send: Call, fake: Fake, folder: Path) -> None:
+    send()
+    assert len(sent(fake)) == 3
+    answer = send()
+    assert answer.exit_code == 0
+    assert sent(fake) == []
+    assert "3 skipped" in answer.stderr
+
+
+def test_a_changed_picture_is_sent_again(send: Call, fake: Fake, folder: Path) -> None:
+    send()
+    sent(fake)
+    (folder / "b.jpg").write_bytes(PNG + b"B.jpg")
+    shutil.copystat(folder / "a.png", folder / "b.jpg")
+    send()
+    assert sent(fake) == [b"B.jpg"]
+    assert results(folder)["b.jpg"] == b"2x" + PNG + b"B.jpg"
+
+
+def test_other_options_send_everything_again(send: Call, fake: Fake, folder: Path) -> None:
+    send("-s", "2")
+    sent(fake)
+    send("-s", "3")
+    assert len(sent(fake)) == 3
+    send("-s", "3", "--jobs", "1", "--timeout", "5")
+    assert sent(fake) == []
+
+
+def test_a_lost_result_is_made_again(send: Call, fake: Fake, folder: Path) -> None:
+    send()
+    sent(fake)
+    (folder.parent / "out/a.png").unlink()
+    send()
+    assert sent(fake) == [b"a.png"]
+
+
+def test_what_others_put_there_is_left_alone(send: Call, fake: Fake, folder: Path) -> None:
+    theirs = folder.parent / "out/a.png"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"theirs")
+    answer = send()
+    assert answer.exit_code == 1
+    assert "is no result of this; use --overwrite" in answer.stderr
+    assert theirs.read_bytes() == b"theirs"
+    assert send("--overwrite").exit_code == 0
+    assert theirs.read_bytes() != b"theirs"
+
+
+def test_a_result_whose_last_line_was_lost_is_ones_own(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    send()
+    sent(fake)
+    path = folder.parent / "out" / ledger.NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b'"a.png"' not in line or b'"begun"' in line]
+    # A line cut off in the middle, as a killed program leaves it.
+    path.write_bytes(b"".join(kept) + b'{"input":"a.png","dig')
+    assert send().exit_code == 0
+    assert sent(fake) == [b"a.png"]
+    assert send().exit_code == 0
+    assert sent(fake) == []
+
+
+def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: Path) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.body.endswith(b"b.jpg"):
+            return problem(422, "broken-picture", "truncated or corrupt JPEG")
+        return picture()
+
+    fake.otherwise = answer
+    done = send("--report", "report.json")
+    assert done.exit_code == 1
+    assert "2 done, 1 failed" in done.stderr
+    assert "failed: in/b.jpg: truncated or corrupt JPEG" in done.stderr.splitlines()[-1]
+    report = json.loads((folder.parent / "report.json").read_text())
+    assert (report["done"], report["failed"], report["url"]) == (2, 1, fake.url)
+    by_name = {file["input"]: file for file in report["files"]}
+    assert by_name["in/b.jpg"]["error"]["code"] == "broken-picture"
+    assert by_name["in/b.jpg"]["request_id"] == "request-9"
+    assert by_name["in/a.png"]["request_id"] == "request-1"
+    assert by_name["in/a.png"]["version"] == "0123abcd"
+    assert sorted(results(folder)) == ["a.png", "sub/c.png"]
+    # Only what failed is tried again.
+    fake.otherwise = picture()
+    fake.seen.clear()
+    assert send().exit_code == 0
+    assert sent(fake) == [b"b.jpg"]
+
+
+def test_all_bad_for_one_reason_is_that_reasons_code(send: Call, fake: Fake) -> None:
+    fake.otherwise = problem(422, "broken-picture")
+    assert send().exit_code == 3
+
+
+def test_a_busy_service_is_waited_for(send: Call, fake: Fake, folder: Path) -> None:
+    fake.answers = [problem(503, "queue-full", retry_after="0") for _ in range(2)]
+    assert send("-j", "1").exit_code == 0
+    assert len(fake.seen) == 5
+
+
+def test_and_given_up_after_so_many_tries(send: Call, fake: Fake) -> None:
+    fake.otherwise = problem(503, "queue-full", "16 pictures wait", retry_after="0")
+    answer = send("--retries", "0")
+    assert answer.exit_code == 1
+    assert len(fake.seen) == 3
+    assert "16 pictures wait" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [(401, "unauthorized", 2), (403, "forbidden", 2), (404, "model-missing", 4)],
+)
+def test_what_every_picture_would_fail_of_ends_it(
+    send: Call, fake: Fake, folder: Path, status: int, code: str, exit_code: int
+) -> None:
+    fake.otherwise = problem(status, code, "not so")
+    answer = send("-j", "1")
+    assert answer.exit_code == exit_code
+    assert len(fake.seen) == 1
+    assert "hyperfocal: not so" in answer.stderr
+    assert results(folder) == {}
+
+
+def test_a_service_that_is_gone_ends_it(send: Call, folder: Path) -> None:
+    answer = send("--retries", "0", "-j", "1", url=f"http://127.0.0.1:{free_port()}")
+    assert answer.exit_code == 1
+    assert answer.stderr.count("cannot be reached") == 1
+    assert results(folder) == {}
+
+
+def test_a_picture_that_breaks_the_connection_does_not_end_it(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.path == "/healthz":
+            return JSONResponse({})
+        if seen.body.endswith(b"a.png"):
+            return BROKEN_OFF
+        return HTMLResponse("too large for a proxy", 413) if b"b.jpg" in seen.body else picture()
+
+    fake.otherwise = answer
+    done = send("--retries", "0")
+    assert done.exit_code == 1
+    assert list(results(folder)) == ["sub/c.png"]
+
+
+def test_the_key_comes_from_a_file_or_the_environment(
+    send: Call, fake: Fake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.parent / "key").write_text("from-file\n")
+    send("--key-file", "key")
+    assert fake.seen[-1].headers["authorization"] == "Bearer from-file"
+    monkeypatch.setenv("HYPERFOCAL_CLIENT_KEY", "from-environment")
+    send("--overwrite")
+    assert fake.seen[-1].headers["authorization"] == "Bearer from-environment"
+    # It is none of the engine's settings.
+    Settings.read()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-s", "2", "--long-edge", "9"], "exclude each other"),
+        (["--suffix", "a/b"], "part of a name"),
+        (["--key-file", "nowhere"], "the API key cannot be read"),
+        (["--url", "nonsense"], "no address"),
+        (["--size", "big"], "is not a size"),
+        (["-o", "in/a.png"], "must name a folder"),
+        (["--no-recursive", "-f", "tga"], "tga"),
+        (["--report", "no/where.json"], "does not exist"),
+        (["--timeout", "0"], "timeout"),
+    ],
+)
+def test_what_cannot_work(send: Call, fake: Fake, options: list[str], words: str) -> None:
+    answer = send(*options)
+    assert answer.exit_code in (1, 2)
+    assert words in answer.stderr
+    assert fake.seen == []
+
+
+def test_nothing_to_send(send: Call, folder: Path) -> None:
+    shutil.rmtree(folder)
+    assert send().exit_code == 2
+    folder.mkdir()
+    answer = send()
+    assert answer.exit_code == 2
+    assert "no pictures in in" in answer.stderr
+
+
+def test_sub_folders_can_be_left_out_and_names_changed(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    assert send("--no-recursive", "--suffix", "-big", "-f", "webp").exit_code == 0
+    assert sorted(results(folder)) == ["a-big.webp", "b-big.webp"]
+    assert fake.seen[0].query["format"] == "webp"
+
+
+def test_as_json(send: Call) -> None:
+    assert json.loads(send("--json", "--quiet").stdout)["done"] == 3
+
+
+def test_several_at_once_and_each_gets_its_own(send: Call, fake: Fake, folder: Path) -> None:
+    for number in range(20):
+        (folder / f"{number}.png").write_bytes(PNG + bytes([number]) * 1000)
+    together = threading.Barrier(4)
+
+    def answer(seen: Any) -> Any:
+        async def late() -> Any:
+            import asyncio
+
+            # Only when four are under way does any of them get an answer.
+            await asyncio.to_thread(together.wait, 30)
+            return picture(b"2x" + seen.body)
+
+        return late()
+
+    fake.otherwise = answer
+    for name in ("a.png", "b.jpg", "sub/c.png"):
+        (folder / name).unlink()
+    assert send("-j", "4").exit_code == 0
+    assert results(folder) == {
+        f"{number}.png": b"2x" + PNG + bytes([number]) * 1000 for number in range(20)
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_leaves_no_partial_file(fake: Fake, folder: Path, number: signal.Signals) -> None:
+    arrived = threading.Event()
+
+    async def stalling(scope: Any, receive: Any, send: Any) -> None:
+        async def half(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                kept = [pair for pair in message["headers"] if pair[0] != b"content-length"]
+                message = {**message, "headers": [*kept, (b"content-length", b"1000")]}
+            await send({**message, "more_body": True} if "body" in message else message)
+
+        await picture(b"half of it")(scope, receive, half)
+        arrived.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    fake.answers = [picture()]
+    fake.otherwise = Custom(stalling)
+    command = [sys.executable, "-m", "hyperfocal", "send", "in", "--url", fake.url, "-o", "out"]
+    with subprocess.Popen(
+        [*command, "-j", "1", "--report", "report.json"],
+        cwd=folder.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell may have started these tests with SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as program:
+        assert arrived.wait(60)
+        program.send_signal(number)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "stopped on request" in said
+    assert results(folder) == {"a.png": b"a picture"}
+    report = json.loads((folder.parent / "report.json").read_text())
+    assert report["stopped"]["code"] == "cancelled"
+    assert [file["status"] for file in report["files"]] == ["done"]

@@ -1,0 +1,155 @@
+"""``hyperfocal feedback``, on a database like the service's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from hyperfocal.cli.app import build
+from hyperfocal.feedback import Opinion, Reason, Request, Verdict, book
+from hyperfocal.server.settings import ServerSettings
+from hyperfocal.server.store import Order, Store, jobs
+from hyperfocal.storage import Storage
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYPERFOCAL_SERVER_DATA", str(tmp_path / "data"))
+    return ServerSettings.read()
+
+
+@pytest.fixture
+def run(settings):
+    def call(*arguments):
+        result = CliRunner().invoke(build(), ["feedback", *arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def filled(settings, tmp_path):
+    """Three requests, two of them judged, one with a picture; and a job of the first."""
+    store = Store.open(settings)
+    sent = tmp_path / "sent"
+    sent.write_bytes(b"pixels")
+    for name, model in (("one", "m1"), ("two", "m2"), ("three", "m2")):
+        store.blocking(book.record, Request(name, "key-id", model, "v", 2.0, 8, 6, 40.0))
+    picture, size = book.keep(store.pictures, sent, "png")
+    up = Opinion(Verdict.UP, comment="good\x1b[31m\nyes", keep_picture=True)
+    store.blocking(book.give, "one", "key-id", up, (picture, "image/png", size))
+    down = Opinion(Verdict.DOWN, (Reason.BLURRY,), "é")
+    store.blocking(book.give, "two", "key-id", down)
+    Storage(settings.results_url, "inputs").put("9-in.bin", sent)
+    order = Order("one", "key-id", {}, "9-in.bin", None, "f", jobs.expiry(1))
+    store.blocking(jobs.add, order, limit=9)
+    store.close()
+    return settings
+
+
+def test_listing(run, filled):
+    result = run("list")
+    assert result.exit_code == 0
+    header, two, one = result.stdout.splitlines()
+    assert header.split()[:3] == ["given", "verdict", "request"]
+    assert "blurry" in two
+    assert "kept" in one
+    # Nothing that a terminal would obey.
+    assert "\x1b" not in result.stdout
+    found = json.loads(run("list", "--json", "--verdict", "up").stdout)["verdicts"]
+    assert [entry["request_id"] for entry in found] == ["one"]
+    assert found[0]["comment"] == "good\x1b[31m\nyes"
+    assert "owner" not in found[0]
+    assert (
+        json.loads(run("list", "--json", "--limit", "1").stdout)["verdicts"][0]["request_id"]
+        == "two"
+    )
+    assert json.loads(run("list", "--json", "--model", "m2", "--since", "2020-01-01").stdout)
+    assert json.loads(run("list", "--json", "--since", "2999-01-01").stdout) == {"verdicts": []}
+
+
+def test_exporting(run, filled, tmp_path):
+    target, folder = tmp_path / "out.jsonl", tmp_path / "pictures"
+    result = run("export", "-o", str(target), "--pictures", str(folder))
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+    assert [(line["request_id"], line["verdict"]) for line in lines] == [
+        ("two", "down"),
+        ("one", "up"),
+    ]
+    assert lines[0]["reasons"] == ["blurry"]
+    assert lines[0]["picture"] is None
+    assert (folder / lines[1]["picture"]).read_bytes() == b"pixels"
+    assert run("export").stdout_bytes == target.read_bytes()
+
+
+def test_a_picture_that_is_gone_is_null_in_the_export(run, filled, tmp_path):
+    storage = Storage(filled.pictures_url)
+    for entry in storage.entries():
+        storage.delete(entry.name)
+    result = run("export", "--verdict", "up", "--pictures", str(tmp_path / "pictures"))
+    assert json.loads(result.stdout)["picture"] is None
+
+
+def test_counting(run, filled):
+    found = json.loads(run("stats", "--json").stdout)
+    assert (found["requests"], found["overall"]["up"], found["overall"]["down"]) == (3, 1, 1)
+    assert found["overall"]["approval"] == 0.5
+    assert found["reasons"] == {"blurry": 1}
+    assert (found["pictures"], found["picture_bytes"]) == (1, 6)
+    text = run("stats").stdout
+    assert "50%" in text
+    assert "40.0 dB" in text
+
+
+def test_deleting(run, filled):
+    result = run("delete", "one", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["deleted"] == [
+        {"request_id": "one", "requests": 1, "verdicts": 1, "pictures": 1, "jobs": 1}
+    ]
+    assert Storage(filled.pictures_url).entries() == []
+    assert Storage(filled.results_url, "inputs").entries() == []
+    assert json.loads(run("stats", "--json").stdout)["requests"] == 2
+    again = run("delete", "one")
+    assert again.exit_code == 3
+    assert "no request 'one'" in again.stderr
+
+
+def test_an_empty_store(run, settings):
+    Store.open(settings).close()
+    assert "no verdicts" in run("list").stderr
+    assert run("export").stdout == ""
+    assert json.loads(run("stats", "--json").stdout)["overall"]["approval"] is None
+
+
+def test_to_look_makes_no_database(run, settings):
+    result = run("list")
+    assert result.exit_code == 3
+    assert "there is no database" in result.stderr
+    assert not settings.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["list", "--verdict", "sideways"], "up or down"),
+        (["list", "--since", "yesterday"], "2026-01-31"),
+        (["list", "--database", "mysql://x/y"], "not supported"),
+    ],
+)
+def test_arguments_that_cannot_work(run, filled, arguments, says):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_another_database_can_be_named(run, filled, tmp_path):
+    url = f"sqlite:///{filled.data / 'hyperfocal.db'}"
+    assert json.loads(run("stats", "--json", "--database", url).stdout)["requests"] == 3
+    missing = run("stats", "--database", f"sqlite:///{tmp_path / 'none.db'}")
+    assert missing.exit_code == 3

@@ -1,0 +1,48 @@
+"""A service with a pool that pretends; one for a whole file, or one with settings of its own."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+from pretending import PretendPool, serve
+
+from hyperfocal.server.settings import ServerSettings
+
+
+@pytest.fixture
+def pretending(tmp_path, monkeypatch):
+    """``with pretending(rate=3) as running``: a service with these settings."""
+
+    @contextmanager
+    def start(*, wait: bool = True, loads: bool = True, **changes):
+        monkeypatch.setattr(
+            "hyperfocal.server.pool.Pool",
+            lambda settings: PretendPool(settings, loads=loads),
+            raising=False,
+        )
+        settings = ServerSettings.read({}, data=tmp_path / "data", port=0, **changes)
+        with serve(settings, wait=wait) as running:
+            yield running
+
+    return start
+
+
+@pytest.fixture
+def running(pretending):
+    """A service with the usual settings."""
+    with pretending() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    """A picture of 24 x 16 pixels."""
+    rng = np.random.default_rng(1)
+    small = rng.integers(0, 256, (4, 6, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(small).resize((24, 16), Image.Resampling.BICUBIC).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,33 @@
+"""A service without HTTP: real workers and a job runner, until killed. ``DATA`` is given."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from hyperfocal.server import spool
+from hyperfocal.server.jobs import JobRunner
+from hyperfocal.server.metrics import Metrics
+from hyperfocal.server.pool import Pool
+from hyperfocal.server.results import Results
+from hyperfocal.server.settings import ServerSettings
+from hyperfocal.server.store import Store
+
+
+def settings_for(data: Path) -> ServerSettings:
+    return ServerSettings(data=data, workers=1, threads=1, models=("bicubic-x2",), secret="s")
+
+
+async def main(data: Path) -> None:
+    settings = settings_for(data)
+    spool.prepare(settings.spool)
+    pool, store = Pool(settings), Store.open(settings)
+    await pool.start()
+    runner = JobRunner(settings, pool, store, Results(settings), Metrics())
+    await runner.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

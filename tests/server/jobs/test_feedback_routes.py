@@ -1,0 +1,167 @@
+"""Verdicts over HTTP: nothing is kept without consent, and everything can be taken back."""
+
+from __future__ import annotations
+
+import pytest
+from test_job_routes import PNG, follow, post, problem
+
+from hyperfocal.feedback import Request, book
+from hyperfocal.server.security.keys import add_key
+from hyperfocal.server.store import StoreUnavailable
+
+JSON = {"request_id": "r", "verdict": "down", "reasons": ["blurry", "faces"], "comment": "é"}
+
+
+def record(s, name="r", owner=""):
+    s.do(s.service.store.record(Request(name, owner, "m", "v", 2.0, 4, 4)))
+
+
+def verdicts(s):
+    return s.do(s.service.store.call(lambda session: list(book.find(session))))
+
+
+def pictures(s):
+    return [entry.name for entry in s.service.store.pictures.entries()]
+
+
+def give(s, **changes):
+    return s.client.post("/v1/feedback", json={**JSON, **changes})
+
+
+def give_form(s, picture=PNG, **fields):
+    fields = {"request_id": "r", "verdict": "up", **fields}
+    return s.client.post("/v1/feedback", data=fields, files={"picture": ("holiday.png", picture)})
+
+
+def test_a_verdict_is_written_down_and_counted(served):
+    with served() as s:
+        record(s)
+        answer = give(s)
+        assert answer.status_code == 201
+        (found,) = verdicts(s)
+        assert answer.json() == {"id": found.id, "picture": False}
+        assert found.opinion.comment == "é"
+        assert [reason.value for reason in found.opinion.reasons] == ["blurry", "faces"]
+        text = s.service.metrics.text().decode()
+        assert 'hyperfocal_feedback_total{verdict="down"} 1.0' in text
+
+
+def test_a_job_can_be_judged(served):
+    with served() as s:
+        made = post(s, headers={"x-request-id": "mine"}).json()
+        assert problem(give(s, request_id="never"), 404) == "not-found"
+        follow(s, made["id"])
+        assert give(s, request_id="mine").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": "maybe"},
+        {"reasons": ["ugly"]},
+        {"reasons": ["blurry", "blurry"]},
+        {"comment": "x" * 2001},
+        {"comment": "a\0b"},
+        {"request_id": "../r"},
+        {"request_id": None},
+        {"keep_picture": "perhaps"},
+        {"more": 1},
+    ],
+)
+def test_verdicts_that_are_none(served, changes):
+    with served() as s:
+        record(s)
+        assert problem(give(s, **changes), 422) == "usage"
+        assert verdicts(s) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"[]", b"1", b"[" * 60_000, b"\xff"])
+def test_bodies_that_are_no_verdict(served, body):
+    with served() as s:
+        headers = {"content-type": "application/json"}
+        answer = s.client.post("/v1/feedback", content=body, headers=headers)
+        assert problem(answer, 422) in ("malformed", "usage")
+        text = s.client.post("/v1/feedback", content=body, headers={"content-type": "text/plain"})
+        assert problem(text, 415) == "unsupported-body"
+        long = s.client.post("/v1/feedback", content=b" " * 70_000, headers=headers)
+        assert problem(long, 413) == "body-too-large"
+
+
+def test_a_picture_needs_consent(served):
+    with served() as s:
+        record(s)
+        assert problem(give_form(s), 422) == "usage"
+        assert problem(give_form(s, keep_picture="false"), 422) == "usage"
+        assert (pictures(s), verdicts(s)) == ([], [])
+        answer = give_form(s, keep_picture="true", reasons="noise, text")
+        assert answer.status_code == 201
+        assert answer.json()["picture"] is True
+        (found,) = verdicts(s)
+        assert pictures(s) == [found.picture]
+        assert found.picture.endswith(".png")
+        assert "holiday" not in found.picture
+        assert s.service.store.pictures.local(found.picture).read_bytes() == PNG
+        assert [reason.value for reason in found.opinion.reasons] == ["noise", "text"]
+        # The consent is taken back with the next verdict.
+        assert give(s).status_code == 201
+        assert pictures(s) == []
+
+
+def test_a_picture_that_is_none_or_nobodys(served):
+    with served() as s:
+        record(s)
+        answer = give_form(s, b"text that is no picture", keep_picture="true")
+        assert problem(answer, 415) == "unknown-format"
+        answer = give_form(s, keep_picture="true", request_id="never")
+        assert problem(answer, 404) == "not-found"
+        assert (pictures(s), verdicts(s)) == ([], [])
+
+
+def test_no_picture_stays_where_its_verdict_could_not_be_written(served, monkeypatch):
+    def unavailable(*given):
+        raise StoreUnavailable("away")
+
+    with served() as s:
+        record(s)
+        monkeypatch.setattr(book, "give", unavailable)
+        answer = give_form(s, keep_picture="true")
+        assert problem(answer, 503) == "store-unavailable"
+        assert "retry-after" in answer.headers
+        assert pictures(s) == []
+
+
+def test_deleting_takes_everything_along(served):
+    with served() as s:
+        made = post(s, headers={"x-request-id": "mine"}).json()
+        url = follow(s, made["id"])[-1]["result"]["url"]
+        assert give_form(s, request_id="mine", keep_picture="true").status_code == 201
+        gone = s.client.delete("/v1/feedback/mine")
+        assert gone.json() == {"requests": 1, "verdicts": 1, "pictures": 1, "jobs": 1}
+        assert (pictures(s), verdicts(s)) == ([], [])
+        assert problem(s.client.get(f"/v1/jobs/{made['id']}"), 404) == "not-found"
+        assert problem(s.client.get(url), 404) == "not-found"
+        assert problem(s.client.delete("/v1/feedback/mine"), 404) == "not-found"
+
+
+def test_requests_of_another_key_are_not_there(served, tmp_path):
+    file = tmp_path / "keys.json"
+    mine, theirs = ({"x-api-key": add_key(file, name, ["use"])[1]} for name in ("one", "two"))
+    with served(keys=file) as s:
+        made = post(s, headers={**mine, "x-request-id": "r"}).json()
+        follow(s, made["id"], mine)
+        send = {"json": JSON, "headers": theirs}
+        assert problem(s.client.post("/v1/feedback", **send), 404) == "not-found"
+        assert problem(s.client.delete("/v1/feedback/r", headers=theirs), 404) == "not-found"
+        assert s.client.post("/v1/feedback", **{**send, "headers": mine}).status_code == 201
+        assert s.client.delete("/v1/feedback/r", headers=mine).json()["jobs"] == 1
+
+
+def test_the_description_shows_both_bodies(served):
+    with served() as s:
+        operation = s.app.openapi()["paths"]["/v1/feedback"]["post"]
+        content = operation["requestBody"]["content"]
+        assert set(content) == {"application/json", "multipart/form-data"}
+        assert "$ref" not in str(content)
+        record(s, content["application/json"]["example"]["request_id"])
+        example = s.client.post("/v1/feedback", json=content["application/json"]["example"])
+        assert example.status_code == 201

@@ -1,0 +1,450 @@
+"""Jobs from their queue to their end, with a pool that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fake_pool import FakePool
+from quick import QUICK
+
+from hyperfocal.errors import BrokenPicture, UsageError
+from hyperfocal.feedback import book
+from hyperfocal.server.errors import Draining, NotFound, QueueFull, WorkerDied
+from hyperfocal.server.jobs.document import document
+from hyperfocal.server.jobs.orders import KeyReused
+from hyperfocal.server.pool import Options
+from hyperfocal.server.store import Status, StoreUnavailable, jobs
+from hyperfocal.storage import StorageUnavailable
+
+NOBODY = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_a_job_runs_to_its_end(bench):
+    async def main():
+        async with bench(job_seconds=77) as b:
+            options = Options(size=(640, None), format="png", quality=80)
+            job = await b.submit(b"one", options, owner="me")
+            assert (job.status, job.progress, job.attempts) == (Status.QUEUED, 0.0, 0)
+            job = await b.until_ended(job)
+            assert (job.status, job.progress, job.attempts) == (Status.SUCCEEDED, 1.0, 1)
+            assert job.created <= job.started <= job.finished < job.expires
+            assert b.pool.begun[0].options == options
+            assert b.pool.begun[0].request_id == "r1"
+            assert b.pool.seconds == [77]
+            (result,) = b.files("results")
+            assert result.read_bytes().endswith(b"one")
+            await b.store.call(book.know, "r1", "me")
+        assert b.files("inputs") == []
+        assert b.spooled() == []
+        shown = document(job, b.results)
+        assert shown["status"] == "succeeded"
+        assert shown["problem"] is None
+        assert shown["result"]["url"].startswith(f"/v1/results/{result.name}?expires=")
+        assert shown["result"]["notes"] == ["é"]
+        assert shown["created"].endswith("Z")
+        assert 'hyperfocal_jobs{status="succeeded"}' in b.metrics.text().decode()
+
+    asyncio.run(main())
+
+
+def test_the_reference_reaches_the_worker(bench):
+    async def main():
+        async with bench() as b:
+            job = await b.submit(b"one", reference=b.picture(b"two"))
+            await b.until_ended(job)
+            (result,) = b.files("results")
+            assert result.read_bytes().endswith(b"two")
+            assert b.files("inputs") == []
+
+    asyncio.run(main())
+
+
+def test_infinite_figures_become_null(bench):
+    async def main():
+        async with bench() as b:
+            b.pool.changes = {"psnr": float("inf"), "consistency_db": float("inf")}
+            job = await b.until_ended(await b.submit())
+            result = document(job, b.results)["result"]
+            assert result["psnr"] is result["consistency_db"] is None
+
+    asyncio.run(main())
+
+
+def test_as_many_at_once_as_there_are_workers(bench):
+    async def main():
+        async with bench(pool=FakePool(capacity=2, hold=True)) as b:
+            made = [await b.submit(b"%d" % number) for number in range(4)]
+            await b.pool.until_begun(2)
+            assert (await b.store.call(jobs.counts))[Status.QUEUED] == 2
+            assert b.pool.running == 2
+            b.pool.release()
+            ended = [await b.until_ended(job) for job in made]
+            assert {job.status for job in ended} == {Status.SUCCEEDED}
+            # First come, first served.
+            assert sorted(ended, key=lambda job: job.started) == ended
+
+    asyncio.run(main())
+
+
+def test_progress_is_written_and_never_goes_back(bench):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            tell = b.pool.tellers[0]
+            tell(0.5)
+            seen = await b.until(job, lambda found: found.progress == 0.5)
+            tell(0.25)
+            tell(0.75)
+            later = await b.until(job, lambda found: found.progress == 0.75)
+            assert later.revision > seen.revision
+            b.pool.release()
+            assert (await b.until_ended(job)).progress == 1.0
+
+    asyncio.run(main())
+
+
+def test_a_picture_that_cannot_be_read_is_the_jobs_problem(bench):
+    async def main():
+        async with bench() as b:
+            b.pool.raises = [BrokenPicture("the file ends in the middle")]
+            job = await b.until_ended(await b.submit())
+            assert job.status is Status.FAILED
+            assert job.problem == {
+                "type": "urn:hyperfocal:problem:broken-picture",
+                "title": "Broken picture",
+                "status": 422,
+                "detail": "the file ends in the middle",
+                "instance": f"/v1/jobs/{job.id}",
+                "code": "broken-picture",
+                "request_id": "r1",
+            }
+            assert document(job, b.results)["result"] is None
+        assert b.files("inputs") == b.files("results") == b.spooled() == []
+
+    asyncio.run(main())
+
+
+def test_a_bug_fails_the_job_and_tells_nothing(bench, caplog):
+    async def main():
+        async with bench() as b:
+            b.pool.raises = [RuntimeError("secret detail")]
+            job = await b.until_ended(await b.submit())
+            assert (job.status, job.problem["status"]) == (Status.FAILED, 500)
+            assert "secret detail" not in str(job.problem)
+
+    asyncio.run(main())
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("error", [WorkerDied("gone"), StorageUnavailable("away")])
+def test_what_passes_is_tried_again(bench, error):
+    async def main():
+        async with bench() as b:
+            b.pool.raises = [error]
+            job = await b.until_ended(await b.submit())
+            assert (job.status, job.attempts) == (Status.SUCCEEDED, 2)
+
+    asyncio.run(main())
+
+
+def test_but_only_so_often(bench):
+    async def main():
+        async with bench() as b:
+            b.pool.raises = [WorkerDied("gone")] * 9
+            job = await b.until_ended(await b.submit())
+            assert (job.status, job.attempts) == (Status.FAILED, 3)
+            assert job.problem["code"] == "worker-died"
+            assert len(b.pool.begun) == 3
+
+    asyncio.run(main())
+
+
+def test_a_pool_that_stops_costs_no_attempt(bench):
+    async def main():
+        async with bench() as b:
+            b.pool.raises = [Draining("stopping")]
+            job = await b.until_ended(await b.submit())
+            assert (job.status, job.attempts) == (Status.SUCCEEDED, 1)
+
+    asyncio.run(main())
+
+
+def test_nothing_is_begun_while_the_pool_is_not_ready(bench):
+    async def main():
+        pool = FakePool()
+        pool.ready = False
+        async with bench(pool=pool) as b:
+            job = await b.submit()
+            async with asyncio.timeout(20):
+                while b'hyperfocal_jobs{status="queued"} 1.0' not in b.metrics.text():
+                    await asyncio.sleep(0.005)
+            assert pool.begun == []
+            pool.ready = True
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_queued_job(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            assert len(b.files("inputs")) == 1
+            gone = await b.runner.cancel(job.id, "")
+            assert gone.status is Status.CANCELLED
+            assert gone.finished is not None
+            assert b.files("inputs") == []
+            assert await b.store.call(jobs.claim, "somebody") is None
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_running_job_stops_the_work(bench):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job, other = await b.submit(b"one"), await b.submit(b"two")
+            await b.pool.until_begun()
+            gone = await b.runner.cancel(job.id, "")
+            # It has stopped by the time the call returns, not some time later.
+            assert [task.source for task in b.pool.stopped] == [b.pool.begun[0].source]
+            assert gone.status is Status.CANCELLED
+            b.pool.release()
+            assert (await b.until_ended(other)).status is Status.SUCCEEDED
+            assert (await b.runner.get(job.id)).status is Status.CANCELLED
+            assert b.files("inputs") == b.spooled() == []
+
+    asyncio.run(main())
+
+
+def test_another_process_cancels(bench):
+    async def main():
+        timing = replace(QUICK, alive=0.02)
+        async with bench(pool=FakePool(hold=True), timing=timing) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            await b.store.call(jobs.cancel, job.id)
+            async with asyncio.timeout(20):
+                while not b.pool.stopped:
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_deleting_an_ended_job_removes_its_picture(bench):
+    async def main():
+        async with bench() as b:
+            job = await b.until_ended(await b.submit())
+            assert len(b.files("results")) == 1
+            gone = await b.runner.cancel(job.id, "")
+            assert gone.status is Status.EXPIRED
+            assert document(gone, b.results)["result"] is None
+            assert b.files("results") == []
+            # Again: nothing more happens.
+            assert (await b.runner.cancel(job.id, "")).status is Status.EXPIRED
+
+    asyncio.run(main())
+
+
+def test_a_job_belongs_to_its_owner(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit(owner="me")
+            for owner in ("", "you"):
+                with pytest.raises(NotFound):
+                    await b.runner.get(job.id, owner)
+                with pytest.raises(NotFound):
+                    await b.runner.cancel(job.id, owner)
+            assert (await b.runner.get(job.id, "me")).status is Status.QUEUED
+            with pytest.raises(NotFound):
+                await b.runner.get("0" * 32, "me")
+
+    asyncio.run(main())
+
+
+def test_the_same_key_gives_the_same_job(bench):
+    async def main():
+        with bench.still() as b:
+            wish = {"request_id": "r", "owner": "me", "key": "k"}
+            first, is_new = await b.runner.submit(b.picture(b"a"), Options(scale=2), **wish)
+            assert is_new
+            again, is_new = await b.runner.submit(b.picture(b"a"), Options(scale=2), **wish)
+            assert (again.id, is_new) == (first.id, False)
+            assert len(b.files("inputs")) == 1
+            for picture, options, reference in (
+                (b"b", Options(scale=2), None),
+                (b"a", Options(scale=3), None),
+                (b"a", Options(scale=2), b"r"),
+            ):
+                more = None if reference is None else b.picture(reference)
+                with pytest.raises(KeyReused):
+                    await b.runner.submit(b.picture(picture), options, reference=more, **wish)
+            other, is_new = await b.runner.submit(
+                b.picture(b"b"), Options(), **{**wish, "owner": "you"}
+            )
+            assert is_new
+            assert other.id != first.id
+
+    asyncio.run(main())
+
+
+def test_the_same_key_at_the_same_time(bench):
+    async def main():
+        with bench.still() as b:
+            wish = {"request_id": "r", "owner": "me", "key": "k"}
+            made = await asyncio.gather(
+                *(b.runner.submit(b.picture(b"a"), Options(), **wish) for _ in range(5))
+            )
+            assert len({job.id for job, _ in made}) == 1
+            assert sum(is_new for _, is_new in made) == 1
+            assert len(b.files("inputs")) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ä", "k" * 256, "line\n"])
+def test_a_key_that_is_none(bench, key):
+    async def main():
+        with bench.still() as b, pytest.raises(UsageError, match="Idempotency-Key"):
+            await b.submit(key=key)
+
+    asyncio.run(main())
+
+
+def test_so_many_may_wait(bench):
+    async def main():
+        with bench.still(jobs=2) as b:
+            for number in range(2):
+                await b.submit(b"%d" % number)
+            with pytest.raises(QueueFull, match="2 jobs"):
+                await b.submit(b"more")
+            assert len(b.files("inputs")) == 2
+
+    asyncio.run(main())
+
+
+def test_stopping_puts_work_back(bench):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+        assert len(b.pool.stopped) == 1
+        with bench.still() as again:
+            found = await again.runner.get(job.id)
+            assert (found.status, found.attempts, found.progress) == (Status.QUEUED, 0, 0.0)
+        async with bench() as again:
+            found = await again.until_ended(job)
+            assert (found.status, found.attempts) == (Status.SUCCEEDED, 1)
+
+    asyncio.run(main())
+
+
+def test_what_a_killed_service_was_at_is_begun_again(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            assert b.runner._lock.take()
+            place = b.runner._lock.label()
+            b.runner._lock.release()
+            await b.store.call(jobs.claim, f"{place}:killed")
+        async with bench() as b:
+            found = await b.until_ended(job)
+            assert (found.status, found.attempts) == (Status.SUCCEEDED, 2)
+
+    asyncio.run(main())
+
+
+def test_a_job_that_kills_the_service_is_not_begun_for_ever(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            for attempt in range(3):
+                claimed = await b.store.call(jobs.claim, "gone")
+                assert claimed.attempts == attempt + 1
+                if attempt < 2:
+                    assert await b.store.call(jobs.requeue, claimed, "gone", counted=True)
+        async with bench(timing=replace(QUICK, lease=-1.0)) as b:
+            found = await b.until_ended(job)
+            assert found.status is Status.FAILED
+            assert found.problem["code"] == "job-interrupted"
+            assert b.files("inputs") == []
+            assert b.pool.begun == []
+
+    asyncio.run(main())
+
+
+def test_the_work_of_a_living_runner_is_left_alone(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            await b.store.call(jobs.claim, "elsewhere:alive")
+        async with bench() as b:
+            assert (await b.runner.get(job.id)).status is Status.RUNNING
+            # A second one in the same folder does not take it for dead either.
+            async with bench() as second:
+                assert (await second.runner.get(job.id)).status is Status.RUNNING
+
+    asyncio.run(main())
+
+
+def test_a_result_that_comes_too_late_is_thrown_away(bench):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            # Another runner took it over.
+            await b.store.call(
+                jobs.recover,
+                places=(),
+                silent_since=datetime.now(UTC) + timedelta(days=1),
+                attempts=3,
+                problem=lambda job: {},
+            )
+            await b.store.call(jobs.claim, "other")
+            work = b.runner._works[job.id]
+            b.pool.release()
+            await work.ended.wait()
+            found = await b.runner.get(job.id)
+            assert (found.status, found.attempts) == (Status.RUNNING, 2)
+            assert b.files("results") == []
+
+    asyncio.run(main())
+
+
+def test_a_database_that_is_away_for_a_moment(bench, monkeypatch):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            whole, failures = b.store.call, iter(range(3))
+
+            async def call(function, *args, **kwargs):
+                if next(failures, None) is not None:
+                    raise StoreUnavailable("away")
+                return await whole(function, *args, **kwargs)
+
+            monkeypatch.setattr(b.store, "call", call)
+            b.pool.release()
+            async with asyncio.timeout(20):
+                while next(failures, None) is not None:
+                    await asyncio.sleep(0)
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
+def test_forgetting_a_request_takes_its_jobs_along(bench):
+    async def main():
+        async with bench() as b:
+            kept = await b.until_ended(await b.submit(b"a", request_id="other"))
+            job = await b.until_ended(await b.submit(b"b", request_id="this"))
+            assert await b.runner.forget("this", "") == 1
+            with pytest.raises(NotFound):
+                await b.runner.get(job.id)
+            assert (await b.runner.get(kept.id)).status is Status.SUCCEEDED
+            assert len(b.files("results")) == 1
+
+    asyncio.run(main())

@@ -1,0 +1,158 @@
+"""What has ended is removed, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fake_pool import FakePool
+
+from hyperfocal.feedback import Opinion, Request, Verdict, book
+from hyperfocal.feedback.records import now
+from hyperfocal.server.errors import NotFound
+from hyperfocal.server.jobs.timing import Timing
+from hyperfocal.server.jobs.upkeep import Upkeep
+from hyperfocal.server.store import Status, jobs
+from hyperfocal.storage import StorageUnavailable
+
+HOUR = 3600.0
+
+
+def keeper(b) -> Upkeep:
+    return Upkeep(b.store, b.results, Timing(files=0.0), timedelta(hours=1))
+
+
+async def age(b, job, hours: float) -> None:
+    """Make a job as old as that."""
+
+    def change(session):
+        row = session.get(jobs.JobRow, job.id)
+        row.expires -= timedelta(hours=hours)
+
+    await b.store.call(change)
+
+
+def test_an_ended_job_expires_and_later_vanishes(bench):
+    async def main():
+        async with bench() as b:
+            job = await b.until_ended(await b.submit())
+            await keeper(b).run()
+            assert (await b.runner.get(job.id)).status is Status.SUCCEEDED
+            assert len(b.files("results")) == 1
+            await age(b, job, 24.01)
+            await keeper(b).run()
+            found = await b.runner.get(job.id)
+            assert found.status is Status.EXPIRED
+            assert found.revision > job.revision
+            assert b.files("results") == []
+            await age(b, job, 1)
+            await keeper(b).run()
+            with pytest.raises(NotFound):
+                await b.runner.get(job.id)
+
+    asyncio.run(main())
+
+
+def test_a_queued_job_that_nobody_took_expires_with_its_input(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            await age(b, job, 24.01)
+            await keeper(b).run()
+            assert (await b.runner.get(job.id)).status is Status.EXPIRED
+            assert b.files("inputs") == []
+
+    asyncio.run(main())
+
+
+def test_a_running_job_does_not_expire(bench):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            await age(b, job, 100)
+            await keeper(b).run()
+            assert (await b.runner.get(job.id)).status is Status.RUNNING
+            b.pool.release()
+            ended = await b.until_ended(job)
+            # Its result is kept as long as any other.
+            assert ended.expires > now() + timedelta(hours=23)
+
+    asyncio.run(main())
+
+
+def test_the_runner_does_it_by_itself(bench):
+    async def main():
+        async with bench() as b:
+            job = await b.until_ended(await b.submit())
+            await age(b, job, 24.01)
+            async with asyncio.timeout(20):
+                while (await b.runner.get(job.id)).status is not Status.EXPIRED:
+                    pass
+                while b.files("results"):
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_files_go_when_their_time_is_over_whoever_owned_them(bench, tmp_path):
+    async def main():
+        with bench.still() as b:
+            kept = await b.results.put(b.picture(), "image/png", seconds=HOUR)
+            for shelf in (b.results, b.results.inputs):
+                await shelf.put(b.picture(), "image/png", seconds=-1)
+            foreign = b.settings.data / "results" / "results" / "notes.txt"
+            foreign.write_text("not ours")
+            torn = foreign.with_name(".0123.part")
+            torn.write_bytes(b"half")
+            fresh = foreign.with_name(".4567.part")
+            fresh.write_bytes(b"being written")
+            os.utime(torn, (time.time() - 2 * HOUR,) * 2)
+            await keeper(b).run()
+            assert {path.name for path in b.files("results")} == {kept, "notes.txt", fresh.name}
+            assert b.files("inputs") == []
+
+    asyncio.run(main())
+
+
+def test_retention_and_orphaned_pictures(bench, tmp_path):
+    async def main():
+        with bench.still() as b:
+            old = now() - timedelta(days=31)
+            for name, created in (("old", old), ("new", now())):
+                request = Request(name, "", "m", "v", 2.0, 4, 4, created=created)
+                await b.store.record(request)
+            kept = book.keep(b.store.pictures, b.picture(), "png")
+            opinion = Opinion(Verdict.UP, keep_picture=True)
+            await b.store.call(book.give, "new", "", opinion, (kept[0], "image/png", kept[1]))
+            orphan, _ = book.keep(b.store.pictures, b.picture(), "png")
+            place = Path(b.store.pictures.local(orphan))
+            os.utime(place, (time.time() - 2 * HOUR,) * 2)
+            os.utime(b.store.pictures.local(kept[0]), (time.time() - 2 * HOUR,) * 2)
+            await keeper(b).run()
+            assert {entry.name for entry in b.store.pictures.entries()} == {kept[0]}
+            await b.store.call(book.know, "new", "")
+            with pytest.raises(book.RequestUnknown):
+                await b.store.call(book.know, "old", "")
+
+    asyncio.run(main())
+
+
+def test_one_failure_does_not_keep_the_rest(bench, monkeypatch, caplog):
+    async def main():
+        with bench.still() as b:
+            await b.results.inputs.put(b.picture(), "image/png", seconds=-1)
+
+            async def sweep(now=None):
+                raise StorageUnavailable("away")
+
+            monkeypatch.setattr(b.results, "sweep", sweep)
+            await keeper(b).run()
+            assert b.files("inputs") == []
+
+    asyncio.run(main())
+    assert "results failed: away" in caplog.text

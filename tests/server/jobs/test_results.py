@@ -1,0 +1,143 @@
+"""Files that end, and the links to them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from hyperfocal.server.errors import Forbidden, NotFound
+from hyperfocal.server.results import Results
+from hyperfocal.server.security.links import LinkExpired, check, sign
+from hyperfocal.server.settings import ServerSettings
+
+
+@pytest.fixture
+def results(settings):
+    return Results(settings)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "made"
+    path.write_bytes(b"pixels")
+    return path
+
+
+def parts(url: str) -> tuple[str, int, str]:
+    """Name, expiry and signature of a link."""
+    split = urlsplit(url)
+    query = {name: value for name, (value,) in parse_qs(split.query).items()}
+    return split.path.rpartition("/")[2], int(query["expires"]), query["signature"]
+
+
+def test_a_link_leads_to_its_file(results, picture):
+    async def main():
+        name = await results.put(picture, "image/webp")
+        assert picture.exists()
+        kept = await results.opened(*parts(results.url(name)))
+        assert (kept.name, kept.media_type, kept.bytes) == (name, "image/webp", 6)
+        assert kept.path.read_bytes() == b"pixels"
+        assert b"".join([piece async for piece in results.chunks(name)]) == b"pixels"
+
+    asyncio.run(main())
+
+
+def test_a_link_is_good_as_long_as_the_setting_says(results, picture):
+    async def main():
+        before = int(time.time())
+        name = await results.put(picture, "image/png", move=True)
+        assert not picture.exists()
+        assert before + 3600 <= parts(results.url(name))[1] <= time.time() + 3600
+
+    asyncio.run(main())
+
+
+def test_names_cannot_be_guessed_and_never_repeat(results, picture):
+    async def main():
+        names = {await results.put(picture, "image/png", seconds=9) for _ in range(20)}
+        assert len({name.partition("-")[2] for name in names}) == 20
+
+    asyncio.run(main())
+
+
+def test_a_changed_link_is_refused(results, picture):
+    async def main():
+        first, second = [await results.put(picture, "image/png") for _ in range(2)]
+        name, expires, signature = parts(results.url(first))
+        for link in (
+            (second, expires, signature),
+            (name, expires + 1, signature),
+            (name, expires, signature[:-1] + ("A" if signature[-1] != "A" else "B")),
+            (name, expires, ""),
+            (name, expires, "ä" * 43),
+        ):
+            with pytest.raises(Forbidden):
+                await results.opened(*link)
+        stranger = Results(ServerSettings(data=picture.parent, secret="another secret"))
+        with pytest.raises(Forbidden):
+            await stranger.opened(name, expires, signature)
+
+    asyncio.run(main())
+
+
+def test_a_file_that_has_ended_is_not_shown_even_while_it_lies_there(results, picture):
+    async def main():
+        name = await results.put(picture, "image/png", seconds=-1)
+        with pytest.raises(LinkExpired):
+            await results.opened(*parts(results.url(name)))
+        with pytest.raises(NotFound):
+            await results.find(name)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../secret", "a.png", "9999999999-xyz.png", "\0", "9" * 12 + "-/.png"]
+)
+def test_names_of_other_files_lead_nowhere(results, name):
+    async def main():
+        with pytest.raises(NotFound):
+            await results.find(name)
+
+    asyncio.run(main())
+
+
+def test_what_was_deleted_is_gone(results, picture):
+    async def main():
+        name = await results.put(picture, "image/png")
+        await results.delete(name, None, name)
+        with pytest.raises(NotFound):
+            await results.find(name)
+
+    asyncio.run(main())
+
+
+def test_without_a_secret_links_end_with_the_process(tmp_path, picture):
+    async def main():
+        settings = ServerSettings(data=tmp_path)
+        name = await Results(settings).put(picture, "image/png")
+        link = parts(Results(settings).url(name))
+        with pytest.raises(Forbidden):
+            await Results(settings).opened(*link)
+
+    asyncio.run(main())
+
+
+def test_signatures_differ_in_all_that_they_sign():
+    signed = {
+        sign(name, expires, secret)
+        for name in ("a", "a1")
+        for expires in (2, 12)
+        for secret in ("s", "t")
+    }
+    assert len(signed) == 8
+
+
+def test_the_moment_a_link_ends():
+    signature = sign("a", 100, "s")
+    check("a", 100, signature, "s", now=99.9)
+    with pytest.raises(LinkExpired):
+        check("a", 100, signature, "s", now=100)

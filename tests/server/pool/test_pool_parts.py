@@ -1,0 +1,152 @@
+"""The parts that need no process."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperfocal import errors
+from hyperfocal.errors import PairMismatch
+from hyperfocal.quality import degrade, scores, ssim
+from hyperfocal.restore.forecast import forecast
+from hyperfocal.server import errors as server_errors
+from hyperfocal.server.errors import WorkerFailed
+from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring
+from hyperfocal.server.pool.leftovers import sweep, workplace
+from hyperfocal.server.pool.sizing import size
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "cores", "expected"),
+    [
+        (0, 0, 1, (1, 1)),
+        (0, 0, 2, (2, 1)),
+        (0, 0, 4, (4, 1)),
+        (0, 0, 8, (4, 2)),
+        (0, 0, 64, (16, 4)),
+        (0, 2, 8, (4, 2)),
+        (0, 3, 2, (1, 3)),
+        (3, 0, 8, (3, 2)),
+        (4, 0, 2, (4, 1)),
+        (2, 3, 4, (2, 3)),
+    ],
+)
+def test_workers_and_threads(workers, threads, cores, expected):
+    found = size(workers, threads, tuple(range(cores)))
+    assert (found.workers, found.threads) == expected
+    assert len(found.cores) == found.workers
+    own = [core for cores in found.cores for core in cores]
+    # Cores of their own where there are enough, and never two workers on one.
+    assert len(own) == len(set(own))
+    assert bool(own) == (found.workers > 1 and found.workers * found.threads <= cores)
+
+
+def test_tasks_and_answers_survive_the_pipe():
+    task = Task(
+        Path("/in"), None, Options(size=(None, 40), crop=(1, 2, 3, 4)), Path("/ref"), "preview", "r"
+    )
+    line = protocol.encode({"task": task.to_plain()})
+    assert line.count(b"\n") == 1
+    assert Task.from_plain(protocol.decode(line)["task"]) == task
+    answer = Answer(
+        "m", "v", 2, 3, 2.0, "png", "image/png", 9, None, 1.0, 0.5, "reference", {"total": 1.0},
+        {"blur": 2.0}, ("a note",),
+    )  # fmt: skip
+    assert Answer.from_plain(protocol.decode(protocol.encode(answer.to_plain()))) == answer
+
+
+def test_every_error_comes_back_as_itself():
+    found = [*vars(errors).values(), *vars(server_errors).values()]
+    kinds = {kind for kind in found if isinstance(kind, type)}
+    assert {errors.Cancelled, server_errors.WorkerMemory} < kinds
+    for kind in kinds:
+        back = protocol.error_from_plain(protocol.error_to_plain(kind("why")))
+        assert type(back) is kind
+        assert str(back) == "why"
+    assert type(protocol.error_from_plain({"class": "SystemExit", "message": ""})) is WorkerFailed
+
+
+@pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"no json\n", b"\xff\n", b'"text"\n'])
+def test_a_line_that_is_no_message(line):
+    with pytest.raises(ValueError):
+        protocol.decode(line)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(11, 200), st.integers(11, 40), st.sampled_from([(), (3,)]))
+def test_bands_give_the_scores_of_the_whole(height, width, channels):
+    rng = np.random.default_rng(height)
+    wanted = rng.integers(0, 256, (height, width, *channels), np.uint8)
+    made = np.clip(wanted + rng.integers(-9, 10, wanted.shape), 0, 255).astype(np.uint8)
+    psnr, similarity = scoring.against_reference(made, wanted)
+    expected = scores(made, wanted)
+    assert psnr == pytest.approx(expected.psnr)
+    assert similarity == pytest.approx(expected.ssim)
+
+
+def test_a_reference_of_another_size_or_kind():
+    with pytest.raises(PairMismatch, match="4x6 pixels and the reference 5x6"):
+        scoring.against_reference(np.zeros((6, 4), np.uint8), np.zeros((6, 5), np.uint8))
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    psnr, _ = scoring.against_reference(grey, grey[..., None].repeat(3, 2))
+    assert psnr == 100
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(("height", "scale"), [(90, 2), (60, 3), (40, 2.5)])
+def test_ssim_against_the_input(dtype, height, scale):
+    rng = np.random.default_rng(5)
+    full = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    output = (rng.random((int(height * scale), int(80 * scale), 3)) * full).astype(dtype)
+    input = (rng.random((height, 80, 3)) * full).astype(dtype)
+    expected = ssim(degrade(output, input.shape[:2]), input)
+    assert scoring.against_input(output, input) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ssim_of_a_large_picture_is_that_of_its_stretches():
+    rng = np.random.default_rng(6)
+    output = rng.integers(0, 256, (800, 1400), np.uint8)
+    input = rng.integers(0, 256, (400, 700), np.uint8)
+    small = degrade(output, (400, 700))
+    parts = [
+        ssim(small[top : top + 32, 94:606], input[top : top + 32, 94:606]) for top in (0, 184, 368)
+    ]
+    assert scoring.against_input(output, input) == pytest.approx(np.mean(parts), abs=1e-4)
+
+
+def test_pictures_smaller_than_the_window():
+    assert scoring.against_input(np.full((4, 6), 9, np.uint8), np.full((2, 3), 9, np.uint8)) == 1
+
+
+def test_sweeping(tmp_path):
+    output = tmp_path / "out"
+    workplace(output).mkdir()
+    (workplace(output) / "result").write_bytes(b"half")
+    output.write_bytes(b"whole")
+    (tmp_path / "other").write_bytes(b"")
+    sweep(output)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    sweep(output)
+    sweep(None)
+
+
+def test_memory_of_a_forecast_grows_with_the_picture():
+    from hyperfocal.imaging import Facts
+    from hyperfocal.restore import Target
+    from hyperfocal.restore.shelf import Shelf
+    from hyperfocal.settings import Settings
+
+    given = Settings(memory=4 * 10**9)
+    shelf = Shelf.find("bicubic-x2", given)
+
+    def memory(width, height):
+        facts = Facts(
+            "png", width, height, 1, "rgb", 8, False, None, 1, None, False, False, False, 9
+        )
+        return forecast(facts, Target(2), shelf, given).memory
+
+    assert memory(2000, 1000) - memory(2000, 500) >= 2000 * 500 * 3 * 5
+    # What goes to disk does not count.
+    assert memory(20000, 10000) < 20000 * 10000 * 3 * 5

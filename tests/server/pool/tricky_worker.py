@@ -1,0 +1,59 @@
+"""A worker in which flat pictures of certain levels make the model misbehave.
+
+``HOLDING`` names a folder with two named pipes: a tile of the level HELD writes its process id
+to ``begun`` and goes on when there is a byte in ``go``, which it takes.
+"""
+
+import os
+from pathlib import Path
+
+HELD, HUNGRY, CRASHING, ABORTING, FAULTY, BROKEN = 201, 202, 203, 204, 205, 206
+
+
+def behave(tile):
+    level = int(tile[0, 0, 0]) if (tile == tile[0, 0, 0]).all() else 0
+    folder = Path(os.environ["HOLDING"])
+    if level == HELD:
+        for name, flags, act in (
+            ("begun", os.O_WRONLY, lambda end: os.write(end, f"{os.getpid()}\n".encode())),
+            ("go", os.O_RDONLY, lambda end: os.read(end, 1)),
+        ):
+            end = os.open(folder / name, flags)
+            act(end)
+            os.close(end)
+    elif level == HUNGRY:
+        return bytearray(1 << 40)
+    elif level == CRASHING:
+        os._exit(3)
+    elif level == ABORTING:
+        os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+        os.abort()
+    elif level == FAULTY:
+        raise ZeroDivisionError("nobody foresaw this")
+    elif level == BROKEN:
+        os.write(1, b"a library prints this\n")
+    return None
+
+
+def main():
+    from hyperfocal.models.bicubic import BicubicEngine
+    from hyperfocal.server.pool import worker
+
+    run = BicubicEngine.run
+
+    def tricky(self, tile):
+        behave(tile)
+        return run(self, tile)
+
+    warm_up = worker.warm_up
+
+    def patched(*given):
+        warm_up(*given)
+        BicubicEngine.run = tricky
+
+    worker.warm_up = patched
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""The service on loopback as ``hyperfocal serve`` runs it, with a pool that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from contextlib import contextmanager
+
+import httpx
+
+from hyperfocal.errors import BrokenPicture, ModelMissing
+from hyperfocal.server.app import create_app
+from hyperfocal.server.errors import Draining, QueueFull
+from hyperfocal.server.http_server import Server
+from hyperfocal.server.pool import Answer
+
+VERSIONS = {"photo-fast-x2": "0123456789ab", "photo-fast-x4": "ba9876543210"}
+
+
+def answer_for(content: bytes, **changes) -> Answer:
+    facts = {
+        "model": "photo-fast-x2",
+        "model_version": "0123456789ab",
+        "width": 32,
+        "height": 24,
+        "scale": 2.0,
+        "format": "png",
+        "media_type": "image/png",
+        "bytes": len(content),
+        "consistency_db": 44.5,
+        "psnr": 43.25,
+        "ssim": 0.98765,
+        "basis": "consistency",
+        "timing_ms": {"decode": 1.0, "model": 2.0, "encode": 3.0, "total": 6.0},
+        "statistics": {"width": 16.0, "height": 12.0, "brightness": 0.5, "noise": 0.01},
+        "notes": ("wide gamut kept, é",),
+        "estimate": {"seconds": 0.5, "memory_bytes": 1e6, "tiles": 1},
+    }
+    return Answer(**{**facts, **changes})
+
+
+class PretendPool:
+    """Answers with the input's bytes, reversed. ``hold``: tasks wait until ``release``.
+
+    ``raises``: what the next tasks end in. ``changes``: to the answers. ``tasks``: all it was
+    given; ``stopped``: those that were cancelled.
+    """
+
+    def __init__(self, settings, *, loads: bool = True) -> None:
+        self.settings = settings
+        self.capacity, self.retry_after = 1, 7
+        self.ready = False
+        self.waiting = self.running = 0
+        self.restarts = {"died": 2, "hung": 0, "memory": 0}
+        self.models, self.versions = settings.models, dict(VERSIONS)
+        self.loads = loads
+        self.hold = False
+        self.raises: list[BaseException] = []
+        self.changes: dict = {}
+        self.tasks, self.stopped, self.reloads = [], [], []
+        self.arrived, self.cancelled = threading.Event(), threading.Event()
+        self._go = asyncio.Event()
+
+    async def start(self) -> None:
+        if "no-such-model" in self.models:
+            raise ModelMissing("there is no model 'no-such-model'")
+        if self.loads:
+            self.ready = True
+
+    async def drain(self, seconds: float) -> None:
+        self.ready = False
+
+    def release(self) -> None:
+        self.hold = False
+        self._go.set()
+
+    async def reload(self, models) -> str:
+        if "no-such-model" in models:
+            raise ModelMissing("there is no model 'no-such-model'")
+        self.reloads.append(models)
+        self.models = models
+        self.versions = dict.fromkeys(models, "feedfacecafe")
+        return f"version {len(self.reloads)}"
+
+    async def run(self, task, *, seconds, on_progress=None, wait=False) -> Answer:
+        if not self.ready:
+            raise Draining("stopping")
+        if not wait and self.running >= self.capacity and self.waiting >= self.settings.queue:
+            raise QueueFull("too many wait")
+        self.tasks.append(task)
+        content = task.source.read_bytes()
+        if task.reference is not None:
+            content += task.reference.read_bytes()
+        self.running += 1
+        self.arrived.set()
+        try:
+            if self.hold:
+                await self._go.wait()
+            if self.raises:
+                raise self.raises.pop(0)
+        except asyncio.CancelledError:
+            self.stopped.append(task)
+            self.cancelled.set()
+            raise
+        finally:
+            self.running -= 1
+        if content == b"broken":
+            raise BrokenPicture("truncated PNG")
+        made = content[::-1]
+        if task.output is not None:
+            task.output.write_bytes(made)
+        return answer_for(made, **self.changes)
+
+
+class Running:
+    """``client`` speaks to the service at ``url``; ``pool`` is its pool."""
+
+    def __init__(self, app, server: Server, url: str, loop) -> None:
+        self.app, self.server, self.url, self._loop = app, server, url, loop
+        self.host, self.port = "127.0.0.1", int(url.rpartition(":")[2])
+        self.client = httpx.Client(base_url=url, timeout=20, trust_env=False)
+
+    @property
+    def service(self):
+        return self.app.state.service
+
+    @property
+    def pool(self):
+        return self.service.pool
+
+    def release(self) -> None:
+        self._loop.call_soon_threadsafe(self.pool.release)
+
+    def until_clean(self) -> None:
+        """Until no request's folder is left: they go just after the answer."""
+        while list(self.service.settings.spool.glob("request-*")):
+            assert self.client.get("/healthz").status_code == 200
+
+    @contextmanager
+    def connection(self):
+        """A bare connection; waits for 20 s at most."""
+        with socket.create_connection((self.host, self.port), timeout=20) as made:
+            yield made
+
+    def ready(self) -> bool:
+        return self.client.get("/readyz").status_code == 200
+
+
+@contextmanager
+def serve(settings, *, wait: bool = True):
+    """Serve on a free port until the end of the block."""
+    app = create_app(settings)
+    held, listening = {}, threading.Event()
+
+    def tell(url: str) -> None:
+        held["url"], held["loop"] = url, asyncio.get_running_loop()
+        listening.set()
+
+    server = Server(app, settings, tell)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert listening.wait(20), "the server did not start"
+    made = Running(app, server, held["url"], held["loop"])
+    try:
+        while wait and not made.ready():
+            pass
+        yield made
+    finally:
+        made.client.close()
+        server.stop(at_once=True)
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def read_answer(connection) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers (small letters) and body of one answer on a bare connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionError(f"closed after {data!r}")
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    while len(body) < int(headers["content-length"]):
+        body += connection.recv(65536)
+    return int(first.split()[1]), headers, body
+
+
+def check_problem(answer, status: int, code: str) -> dict:
+    """That an answer is this problem, as RFC 9457 wants it."""
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.text
+    problem = json.loads(answer.text)
+    assert set(problem) == {
+        "type", "title", "status", "detail", "instance", "code", "request_id",
+    }  # fmt: skip
+    assert problem["code"] == code, problem
+    assert problem["type"] == f"urn:hyperfocal:problem:{code}"
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["instance"] == answer.request.url.path
+    assert problem["title"]
+    assert problem["detail"]
+    return problem

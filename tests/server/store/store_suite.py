@@ -1,0 +1,342 @@
+"""What every database must do; run against each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hyperfocal.errors import UsageError
+from hyperfocal.feedback import (
+    Deleted,
+    Opinion,
+    Reason,
+    Request,
+    RequestUnknown,
+    Retention,
+    Verdict,
+    book,
+    count,
+    remove_orphans,
+)
+from hyperfocal.feedback.records import now
+from hyperfocal.server.errors import NotFound, QueueFull
+from hyperfocal.server.store import Order, Status, jobs
+
+DAY = timedelta(days=1)
+
+
+def request(name="r", owner="", **changes) -> Request:
+    return Request(
+        **{
+            "request_id": name,
+            "owner": owner,
+            "model": "photo-fast-x2",
+            "model_version": "0123",
+            "scale": 2.0,
+            "width": 64,
+            "height": 48,
+            "consistency_db": 41.5,
+            "statistics": {"blur": 12.5},
+            **changes,
+        }
+    )
+
+
+def order(owner="", key=None, **changes) -> Order:
+    given = {
+        "request_id": "r",
+        "owner": owner,
+        "options": {"scale": 2.0, "size": None},
+        "source": "9-a.bin",
+        "reference": None,
+        "fingerprint": "f",
+        "expires": jobs.expiry(1),
+        "idempotency_key": key,
+    }
+    return Order(**{**given, **changes})
+
+
+def add(store, **changes):
+    return store.blocking(jobs.add, order(**changes), limit=100)[0]
+
+
+def keep(store, tmp_path, content=b"pixels"):
+    path = tmp_path / "sent"
+    path.write_bytes(content)
+    name, size = book.keep(store.pictures, path, "png")
+    return name, "image/png", size
+
+
+def give(store, name="r", owner="", verdict=Verdict.UP, picture=None, **more):
+    opinion = Opinion(verdict, keep_picture=picture is not None, **more)
+    return store.blocking(book.give, name, owner, opinion, picture)
+
+
+def verdicts(store, **narrowed):
+    return store.blocking(lambda session: list(book.find(session, **narrowed)))
+
+
+class StoreSuite:
+    """Tests over the fixture ``store``, which is empty at the start of each."""
+
+    def test_a_job_comes_back_as_it_went_in(self, store):
+        moment = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        job = add(store, options={"size": [1, None], "x": "é"}, expires=moment)
+        found = store.blocking(jobs.get, job.id, "")
+        assert found == job
+        assert found.expires == moment
+        assert found.expires.tzinfo is not None
+        assert found.options == {"size": [1, None], "x": "é"}
+        assert found.answer is found.problem is found.started is None
+
+    def test_the_oldest_is_claimed_first_and_once(self, store):
+        made = [add(store).id for _ in range(3)]
+        claimed = [store.blocking(jobs.claim, "me").id for _ in range(3)]
+        assert claimed == made
+        assert store.blocking(jobs.claim, "me") is None
+
+    def test_no_two_claim_the_same(self, store):
+        made = {add(store).id for _ in range(12)}
+        with ThreadPoolExecutor(4) as threads:
+            claims = [threads.submit(store.blocking, jobs.claim, f"{n}") for n in range(12)]
+            found = [claim.result(20) for claim in claims]
+        # On PostgreSQL a claim passes over what another is just taking.
+        taken = [job.id for job in found if job is not None]
+        assert len(taken) == len(set(taken))
+        while (job := store.blocking(jobs.claim, "last")) is not None:
+            taken.append(job.id)
+        assert set(taken) == made
+
+    def test_a_claim_is_only_its_runners(self, store):
+        add(store)
+        job = store.blocking(jobs.claim, "me")
+        ending = {"output": "o", "answer": {}, "expires": now()}
+        assert not store.blocking(jobs.beat, job, "you", 0.5)
+        assert not store.blocking(jobs.succeed, job, "you", **ending)
+        assert not store.blocking(jobs.fail, job, "you", {})
+        assert not store.blocking(jobs.requeue, job, "you", counted=True)
+        assert store.blocking(jobs.beat, job, "me", 0.5)
+        assert store.blocking(jobs.succeed, job, "me", **ending)
+        assert not store.blocking(jobs.fail, job, "me", {})
+        assert store.blocking(jobs.get, job.id).status is Status.SUCCEEDED
+
+    def test_a_key_is_one_job_for_each_owner(self, store):
+        first, is_new = store.blocking(jobs.add, order("me", "k"), limit=9)
+        assert is_new
+        assert store.blocking(jobs.add, order("me", "k"), limit=9) == (first, False)
+        assert store.blocking(jobs.add, order("you", "k"), limit=9)[1]
+        assert store.blocking(jobs.add, order("me"), limit=9)[1]
+        assert store.blocking(jobs.add, order("me"), limit=9)[1]
+
+    def test_a_key_used_at_the_same_time_is_one_job(self, store):
+        with ThreadPoolExecutor(4) as threads:
+            adding = [
+                threads.submit(store.blocking, jobs.add, order("me", "k"), limit=9)
+                for _ in range(8)
+            ]
+            made = [one.result(20) for one in adding]
+        assert len({job.id for job, _ in made}) == 1
+        assert sum(is_new for _, is_new in made) == 1
+
+    def test_the_queue_is_bounded(self, store):
+        store.blocking(jobs.add, order(), limit=1)
+        with pytest.raises(QueueFull):
+            store.blocking(jobs.add, order(), limit=1)
+        store.blocking(jobs.claim, "me")
+        store.blocking(jobs.add, order(), limit=1)
+
+    def test_silent_runners_lose_their_jobs(self, store):
+        add(store)
+        job = store.blocking(jobs.claim, "place:1")
+        fail = {"attempts": 2, "problem": lambda job: {"code": "c", "id": job.id}}
+        past, future = now() - DAY, now() + DAY
+        recover = store.blocking
+        assert recover(jobs.recover, places=(), silent_since=past, **fail) == []
+        assert recover(jobs.recover, places=("other:",), silent_since=past, **fail) == []
+        (back,) = recover(jobs.recover, places=("place:",), silent_since=past, **fail)
+        assert (back.id, back.status, back.started) == (job.id, Status.QUEUED, None)
+        store.blocking(jobs.claim, "place:2")
+        (over,) = recover(jobs.recover, places=(), silent_since=future, **fail)
+        assert (over.status, over.problem) == (Status.FAILED, {"code": "c", "id": job.id})
+
+    def test_cancelling(self, store):
+        job = add(store, owner="me")
+        with pytest.raises(NotFound):
+            store.blocking(jobs.cancel, job.id, "you")
+        gone = store.blocking(jobs.cancel, job.id, "me")
+        assert (gone.status, gone.revision) == (Status.CANCELLED, job.revision + 1)
+        assert store.blocking(jobs.cancel, job.id, "me") == gone
+        assert store.blocking(jobs.counts)[Status.CANCELLED] == 1
+
+    def test_expiry_and_removal(self, store):
+        job, running, later = [
+            add(store, expires=moment) for moment in (now() - DAY, now() - DAY, now() + DAY)
+        ]
+        store.blocking(jobs.cancel, job.id)
+        store.blocking(jobs.claim, "me")
+        assert [one.id for one in store.blocking(jobs.expire, now())] == [job.id]
+        assert store.blocking(jobs.expire, now()) == []
+        assert store.blocking(jobs.purge, now()) == 1
+        assert {store.blocking(jobs.get, one.id).status for one in (running, later)} == {
+            Status.RUNNING,
+            Status.QUEUED,
+        }
+
+    def test_a_failed_transaction_leaves_nothing(self, store):
+        def half(session):
+            book.record(session, request())
+            session.flush()
+            raise UsageError("no")
+
+        with pytest.raises(UsageError):
+            store.blocking(half)
+        with pytest.raises(RequestUnknown):
+            store.blocking(book.know, "r", "")
+
+    def test_the_event_loop_goes_on_meanwhile(self, store):
+        async def main():
+            import threading
+
+            go, turns = threading.Event(), 0
+            waiting = asyncio.create_task(store.call(lambda session: go.wait(20)))
+            for _ in range(50):
+                await asyncio.sleep(0)
+                turns += 1
+            assert not waiting.done()
+            go.set()
+            assert await waiting
+            assert turns == 50
+
+        asyncio.run(main())
+
+    def test_a_verdict_is_about_an_answered_request_of_its_owner(self, store):
+        store.blocking(book.record, request(owner="me"))
+        for name, owner in (("x", "me"), ("r", ""), ("r", "you")):
+            with pytest.raises(RequestUnknown):
+                give(store, name, owner)
+        verdict_id, dropped = give(
+            store, owner="me", verdict=Verdict.DOWN, reasons=(Reason.BLURRY,), comment="é\n'; --"
+        )
+        (found,) = verdicts(store)
+        assert (found.id, dropped) == (verdict_id, None)
+        assert found.opinion == Opinion(Verdict.DOWN, (Reason.BLURRY,), "é\n'; --")
+        assert found.request.owner == "me"
+        assert found.request.statistics == {"blur": 12.5}
+
+    def test_the_latest_verdict_counts_and_its_consent(self, store, tmp_path):
+        store.blocking(book.record, request())
+        first = keep(store, tmp_path)
+        verdict_id, _ = give(store, picture=first)
+        assert give(store, verdict=Verdict.DOWN) == (verdict_id, first[0])
+        (found,) = verdicts(store)
+        assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, None)
+        assert give(store, picture=keep(store, tmp_path)) == (verdict_id, None)
+        assert verdicts(store)[0].picture is not None
+
+    def test_an_id_used_again_keeps_one_row_and_its_verdict(self, store):
+        store.blocking(book.record, request(width=1))
+        give(store)
+        store.blocking(book.record, request(width=2))
+        assert store.blocking(book.count_requests) == 1
+        assert verdicts(store)[0].request.width == 2
+
+    def test_infinite_figures_are_left_out(self, store):
+        store.blocking(
+            book.record,
+            request(consistency_db=float("inf"), statistics={"a": float("nan"), "b": 1.0}),
+        )
+        give(store)
+        (found,) = verdicts(store)
+        assert (found.request.consistency_db, found.request.statistics) == (None, {"b": 1.0})
+
+    def test_finding(self, store):
+        for name, model, verdict in (
+            ("a", "m1", Verdict.UP),
+            ("b", "m2", Verdict.DOWN),
+            ("c", "m2", Verdict.UP),
+        ):
+            store.blocking(book.record, request(name, model=model))
+            give(store, name, verdict=verdict)
+
+        def ids(**narrowed):
+            return [one.request.request_id for one in verdicts(store, **narrowed)]
+
+        assert ids() == ["c", "b", "a"]
+        assert ids(limit=2) == ["c", "b"]
+        assert ids(verdict=Verdict.UP) == ["c", "a"]
+        assert ids(model="m2", verdict=Verdict.DOWN) == ["b"]
+        assert ids(since=now() + DAY) == []
+        assert ids(since=now() - DAY) == ["c", "b", "a"]
+
+    def test_forgetting_takes_everything_along(self, store, tmp_path):
+        for owner in ("me", "you"):
+            store.blocking(book.record, request(owner=owner))
+            give(store, owner=owner, picture=keep(store, tmp_path))
+        mine = store.blocking(book.forget, store.pictures, "r", "me")
+        assert mine == Deleted(1, 1, 1)
+        (left,) = verdicts(store)
+        assert left.request.owner == "you"
+        assert [entry.name for entry in store.pictures.entries()] == [left.picture]
+        assert store.blocking(book.forget, store.pictures, "r") == Deleted(1, 1, 1)
+        assert store.pictures.entries() == []
+        assert store.blocking(book.picture_names) == set()
+        assert store.blocking(book.forget, store.pictures, "r") == Deleted()
+
+    def test_retention(self, store, tmp_path):
+        retention = Retention(requests=1 * DAY, verdicts=10 * DAY, pictures=5 * DAY)
+        for name in ("judged", "unjudged"):
+            store.blocking(book.record, request(name))
+        give(store, "judged", picture=keep(store, tmp_path))
+
+        def after(days):
+            return store.blocking(retention.apply, store.pictures, now() + days * DAY)
+
+        assert after(0.9) == Deleted()
+        assert after(1.1) == Deleted(requests=1)
+        assert after(4.9) == Deleted()
+        assert after(5.1) == Deleted(pictures=1)
+        assert store.pictures.entries() == []
+        assert len(verdicts(store)) == 1
+        assert after(10.1) == Deleted(1, 1, 0)
+        assert store.blocking(book.count_requests) == 0
+
+    def test_orphaned_pictures_go_and_others_stay(self, store, tmp_path):
+        store.blocking(book.record, request())
+        kept = keep(store, tmp_path)
+        give(store, picture=kept)
+        orphan = keep(store, tmp_path)
+        assert store.blocking(remove_orphans, store.pictures) == 0
+        for name, _, _ in (kept, orphan):
+            os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
+        assert store.blocking(remove_orphans, store.pictures) == 1
+        assert [entry.name for entry in store.pictures.entries()] == [kept[0]]
+
+    def test_counting(self, store, tmp_path):
+        for number, (model, verdict, reasons) in enumerate(
+            (
+                ("m1", Verdict.UP, ()),
+                ("m1", Verdict.DOWN, (Reason.NOISE, Reason.FACES)),
+                ("m2", Verdict.DOWN, (Reason.NOISE,)),
+            )
+        ):
+            store.blocking(book.record, request(f"{number}", model=model))
+            give(store, f"{number}", verdict=verdict, reasons=reasons)
+        store.blocking(book.record, request("unjudged"))
+        give(store, "0", picture=keep(store, tmp_path, b"12345"))
+        found = store.blocking(
+            lambda session: count(book.find(session), requests=book.count_requests(session))
+        )
+        assert (found.requests, found.overall.up, found.overall.down) == (4, 1, 2)
+        assert found.overall.approval == pytest.approx(1 / 3)
+        assert found.overall.consistency_db == pytest.approx(41.5)
+        assert [(one.name, one.up, one.down) for one in found.models] == [
+            ("m1", 1, 1),
+            ("m2", 0, 1),
+        ]
+        assert found.reasons == {"noise": 2, "faces": 1}
+        assert (found.pictures, found.picture_bytes) == (1, 5)

@@ -1,0 +1,78 @@
+"""The migrations make exactly the tables that the program uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.server.store import Store
+from hyperfocal.server.store.engine import open_engine
+from hyperfocal.server.store.migrate import configuration, migrate
+from hyperfocal.server.store.tables import Base
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    yield made
+    made.dispose()
+
+
+def test_models_and_head_agree(engine):
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        assert set(inspect(connection).get_table_names()) == {
+            *Base.metadata.tables,
+            "alembic_version",
+        }
+
+
+def test_down_and_up_again(engine):
+    migrate(engine)
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "base")
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    migrate(engine)
+    migrate(engine)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(engine, monkeypatch):
+    def no_power(*arguments, **more):
+        raise RuntimeError("no power")
+
+    # By then a table has been made.
+    monkeypatch.setattr("alembic.op.create_index", no_power)
+    with pytest.raises(RuntimeError):
+        migrate(engine)
+    monkeypatch.undo()
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    migrate(engine)
+
+
+def test_a_database_of_a_newer_program_is_refused(engine):
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match="newer version"):
+        migrate(engine)
+
+
+def test_several_services_may_start_at_once(settings):
+    script = (
+        "from hyperfocal.server.settings import ServerSettings as S\n"
+        "from hyperfocal.server.store import Store\n"
+        f"Store.open(S(data={str(settings.data)!r})).close()"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
+    assert [one.wait(60) for one in started] == [0, 0, 0]
+    Store.open(settings).close()

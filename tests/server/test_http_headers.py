@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+ORIGIN = "https://pages.example"
+
+
+def answers(running):
+    client = running.client
+    return [
+        client.get("/healthz"),
+        client.get("/readyz"),
+        client.get("/docs"),
+        client.get("/openapi.json"),
+        client.get("/metrics"),
+        client.get("/nothing"),
+        client.get("/v1/upscale"),
+        client.post("/v1/upscale", content=b"picture"),
+        client.post("/v1/upscale", content=b"broken"),
+        client.post("/predict", content=b"{}"),
+        client.get("/"),
+        client.options("/v1/upscale"),
+        client.head("/nothing"),
+    ]
+
+
+def test_every_answer_has_its_id_and_the_headers_of_safety(running):
+    for answer in answers(running):
+        headers = answer.headers
+        assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"]), answer.request.url
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert "geolocation=()" in headers["permissions-policy"]
+        assert headers["cache-control"]
+        assert "server" not in headers
+        assert "access-control-allow-origin" not in headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        is_page = headers.get("content-type", "").startswith("text/html")
+        assert ("script-src 'self'" in policy) == is_page
+
+
+def test_what_came_out_of_a_picture_is_not_kept_by_caches(running):
+    answer = running.client.post("/v1/upscale", content=b"picture")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_ids_differ(running):
+    ids = {running.client.get("/healthz").headers["x-request-id"] for _ in range(20)}
+    assert len(ids) == 20
+
+
+@pytest.mark.parametrize("given", ["a", "A-b_9", "x" * 64])
+def test_a_sensible_id_is_kept(running, given):
+    answer = running.client.get("/nothing", headers={"x-request-id": given})
+    assert answer.headers["x-request-id"] == given
+    assert answer.json()["request_id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "<x>", "a;b", "é".encode(), "a,b"])
+def test_another_is_replaced(running, given):
+    answer = running.client.get("/healthz", headers={"x-request-id": given})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+
+
+def test_other_sites_are_not_let_in_unless_listed(running):
+    asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
+    answer = running.client.options("/v1/upscale", headers=asked)
+    assert "access-control-allow-origin" not in answer.headers
+    answer = running.client.post("/v1/upscale", content=b"x", headers={"origin": ORIGIN})
+    assert answer.status_code == 403
+    assert running.pool.tasks == []
+
+
+def test_a_listed_site_may_call_and_read(pretending):
+    with pretending(cors=ORIGIN) as running:
+        asked = {
+            "origin": ORIGIN,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type",
+        }
+        answer = running.client.options("/v1/upscale", headers=asked)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "access-control-allow-credentials" not in answer.headers
+        answer = running.client.post("/v1/upscale", content=b"x", headers={"origin": ORIGIN})
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "hyperfocal-model" in answer.headers["access-control-expose-headers"].lower()
+        other = {"origin": "https://evil.example"}
+        answer = running.client.post("/v1/upscale", content=b"x", headers=other)
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+        # Refusals too can be read by the page that was let in.
+        answer = running.client.post("/v1/upscale", content=b"broken", headers={"origin": ORIGIN})
+        assert answer.status_code == 422
+        assert answer.headers["access-control-allow-origin"] == ORIGIN

@@ -1,0 +1,177 @@
+"""What can be seen from outside: metrics and the log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hyperfocal.server import logs
+from hyperfocal.server.errors import QueueFull
+
+
+def figures(running) -> dict:
+    text = running.client.get("/metrics").text
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_route_and_status(running):
+    client = running.client
+    for _ in range(3):
+        client.post("/v1/upscale", content=b"abc")
+    client.post("/v1/upscale", content=b"broken")
+    client.get("/v1/jobs/one")
+    client.get("/v1/jobs/two")
+    for path in ("/wp-admin", "/x/y", "/v1/nothing"):
+        client.get(path)
+    client.request("BREW", "/v1/upscale")
+    found = figures(running)
+
+    def count(method, route, status):
+        name = "http_requests_total"
+        return found[name, ("method", method), ("route", route), ("status", status)]
+
+    assert count("POST", "/v1/upscale", "200") == 3
+    assert count("POST", "/v1/upscale", "422") == 1
+    assert count("GET", "/v1/jobs/{job_id}", "404") == 2
+    assert count("GET", "other", "404") == 3
+    assert any(("method", "other") in key for key in found)
+
+
+def test_pictures_are_counted_by_model(running):
+    client = running.client
+    client.post("/v1/upscale", content=b"abc")
+    client.post("/predict", json={"image": "YWJj"})
+    client.post("/v1/upscale?model=whatever-i-make-up", content=b"broken")
+    running.pool.raises.append(QueueFull("full"))
+    client.post("/v1/upscale?model=photo-fast-x4", content=b"abc")
+    found = figures(running)
+    total = "predict_requests_total"
+    assert found[total, ("model", "photo-fast-x2"), ("status", "200")] == 2
+    assert found[total, ("model", "unknown"), ("status", "422")] == 1
+    assert found[total, ("model", "photo-fast-x4"), ("status", "503")] == 1
+    assert found["predict_request_duration_seconds_count", ("model", "photo-fast-x2")] == 2
+    assert found["hyperfocal_rejections_total", ("reason", "queue-full")] == 1
+    assert found["hyperfocal_rejections_total", ("reason", "broken-picture")] == 1
+
+
+def test_what_workers_report_is_there(running):
+    running.client.post("/v1/upscale", content=b"abc")
+    running.client.post("/v1/estimate", content=b"abc")
+    found = figures(running)
+    assert found["hyperfocal_stage_seconds_sum", ("stage", "model")] == pytest.approx(0.002)
+    assert found["hyperfocal_stage_seconds_count", ("stage", "encode")] == 1
+    assert found["hyperfocal_consistency_db_sum",] == 44.5
+    assert found["hyperfocal_input_megapixels_sum",] == pytest.approx(16 * 12 / 1e6)
+    assert found["hyperfocal_input_brightness_count",] == 1
+    assert found["hyperfocal_input_jpeg_quality_count",] == 0
+    assert found["hyperfocal_queue_depth",] == 0
+    assert found["hyperfocal_running",] == 0
+    assert found["hyperfocal_worker_restarts_total", ("reason", "died")] == 2
+    assert found["hyperfocal_model_info", ("model", "photo-fast-x2"), ("version", "0123456789ab")] == 1
+
+
+def test_verdicts_are_counted(running):
+    answer = running.client.post("/v1/upscale", content=b"abc")
+    verdict = {"request_id": answer.headers["x-request-id"], "verdict": "up"}
+    running.client.post("/v1/feedback", json=verdict)
+    found = figures(running)
+    assert found["hyperfocal_feedback_total", ("verdict", "up")] == 1
+    assert found["hyperfocal_feedback_total", ("verdict", "down")] == 0
+
+
+def test_labels_do_not_grow_with_what_clients_send(running):
+    running.client.post("/v1/upscale?model=a", content=b"broken")
+    running.client.get("/a")
+    before = len(figures(running))
+    for number in range(30):
+        running.client.post(f"/v1/upscale?model=m{number}", content=b"broken")
+        running.client.get(f"/a{number}/{number}")
+        running.client.get(f"/static/{number}")
+        running.client.request(f"M{number}", "/a")
+    # One for the methods that are none, and two for files that are not there.
+    assert len(figures(running)) <= before + 6
+
+
+@pytest.fixture
+def log():
+    """What is logged, as parsed lines."""
+    stream = io.StringIO()
+    kept = {
+        name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level,
+               logging.getLogger(name).propagate)
+        for name in ("hyperfocal", "uvicorn.error", "alembic")
+    }  # fmt: skip
+    logs.configure("debug", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    for name, (handlers, level, propagate) in kept.items():
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def requests(lines):
+    return [line for line in lines if line["message"] == "request"]
+
+
+def test_each_request_is_one_line_of_json(log, pretending):
+    with pretending() as running:
+        answer = running.client.post("/v1/upscale", content=b"abc")
+        running.client.post("/v1/upscale", content=b"broken")
+        running.until_clean()
+    ids = {line["request_id"]: line for line in requests(log())}
+    line = ids[answer.headers["x-request-id"]]
+    assert (line["method"], line["route"], line["status"]) == ("POST", "/v1/upscale", 200)
+    assert (line["bytes_in"], line["bytes_out"]) == (3, 3)
+    assert line["model"] == "photo-fast-x2"
+    assert line["client"] == "127.0.0.1"
+    assert line["ms"] >= 0
+    assert line["time"].endswith("+00:00")
+    assert any(line.get("problem") == "broken-picture" for line in ids.values())
+
+
+def test_nothing_private_is_logged(log, pretending, tmp_path):
+    from hyperfocal.server.security.keys import add_key
+
+    key, text = add_key(tmp_path / "keys", "batch", ("use",))
+    headers = {"authorization": f"Bearer {text}", "cookie": "PRIVATE4"}
+    with pretending(keys=tmp_path / "keys") as running:
+        client = running.client
+        client.post("/v1/upscale", files={"image": ("PRIVATE1.png", b"PRIVATE2")}, headers=headers)
+        client.post("/v1/upscale?model=x&zzz=PRIVATE3", content=b"broken", headers=headers)
+        client.post("/predict", json={"image": "PRIVATE5"}, headers=headers)
+        client.post("/predict", content=b'{"image": "PRIVATE6', headers=headers)
+        running.pool.raises.append(RuntimeError("a bug"))
+        client.post("/v1/upscale", content=b"PRIVATE7", headers=headers)
+        found = client.post("/predict", json={"image": "YWJj"}, headers=headers).json()
+        client.get(found["url"])
+        running.until_clean()
+    lines = log()
+    whole = json.dumps(lines)
+    assert "PRIVATE" not in whole
+    assert text.rpartition("_")[2] not in whole
+    assert found["url"].rpartition("=")[2] not in whole
+    assert {line.get("key") for line in requests(lines)} == {None, key.id}
+
+
+def test_a_bug_is_logged_under_its_request(log, pretending):
+    with pretending() as running:
+        running.pool.raises.append(RuntimeError("a bug"))
+        answer = running.client.post("/v1/upscale", content=b"abc")
+    (line,) = [line for line in log() if line["message"] == "unforeseen"]
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert line["error"] == "RuntimeError"
+    assert "a bug" in line["trace"]
+
+
+def test_a_line_stays_a_line_whatever_is_in_it(log):
+    logging.getLogger("hyperfocal.x").info("two\nlines %s", "\x1b[31m\u2028")
+    (line,) = log()
+    assert line["message"] == "two\nlines \x1b[31m\u2028"

@@ -1,0 +1,152 @@
+"""Files in a folder, in memory and in a bucket, all by the same rules."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import pytest
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.storage import FileMissing, Storage, StorageUnavailable
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """URL of a bucket on a server for tests, which forgets everything when it ends."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed")
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    given = {
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        running.start()
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*running.get_host_and_port()))
+        import s3fs
+
+        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("pictures")
+        yield "s3://pictures"
+        running.stop()
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def storage(request, tmp_path):
+    if request.param == "folder":
+        return Storage(tmp_path / "kept", "sub")
+    if request.param == "memory":
+        return Storage(f"memory://{uuid.uuid4().hex}", "sub")
+    return Storage(f"{request.getfixturevalue('bucket')}/{uuid.uuid4().hex}", "sub")
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source"
+    path.write_bytes(os.urandom(700_000))
+    return path
+
+
+def test_what_is_put_comes_back(storage, source, tmp_path):
+    content = source.read_bytes()
+    assert storage.entries() == []
+    assert storage.put("a.png", source) == len(content)
+    assert storage.size("a.png") == len(content)
+    assert b"".join(storage.chunks("a.png")) == content
+    storage.fetch("a.png", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == content
+    (entry,) = storage.entries()
+    assert (entry.name, entry.bytes) == ("a.png", len(content))
+    assert abs(entry.modified - source.stat().st_mtime) < 60
+    assert source.exists()
+
+
+def test_the_same_name_again_replaces(storage, source):
+    storage.put("a", source)
+    source.write_bytes(b"new")
+    storage.put("a", source, move=True)
+    assert b"".join(storage.chunks("a")) == b"new"
+    assert storage.size("a") == 3
+    assert not source.exists()
+
+
+def test_deleting(storage, source):
+    storage.put("a", source)
+    assert storage.delete("a")
+    assert storage.entries() == []
+    # A bucket says yes to that, too.
+    storage.delete("a")
+    if storage.local("a") is not None:
+        assert not storage.delete("a")
+
+
+def test_what_is_not_there(storage, tmp_path):
+    with pytest.raises(FileMissing):
+        storage.size("a")
+    with pytest.raises(FileMissing):
+        list(storage.chunks("a"))
+    with pytest.raises(FileMissing):
+        storage.fetch("a", tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../a", "a/b", "/a", "a\0", "a\n", ".a", "é"])
+def test_names_that_might_lead_elsewhere(storage, source, name):
+    for use in (storage.size, storage.delete, storage.local):
+        if use == storage.delete:
+            assert not use(name)
+            continue
+        if use == storage.local and storage.local("a") is None:
+            continue
+        with pytest.raises(FileMissing):
+            use(name)
+    with pytest.raises(FileMissing):
+        storage.put(name, source)
+
+
+def test_a_torn_write_leaves_nothing(tmp_path, source, monkeypatch):
+    storage = Storage(tmp_path / "kept")
+
+    def torn(source, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", torn)
+    with pytest.raises(StorageUnavailable, match="No space left"):
+        storage.put("a", source)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_folders_of_one_storage_are_apart(tmp_path, source):
+    one, two = Storage(tmp_path, "one"), Storage(tmp_path, "two")
+    one.put("a", source)
+    assert two.entries() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [("nothing://x", "no folder or storage URL"), ("nothing://user:secret@x", "nothing://x")],
+)
+def test_a_url_that_nothing_opens(url, says):
+    with pytest.raises(SettingsError, match=says) as raised:
+        Storage(url)
+    assert "secret" not in str(raised.value).partition(":")[0]
+
+
+def test_a_bucket_that_cannot_be_reached(monkeypatch, source):
+    s3fs = pytest.importorskip("s3fs")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    storage = Storage("s3://pictures")
+    try:
+        with pytest.raises(StorageUnavailable):
+            storage.size("a")
+    finally:
+        s3fs.S3FileSystem.clear_instance_cache()

@@ -1,0 +1,102 @@
+"""A killed training, gone on with, is the training that was never killed."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hyperfocal.errors import ModelBroken
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.fit import fit
+
+# Kills itself as kill -9 does: nothing is flushed, closed or saved.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.fit import fit
+from hyperfocal.training.module import Restoration
+
+torch.set_num_threads(1)
+usual = Restoration.on_train_batch_end
+
+def end(self, *args):
+    usual(self, *args)
+    if self.global_step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Restoration.on_train_batch_end = end
+fit(Experiment.read(Path(sys.argv[1])), Path(sys.argv[2]), progress=False, tracking=False)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def experiment(experiment_file: Path) -> Experiment:
+    text = experiment_file.read_text().replace("steps = 250", "steps = 30")
+    experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 7"))
+    return Experiment.read(experiment_file)
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    """The curves without what a clock says."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{**row, "epoch_time": ""} for row in csv.DictReader(file)]
+
+
+def state(run: Path) -> dict[str, Any]:
+    return torch.load(run / "last.ckpt", weights_only=True)
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_been(
+    experiment: Experiment, experiment_file: Path, tmp_path: Path
+) -> None:
+    fit(experiment, tmp_path / "whole", progress=False, tracking=False)
+
+    # In the middle of the third epoch, after two checkpoints.
+    script = [sys.executable, "-c", KILLED, str(experiment_file), str(tmp_path / "killed"), "18"]
+    done = subprocess.run(script, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert state(tmp_path / "killed")["global_step"] == 14
+    trained = fit(experiment, tmp_path / "killed", resume=True, progress=False, tracking=False)
+
+    assert trained.steps == 30
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+    want, found = state(tmp_path / "whole"), state(tmp_path / "killed")
+    # Weights of the net and of its average, momenta of the optimizer, random numbers: to the bit.
+    for part in ("state_dict", "optimizer_states", "random"):
+        torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
+    assert (found["global_step"], found["batches"]) == (30, 30)
+
+
+def test_the_seed_decides_the_weights(experiment: Experiment, tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        changed = experiment.model_copy(update={"seed": seed, "deterministic": name == "b"})
+        fit(changed, tmp_path / name, progress=False, tracking=False)
+        weights.append(state(tmp_path / name)["state_dict"]["net.head.direct"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_resuming_where_nothing_is_begins_anew(experiment: Experiment, tmp_path: Path) -> None:
+    trained = fit(experiment, tmp_path / "new", resume=True, progress=False, tracking=False)
+    assert trained.steps == 30
+
+
+def test_a_broken_state_is_refused(experiment: Experiment, tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ModelBroken, match=r"last\.ckpt is not a checkpoint"):
+        fit(experiment, tmp_path, resume=True, progress=False, tracking=False)
