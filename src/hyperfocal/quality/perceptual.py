@@ -122,7 +122,8 @@ def _box(plane: Plane, side: int) -> Plane:
     padded = np.pad(plane, ((half - 1, half), (half - 1, half)))
     total = np.pad(padded, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     rows = total[half:] - total[:-half]
-    return rows[:, side:] - rows[:, :-side]
+    inner: Plane = rows[:, side:] - rows[:, :-side]
+    return inner
 
 
 def _smoothed(plane: Plane) -> Plane:
