@@ -75,7 +75,9 @@ def test_what_workers_report_is_there(running):
     assert found["hyperfocal_queue_depth",] == 0
     assert found["hyperfocal_running",] == 0
     assert found["hyperfocal_worker_restarts_total", ("reason", "died")] == 2
-    assert found["hyperfocal_model_info", ("model", "photo-fast-x2"), ("version", "0123456789ab")] == 1
+    assert (
+        found["hyperfocal_model_info", ("model", "photo-fast-x2"), ("version", "0123456789ab")] == 1
+    )
 
 
 def test_verdicts_are_counted(running):

@@ -83,7 +83,9 @@ def error_from_plain(plain: Mapping[str, Any]) -> errors.HyperfocalError:
 
 
 def _classes() -> dict[str, type[errors.HyperfocalError]]:
-    return {kind.__name__: kind for kind in _tree(errors.HyperfocalError)}
+    # Only what a worker can raise: a client in the same program has classes of the same names.
+    homes = (errors.__name__, server_errors.__name__)
+    return {k.__name__: k for k in _tree(errors.HyperfocalError) if k.__module__ in homes}
 
 
 def _tree(kind: type[errors.HyperfocalError]) -> Iterator[type[errors.HyperfocalError]]:
