@@ -2,42 +2,31 @@
 
     HYPERFOCAL_DATA=... python tools/measure_quality.py [PATTERN]
 
-Both precisions of every model that matches, on Set5, BSD100, Urban100 and the first 20 pictures
-of Urban100, which peers' figures are often given for.
+Both precisions of every model that matches; ``hyperfocal train export --suite`` does the same
+for a model that is not shipped yet.
 """
 
 from __future__ import annotations
 
 import sys
 
-from hyperfocal.evaluate import evaluate
-from hyperfocal.evaluate.record import record
+from hyperfocal.evaluate import Report, measure_quality
 from hyperfocal.models import list as list_models
 from hyperfocal.models.registry import SHIPPED
-from hyperfocal.settings import Settings
-
-SUITES: tuple[tuple[str, int | None], ...] = (
-    ("Set5", None),
-    ("BSD100", None),
-    ("Urban100", None),
-    ("Urban100", 20),
-)
 
 
 def main(pattern: str = "photo-*") -> None:
     """Measure, print and record."""
     for card in list_models(pattern):
-        for precision in sorted(card.weights):
-            settings = Settings(precision=precision)
-            for suite, first in SUITES:
-                report = evaluate(suite, card.name, card.scale, first, settings)
-                record(report, SHIPPED / f"{card.name}.toml")
-                print(
-                    f"{card.name} {precision} {suite} ({len(report.images)}): "
-                    f"{report.mean.psnr:.3f} dB, {report.mean.ssim:.4f}; "
-                    f"bicubic {report.bicubic.psnr:.3f} dB",
-                    flush=True,
-                )
+        measure_quality(SHIPPED / f"{card.name}.toml", on_report=_told)
+
+
+def _told(report: Report) -> None:
+    print(
+        f"{report.model} {report.precision} {report.suite} ({len(report.images)}): "
+        f"{report.mean.psnr:.3f} dB, {report.mean.ssim:.4f}; bicubic {report.bicubic.psnr:.3f} dB",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

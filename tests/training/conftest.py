@@ -10,6 +10,10 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 pytest.importorskip("lightning", reason="the training extra is not installed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "tracking: starts a real MLflow server; under a minute")
+
+
 def textured(seed: int, side: int = 96) -> np.ndarray:
     """A picture with edges at many angles, which bicubic blurs and a net can learn."""
     generator = np.random.default_rng(seed)

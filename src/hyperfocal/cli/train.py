@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from hyperfocal.cli import say
+from hyperfocal.cli.choices import only_one
 from hyperfocal.cli.degrading import degrade_suite, preview_degradations
-from hyperfocal.errors import RuntimeMissing
+from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.tuning import curves, lr_find, sweep
+
+if TYPE_CHECKING:
+    from hyperfocal.training.experiment import Experiment
 
 
 def app() -> typer.Typer:
@@ -16,20 +22,12 @@ def app() -> typer.Typer:
     verbs = typer.Typer(help="Train models and export them.", no_args_is_help=True)
     verbs.command("fit")(fit)
     verbs.command("export")(export)
+    verbs.command("sweep")(sweep)
+    verbs.command("lr-find")(lr_find)
+    verbs.command("curves")(curves)
     verbs.command("preview-degradations")(preview_degradations)
     verbs.command("degrade-suite")(degrade_suite)
     return verbs
-
-
-def _needs_torch() -> None:
-    """The training extra is large and rarely wanted, so it may well be absent."""
-    from importlib.util import find_spec
-
-    for module in ("torch", "lightning", "onnx"):
-        if find_spec(module) is None:
-            raise RuntimeMissing(
-                f"training needs {module}; install it with: pip install 'hyperfocal[train]'"
-            )
 
 
 def fit(
@@ -38,25 +36,77 @@ def fit(
         None, "--out", "-o", help="Folder for checkpoints and curves; runs/NAME by default."
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the last checkpoint there."),
+    tracking: bool = typer.Option(
+        True, "--tracking/--no-tracking", help="Tell MLflow, unless the experiment says no."
+    ),
+    with_export: bool = typer.Option(
+        True,
+        "--export/--no-export",
+        help="Export the best net into FOLDER/model at the end of a tracked training, and "
+        "register it.",
+    ),
+    overfit: bool = typer.Option(
+        False, "--overfit-one-batch", help="Only see whether the net learns one batch by heart."
+    ),
+    dev_run: bool = typer.Option(
+        False, "--fast-dev-run", help="Only run one step and one picture of everything."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="No progress bar."),
 ) -> None:
     """Train a net as an experiment file says, keeping the best and the last checkpoint."""
-    _needs_torch()
+    needs_torch()
+    only_one(resume=resume, overfit_one_batch=overfit, fast_dev_run=dev_run)
     from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.fit import fit as run
 
     plan = Experiment.read(experiment)
     folder = out or Path("runs") / plan.name
-    trained = run(plan, folder, resume=resume, progress=not quiet)
+    if overfit:
+        return _overfit(plan, out or Path("runs") / f"{plan.name}-one-batch", quiet=quiet)
+    if dev_run:
+        return _dev_run(plan)
+    tracked = plan.tracking and tracking
+    trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
+    facts = [
+        ("checkpoint", str(folder / "best.ckpt")),
+        ("best validation PSNR", f"{trained.best_psnr:.3f} dB"),
+        ("last validation PSNR", f"{trained.final_psnr:.3f} dB"),
+        *[(f"{kind.replace('_', ' ')}", f"{value:.4g}") for kind, value in trained.test.items()],
+        ("steps", str(trained.steps)),
+        ("minutes", f"{trained.seconds / 60.0:.1f}"),
+    ]
+    if trained.run_id is not None:
+        facts.append(("MLflow run", trained.run_id))
+    say.facts(facts)
+    if trained.run_id is not None and with_export:
+        from hyperfocal.training.export import EXPORTABLE
+
+        if plan.net.name in EXPORTABLE:
+            export(folder / "best.ckpt", folder / "model", 48, [], False, True)
+    return None
+
+
+def _overfit(plan: Experiment, folder: Path, *, quiet: bool) -> None:
+    from hyperfocal.training.presets import overfit_one_batch
+
+    learnt = overfit_one_batch(plan, folder, progress=not quiet)
     say.facts(
         [
-            ("checkpoint", str(folder / "best.ckpt")),
-            ("best validation PSNR", f"{trained.best_psnr:.3f} dB"),
-            ("last validation PSNR", f"{trained.final_psnr:.3f} dB"),
-            ("steps", str(trained.steps)),
-            ("minutes", f"{trained.seconds / 60.0:.1f}"),
+            ("PSNR of the batch, bicubic", f"{learnt.bicubic:.3f} dB"),
+            ("PSNR of the batch, net", f"{learnt.net:.3f} dB"),
+            ("steps", str(learnt.steps)),
         ]
     )
+    if not learnt.sound:
+        say.error("the net does not learn even one batch; look at rate, loss and architecture")
+        raise typer.Exit(1)
+
+
+def _dev_run(plan: Experiment) -> None:
+    from hyperfocal.training.presets import dev_run
+
+    seen = dev_run(plan)
+    say.facts([("steps", str(seen.steps)), ("PSNR of one picture", f"{seen.final_psnr:.3f} dB")])
 
 
 def export(
@@ -67,17 +117,49 @@ def export(
     calibration: int = typer.Option(
         48, "--calibration", min=1, help="Training pictures that set the int8 ranges."
     ),
+    suite: list[str] = typer.Option(
+        [],
+        "--suite",
+        metavar="SUITE[:N]",
+        help="Measure the quality on a suite (its first N pictures) onto the card; may be given "
+        "more than once.",
+    ),
+    bench: bool = typer.Option(False, "--bench", help="Measure the speed onto the card."),
+    registered: bool = typer.Option(
+        True, "--register/--no-register", help="Register the model where its training is tracked."
+    ),
 ) -> None:
-    """Fold a checkpoint into float and int8 ONNX weights and write the model's card."""
-    _needs_torch()
+    """Fold a checkpoint into float and int8 ONNX weights and write the model's card.
+
+    With suites and --bench the card also tells the measured quality and speed. Where MLflow was
+    told about the training, the model is registered there.
+    """
+    needs_torch()
+    from hyperfocal.evaluate import SuiteChoice, measure_quality, measure_speed
     from hyperfocal.training.export import export as run
 
+    choices = [SuiteChoice.read(text) for text in suite]
     made = run(checkpoint, folder, calibration=calibration)
-    say.facts(
-        [
-            ("card", str(folder / f"{made.card.name}.toml")),
-            ("validation PSNR, float", f"{made.validation['float']:.3f} dB"),
-            ("validation PSNR, int8", f"{made.validation['int8']:.3f} dB"),
-            ("activations clipped", f"{made.clipped_share:g}"),
+    card, path = made.card, folder / f"{made.card.name}.toml"
+    facts = [
+        ("card", str(path)),
+        ("validation PSNR, float", f"{made.validation['float']:.3f} dB"),
+        ("validation PSNR, int8", f"{made.validation['int8']:.3f} dB"),
+        ("activations clipped", f"{made.clipped_share:g}"),
+    ]
+    if choices:
+        card = measure_quality(path, choices, on_report=lambda r: say.line(f"measured {r.suite}"))
+        facts += [
+            (f"{q.suite} ({q.images}), {q.precision}", f"{q.psnr:.3f} dB, {q.ssim:.4f}")
+            for q in card.quality
         ]
-    )
+    if bench:
+        card = measure_speed(path)
+        facts += [(f"512x512, {s.precision}", f"{s.median:.1f} ms") for s in card.speed]
+    if registered:
+        from hyperfocal.training.tracking import register
+
+        version = register(card, folder, checkpoint.parent)
+        if version is not None:
+            facts.append(("registered", f"{card.name}, version {version}"))
+    say.facts(facts)

@@ -1,8 +1,9 @@
 """How good a model is: suites, the protocol of the literature, reports."""
 
 from hyperfocal.evaluate.compare import Comparison, compare
+from hyperfocal.evaluate.measuring import SuiteChoice, measure_quality, measure_speed
 from hyperfocal.evaluate.protocol import ProtocolCheck
-from hyperfocal.evaluate.record import record
+from hyperfocal.evaluate.record import record, record_speed
 from hyperfocal.evaluate.report import BicubicMean, ImageScore, Mean, Report
 from hyperfocal.evaluate.run import evaluate
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
@@ -17,9 +18,13 @@ __all__ = [
     "ProtocolCheck",
     "Report",
     "Suite",
+    "SuiteChoice",
     "compare",
     "evaluate",
     "find_suite",
+    "measure_quality",
+    "measure_speed",
     "record",
+    "record_speed",
     "render",
 ]

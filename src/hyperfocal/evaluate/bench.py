@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from hyperfocal import imaging
 from hyperfocal.errors import HyperfocalError, ModelError, UsageError
+from hyperfocal.evaluate.engine import load_upscaler, name_of
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.quality.resize import imresize
 from hyperfocal.settings import Settings
@@ -71,6 +72,7 @@ def bench(
 ) -> Row:
     """Measure a model in a process of its own, held to ``threads`` processor cores.
 
+    ``model``: a name, or the file of a card (``.toml``) wherever that lies.
     ``side``: of the square picture; ``runs``: how many of each kind, at least 2. Raises what
     loading and running the model raises, as :class:`ModelError` or :class:`UsageError`.
     """
@@ -112,10 +114,8 @@ def photograph(side: int) -> npt.NDArray[np.uint8]:
 
 def measure(model: str, scale: float, side: int, runs: int, settings: Settings) -> Row:
     """Measure in this process."""
-    from hyperfocal.restore import Upscaler
-
     start = time.perf_counter()
-    upscaler = Upscaler.load(model, settings=settings)
+    upscaler = load_upscaler(model, settings)
     upscaler.warm(scale)
     load = (time.perf_counter() - start) * 1e3
     picture = Picture(photograph(side))
@@ -143,7 +143,7 @@ def measure(model: str, scale: float, side: int, runs: int, settings: Settings) 
             if turn >= _WARM_UP:
                 times[name].append((time.perf_counter() - start) * 1e3)
     return Row(
-        model=model,
+        model=name_of(model),
         precision=upscaler.precision,
         scale=scale,
         side=side,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,9 @@ from hyperfocal.errors import UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.settings import Settings
+
+if TYPE_CHECKING:
+    from hyperfocal.restore import Upscaler
 
 Bytes = npt.NDArray[np.uint8]
 Enlarge = Callable[[Bytes], Bytes]
@@ -28,25 +33,46 @@ class Engine:
     precision: str
 
 
+def load_upscaler(model: str, settings: Settings, precision: str | None = None) -> Upscaler:
+    """A model by name, or by its card's file (``.toml``) wherever that lies.
+
+    Raises whatever loading the model raises.
+    """
+    from hyperfocal.restore import Upscaler
+
+    if not model.endswith(".toml"):
+        return Upscaler.load(model, settings=settings, precision=precision)
+    from hyperfocal.models.loaded import load_entry
+    from hyperfocal.models.registry import read_entry
+
+    if precision is not None:
+        settings = Settings.read({}, **{**settings.model_dump(), "precision": precision})
+    return Upscaler(load_entry(read_entry(Path(model)), settings), settings)
+
+
+def name_of(model: str) -> str:
+    """The name of a model given by name or by its card's file."""
+    return Path(model).stem if model.endswith(".toml") else model
+
+
 def load_engine(
     model: str, scale: float | None, settings: Settings, precision: str | None = None
 ) -> Engine:
-    """Load a model; ``scale`` is its own when not given.
+    """Load a model, by name or by its card's file; ``scale`` is its own when not given.
 
     A family (``"photo-fast"``) gives its member of that scale, under its own name.
     :class:`UsageError` for a scale at which nothing can be measured, and whatever loading
     the model raises.
     """
-    from hyperfocal.restore import Upscaler
-
-    upscaler = Upscaler.load(model, settings=settings, precision=precision)
+    upscaler = load_upscaler(model, settings, precision)
+    model = name_of(model)
     wanted = upscaler.scales[0] if scale is None else scale
     if wanted != int(wanted) or not 2 <= wanted <= 8:
         raise UsageError(f"models are measured at a whole scale from 2 to 8, not {wanted:g}")
     if len(upscaler.scales) > 1 and wanted in upscaler.scales:
         # Name and precision in the report shall be those of the one that runs.
         model = f"{model}-x{int(wanted)}"
-        upscaler = Upscaler.load(model, settings=settings, precision=precision)
+        upscaler = load_upscaler(model, settings, precision)
 
     def enlarge(low: Bytes) -> Bytes:
         return to_8_bit(upscaler(Picture(low), scale=wanted).picture.pixels)

@@ -42,6 +42,25 @@ class Quality(_Section):
     bicubic_ssim: float
 
 
+class Speed(_Section):
+    """Measured by ``hyperfocal bench``: a picture in memory to a picture in memory.
+
+    Milliseconds; ``side`` of the square picture in pixels; ``reference``: a fixed matrix
+    product timed between the runs, which tells how busy the machine was; ``peak_mb``: largest
+    resident memory of the process in millions of bytes, 0 where the system does not tell.
+    """
+
+    precision: Precision
+    processor: str
+    threads: int
+    side: int
+    runs: int
+    median: float
+    p95: float
+    reference: float
+    peak_mb: float = 0.0
+
+
 class Training(_Section):
     """Where the weights come from."""
 
@@ -75,6 +94,7 @@ class ModelCard(_Section):
     weights: dict[Precision, Weights] = Field(default_factory=dict)
     training: Training = Field(default_factory=Training)
     quality: tuple[Quality, ...] = ()
+    speed: tuple[Speed, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from hyperfocal.errors import UsageError
 from hyperfocal.models.card import ModelCard, Precision, Training, Weights
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import Entry
@@ -22,6 +23,9 @@ from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import judged_on, load_average
 from hyperfocal.training.graph import build
 from hyperfocal.training.weights import Folded, fold
+
+EXPORTABLE = ("plain",)
+"""Architectures that can be folded into the graph that ships."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     appear in ``folder`` only when all are made.
     """
     experiment, net, history = load_average(checkpoint)
+    if experiment.net.name not in EXPORTABLE:
+        raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
     folded = fold(net)
     pairs = judged_pairs(experiment, judged_on(experiment)[0])
     candidates = {

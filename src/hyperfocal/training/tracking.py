@@ -34,12 +34,13 @@ RUN_FILE = "mlflow-run.json"
 _EXPERIMENT = "hyperfocal"
 _log = logging.getLogger(__name__)
 
-# The client's own defaults repeat a request for minutes before they give up, report home, and
-# draw a progress bar a file.
+# The client's own defaults repeat a request for minutes before they give up, report home,
+# draw a progress bar a file and print where to look.
 _CLIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "DO_NOT_TRACK": "true",
 }
@@ -250,6 +251,7 @@ def register(card: ModelCard, folder: Path, run: Path) -> str | None:
             card.name,
             source=f"runs:/{run_id}/model",
             run_id=run_id,
+            await_creation_for=0,
             description=f"```toml\n{card.to_toml()}```",
             tags={
                 "scale": str(card.scale),

@@ -1,0 +1,221 @@
+"""What a picture has been through: evidence for choosing between two kinds of model.
+
+Models of the kind "photo" expect clean pictures and keep every detail, grain and blocks
+included; those of the kind "restore" take damage away. The evidence is in the file (how coarsely
+a JPEG was quantised) and in the pixels (blocks, noise, blur).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.quality.arrays import Array, check_pixels
+from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
+from hyperfocal.quality.luma import to_8_bit
+
+Kind = Literal["photo", "restore"]
+Plane = npt.NDArray[np.float32]
+
+# Squares of this side, as many by as many, are looked at: the cost is that of a small picture,
+# whatever the size. Eights, so that the blocks of JPEG lie alike in all of them.
+_SIDE, _SQUARES = 256, 3
+_BLOCK = 8
+# A step over a block border is one between nearly flat areas; edges of objects are larger.
+_LARGEST_STEP = 12.0
+# The share of blocks that is taken to hold noise and nothing else.
+_QUIET = 0.1
+_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+# From the mean magnitude of Immerkaer's filter to the deviation of Gaussian noise.
+_IMMERKAER = math.sqrt(math.pi / 2.0) / 6.0
+
+# Above and below these a picture is better restored; see docs/degradations.md for how they were
+# chosen and how often they are right.
+COARSE_JPEG = 88
+VISIBLE_BLOCKS = 0.45
+VISIBLE_NOISE = 5.0
+SOFT = 0.42
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What the file says. ``jpeg_quality``: 1 to 100, None if the file is no JPEG."""
+
+    jpeg_quality: int | None = None
+
+    @classmethod
+    def of(cls, data: bytes) -> PictureFacts:
+        """Facts of a file's content; the beginning of it, up to the picture data, will do."""
+        return cls(estimate_jpeg_quality(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """``jpeg_quality``: see :class:`PictureFacts`. The others are of luma, in 8-bit levels.
+
+    ``blockiness``: see :func:`blockiness`; ``noise``: see :func:`quiet_noise`; ``detail``: see
+    :func:`immerkaer`; ``sharpness``: see :func:`sharpness`.
+    """
+
+    jpeg_quality: int | None
+    blockiness: float
+    noise: float
+    detail: float
+    sharpness: float
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+def judge(facts: PictureFacts, pixels: Array) -> tuple[Kind, tuple[str, ...], Figures]:
+    """Which kind of model suits a picture, why, and the figures behind it.
+
+    ``pixels``: ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. "restore" if there
+    is any evidence of damage; "photo" if not, with a reason that says so.
+    :class:`ArrayError` for other arrays.
+    """
+    figures = examine(facts, pixels)
+    reasons = []
+    if figures.jpeg_quality is not None and figures.jpeg_quality < COARSE_JPEG:
+        reasons.append(f"a JPEG of quality {figures.jpeg_quality}, under {COARSE_JPEG}")
+    if figures.blockiness > VISIBLE_BLOCKS:
+        reasons.append(
+            f"8x8 blocks of {figures.blockiness:.2f} levels show, over {VISIBLE_BLOCKS:g}"
+        )
+    if figures.noise > VISIBLE_NOISE:
+        reasons.append(f"noise of {figures.noise:.1f} levels, over {VISIBLE_NOISE:g}")
+    if figures.sharpness < SOFT:
+        reasons.append(f"soft: a sharpness of {figures.sharpness:.2f}, under {SOFT:g}")
+    if reasons:
+        return "restore", tuple(reasons), figures
+    return "photo", ("no sign of compression, noise or blur",), figures
+
+
+def examine(facts: PictureFacts, pixels: Array) -> Figures:
+    """The figures of a picture; of pixels that are too few for one, its value for a clean one."""
+    check_pixels(pixels)
+    planes = [
+        _luma(pixels[rows, columns])
+        for rows in _spread(pixels.shape[0])
+        for columns in _spread(pixels.shape[1])
+    ]
+    return Figures(
+        facts.jpeg_quality,
+        blockiness(planes),
+        quiet_noise(planes),
+        immerkaer(planes),
+        sharpness(planes),
+    )
+
+
+def blockiness(planes: Sequence[Plane]) -> float:
+    """How far neighbours over the lines of an 8-pixel grid differ more than other neighbours.
+
+    In levels, 0 without a grid, wherever the grid lies; the lesser of the two directions, as
+    blocks have both and textures seldom do. ``planes``: luma ``(H, W)``, cut from one picture
+    at multiples of 8.
+    """
+    return max(0.0, min(_grid_step(planes), _grid_step([plane.T for plane in planes])))
+
+
+def quiet_noise(planes: Sequence[Plane]) -> float:
+    """Deviation of the noise in levels, from the quietest tenth of the 8x8 blocks.
+
+    By Immerkaer's filter. Detail hardly counts, as few pictures are textured everywhere; from
+    noise alone it finds 0.85 to 1 times the true value.
+    """
+    means = [_block_means(np.abs(_immerkaer_response(plane))) for plane in planes]
+    flat = np.concatenate([mean.ravel() for mean in means])
+    return float(np.quantile(flat, _QUIET)) * _IMMERKAER if flat.size else 0.0
+
+
+def immerkaer(planes: Sequence[Plane]) -> float:
+    """Deviation of the noise in levels, fine detail included.
+
+    J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding
+    64(2), 1996: the mean magnitude behind a filter that ramps and simple edges do not pass.
+    """
+    responses = [np.abs(_immerkaer_response(plane)).ravel() for plane in planes]
+    values = np.concatenate(responses)
+    return float(values.mean(dtype=np.float64)) * _IMMERKAER if values.size else 0.0
+
+
+def sharpness(planes: Sequence[Plane]) -> float:
+    """Variance of the Laplacian over that of the picture at half the size.
+
+    About 0.75 for pictures reduced with a good filter, 0.3 where detail ends at half of what the
+    pixels could hold, 4 for white noise; 1 for a plain area.
+    """
+    fine = coarse = 0.0
+    for plane in planes:
+        height, width = (side // 2 * 2 for side in plane.shape)
+        half = plane[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+        if min(half.shape) < 3:
+            continue
+        fine += float(_laplacian(plane).var(dtype=np.float64))
+        coarse += float(_laplacian(half).var(dtype=np.float64))
+    return fine / coarse if coarse > 0.0 else 1.0
+
+
+def _grid_step(planes: Sequence[Plane]) -> float:
+    """The step over the most marked of the eight possible column grids, over the usual one."""
+    total, count = np.zeros(_BLOCK), 0
+    for plane in planes:
+        steps = np.abs(np.diff(plane, axis=1))
+        # Less the steps beside it: a gradient or a texture has those too.
+        excess = steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2
+        width = excess.shape[1] // _BLOCK * _BLOCK
+        if width == 0 or excess.shape[0] == 0:
+            continue
+        np.clip(excess, -_LARGEST_STEP, _LARGEST_STEP, out=excess)
+        columns = excess[:, :width].mean(axis=0, dtype=np.float64)
+        total += columns.reshape(-1, _BLOCK).sum(axis=0)
+        count += width // _BLOCK
+    if count == 0:
+        return 0.0
+    lines = total / count
+    at = int(lines.argmax())
+    return float(lines[at] - np.median(np.delete(lines, at)))
+
+
+def _immerkaer_response(plane: Plane) -> Plane:
+    if min(plane.shape) < 3:
+        return np.zeros((0, 0), np.float32)
+    rows = plane[:-2] - 2 * plane[1:-1] + plane[2:]
+    found: Plane = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
+    return found
+
+
+def _block_means(values: Plane) -> Plane:
+    height, width = (side // _BLOCK * _BLOCK for side in values.shape)
+    blocks = values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    means: Plane = blocks.mean(axis=(1, 3))
+    return means
+
+
+def _laplacian(plane: Plane) -> Plane:
+    around = plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]
+    found: Plane = 4 * plane[1:-1, 1:-1] - around
+    return found
+
+
+def _spread(length: int) -> list[slice]:
+    """Stretches evenly over a side; the whole of one that is short."""
+    if length <= _SQUARES * _SIDE:
+        return [slice(0, length)]
+    starts = [(length - _SIDE) * at // (_SQUARES - 1) // _BLOCK * _BLOCK for at in range(_SQUARES)]
+    return [slice(start, start + _SIDE) for start in starts]
+
+
+def _luma(pixels: Array) -> Plane:
+    levels = to_8_bit(pixels).astype(np.float32)
+    if levels.ndim == 2:
+        return levels
+    plane: Plane = levels @ _WEIGHTS
+    return plane

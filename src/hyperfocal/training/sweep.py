@@ -1,0 +1,228 @@
+"""Trying values of an experiment: every combination, or some drawn at random."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.training.experiment import Experiment, SweepSection
+from hyperfocal.training.facts import flat
+
+RESULT = "result.json"
+BEST = "best.toml"
+_MOST = 1000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a sweep. PSNR in dB over the validation pictures.
+
+    ``values``: what was tried, by dotted name. ``error``: why there are no figures, where it
+    failed. ``test_psnr``: on pictures that chose nothing; None without any.
+    """
+
+    name: str
+    values: dict[str, Any]
+    best_psnr: float | None = None
+    final_psnr: float | None = None
+    test_psnr: float | None = None
+    steps: int = 0
+    minutes: float = 0.0
+    step_milliseconds: float | None = None
+    error: str = ""
+
+    @property
+    def rank(self) -> float:
+        """Higher is better; a failure is last."""
+        return -math.inf if self.best_psnr is None else self.best_psnr
+
+
+def combinations(section: SweepSection) -> list[dict[str, Any]]:
+    """The values of every trial, by dotted name; :class:`SettingsError` for what gives none.
+
+    A list holds choices. For the method "random" a value may also be a range ``{low, high}``,
+    drawn evenly, or with ``log = true`` evenly in its logarithm.
+    """
+    choices = _choices(section.values)
+    if not choices:
+        raise SettingsError("sweep.values holds no values to try")
+    if section.method == "random":
+        return list(itertools.islice(_drawn(section, choices), section.trials))
+    for name, choice in choices.items():
+        if not isinstance(choice, list):
+            raise SettingsError(f"sweep.values.{name}: a range needs the method 'random'")
+    if (count := math.prod(len(choice) for choice in choices.values())) > _MOST:
+        raise SettingsError(f"the grid has {count} trials, more than {_MOST}; use 'random'")
+    return [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
+
+
+def _choices(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Lists and ranges by dotted name."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, list):
+            if not value:
+                raise SettingsError(f"sweep.values.{name} is empty")
+            found[name] = value
+        elif isinstance(value, Mapping) and {"low", "high"} <= value.keys():
+            found[name] = _checked_range(name, value)
+        elif isinstance(value, Mapping):
+            found.update(_choices(value, f"{name}."))
+        else:
+            raise SettingsError(f"sweep.values.{name} must be a list of values, not {value!r}")
+    return found
+
+
+def _checked_range(name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if unknown := value.keys() - {"low", "high", "log"}:
+        raise SettingsError(f"there is no 'sweep.values.{name}.{sorted(unknown)[0]}'")
+    low, high = value["low"], value["high"]
+    if not all(isinstance(end, int | float) for end in (low, high)) or not low < high:
+        raise SettingsError(f"sweep.values.{name}: low must be a number below high")
+    if value.get("log") and low <= 0:
+        raise SettingsError(f"sweep.values.{name}: a logarithmic range begins above 0")
+    return value
+
+
+def _drawn(section: SweepSection, choices: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Random combinations without end, or until there are no new ones."""
+    generator = np.random.default_rng(section.seed)
+    seen: set[str] = set()
+    repeated = 0
+    while repeated < _MOST:
+        values = {name: _draw(generator, choice) for name, choice in choices.items()}
+        key = json.dumps(values, sort_keys=True, default=str)
+        if key in seen:
+            repeated += 1
+            continue
+        seen.add(key)
+        yield values
+
+
+def _draw(generator: np.random.Generator, choice: Any) -> Any:
+    if isinstance(choice, list):
+        return choice[int(generator.integers(len(choice)))]
+    low, high = choice["low"], choice["high"]
+    if choice.get("log"):
+        drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
+    elif isinstance(low, int) and isinstance(high, int):
+        return int(generator.integers(low, high + 1))
+    else:
+        drawn = float(generator.uniform(low, high))
+    # Four digits are more than a rate is worth, and can be read.
+    return float(f"{drawn:.4g}")
+
+
+def changed(experiment: Experiment, values: Mapping[str, Any], source: object) -> Experiment:
+    """The experiment with some values replaced, by dotted name; :class:`SettingsError`."""
+    plain = experiment.model_dump(exclude={"sweep"})
+    # One budget replaces the other.
+    if "schedule.steps" in values or "schedule.minutes" in values:
+        plain["schedule"]["steps"] = plain["schedule"]["minutes"] = None
+    for name, value in values.items():
+        *sections, last = name.split(".")
+        table = plain
+        for section in sections:
+            if not isinstance(table.get(section), dict):
+                raise SettingsError(f"{source}: there is no '{name}' to try values of")
+            table = table[section]
+        table[last] = value
+    return Experiment.checked(plain, source)
+
+
+def sweep(
+    experiment: Experiment,
+    out: Path,
+    *,
+    train: Callable[[Experiment, Path, bool], Any] | None = None,
+    on_trial: Callable[[Trial, int, int], None] | None = None,
+    tracking: bool | None = None,
+) -> list[Trial]:
+    """Run all trials, each in a folder of its own under ``out``; the best first.
+
+    A trial that has its result is not run again and one that was cut off is resumed, so a
+    killed sweep goes on when it is started again. A trial that fails is told as such and the
+    others go on. ``out/best.toml`` is the best trial's experiment, ``out/sweep.json`` the
+    table. ``train``: what runs a trial, given the experiment, the folder and whether to resume.
+    """
+    if experiment.sweep is None:
+        raise SettingsError("the experiment has no [sweep] table")
+    chosen = combinations(experiment.sweep)
+    plans = [changed(experiment, values, "the sweep") for values in chosen]
+    run = train or _training(tracking)
+    trials: list[Trial] = []
+    width = len(str(len(plans) - 1))
+    for index, (plan, values) in enumerate(zip(plans, chosen, strict=True)):
+        folder = out / f"trial-{index:0{width}}"
+        trial = _known(folder, values)
+        if trial is None:
+            trial = _run(run, plan, values, folder)
+        trials.append(trial)
+        if on_trial is not None:
+            on_trial(trial, index + 1, len(plans))
+    ranked = sorted(trials, key=lambda trial: trial.rank, reverse=True)
+    table = json.dumps([asdict(trial) for trial in ranked], indent=2)
+    (out / "sweep.json").write_text(table + "\n", encoding="utf-8")
+    if ranked[0].best_psnr is not None:
+        best = plans[trials.index(ranked[0])]
+        (out / BEST).write_text(best.to_toml(), encoding="utf-8")
+    return ranked
+
+
+def _training(tracking: bool | None) -> Callable[[Experiment, Path, bool], Any]:
+    from hyperfocal.training.fit import fit
+
+    def run(plan: Experiment, folder: Path, resume: bool) -> Any:
+        return fit(plan, folder, resume=resume, progress=False, tracking=tracking)
+
+    return run
+
+
+def _known(folder: Path, values: Mapping[str, Any]) -> Trial | None:
+    """The result of an earlier start; one of other values does not count."""
+    try:
+        trial = Trial(**json.loads((folder / RESULT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return trial if trial.values == values and not trial.error else None
+
+
+def _run(
+    train: Callable[[Experiment, Path, bool], Any],
+    plan: Experiment,
+    values: dict[str, Any],
+    folder: Path,
+) -> Trial:
+    folder.mkdir(parents=True, exist_ok=True)
+    # A state of other values is not one to go on from.
+    mine, text = folder / "trial.json", json.dumps(flat(plan.model_dump()), default=str)
+    resume = mine.is_file() and mine.read_text(encoding="utf-8") == text
+    mine.write_text(text, encoding="utf-8")
+    try:
+        trained = train(plan, folder, resume)
+    except Exception as error:  # noqa: BLE001 - out of memory, a rate that diverges: others go on
+        return Trial(folder.name, values, error=f"{type(error).__name__}: {error}"[:500])
+    each = trained.step_seconds
+    trial = Trial(
+        folder.name,
+        values,
+        best_psnr=trained.best_psnr,
+        final_psnr=trained.final_psnr,
+        test_psnr=trained.test.get("test_psnr"),
+        steps=trained.steps,
+        minutes=trained.seconds / 60.0,
+        step_milliseconds=None if each is None else each * 1e3,
+    )
+    (folder / RESULT).write_text(json.dumps(asdict(trial), indent=2) + "\n", encoding="utf-8")
+    return trial

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hyperfocal.errors import InputMissing
+from hyperfocal.evaluate.perceptual import perceptual
+from hyperfocal.evaluate.run import enlarge_bicubic
+from hyperfocal.quality import imresize
+from hyperfocal.quality.perceptual import gmsd, haarpsi
+
+
+def test_bicubic_through_the_engine_looks_as_bicubic_by_itself(originals):
+    found = perceptual(originals, "bicubic-x2")
+    assert found.gmsd == pytest.approx(found.bicubic_gmsd, abs=1e-3)
+    assert found.haarpsi == pytest.approx(found.bicubic_haarpsi, abs=2e-3)
+    assert set(found.to_dict()) == {"gmsd", "haarpsi", "bicubic_gmsd", "bicubic_haarpsi"}
+
+
+def test_the_border_is_left_out(originals):
+    with Image.open(originals / "a.png") as image:
+        high = np.asarray(image)
+    made = enlarge_bicubic(imresize(high, 0.5), 2)
+    inner = (slice(2, -2), slice(2, -2))
+    found = perceptual(originals, "bicubic-x2", first=1)
+    assert found.bicubic_gmsd == pytest.approx(gmsd(made[inner], high[inner]))
+    assert found.bicubic_haarpsi == pytest.approx(haarpsi(made[inner], high[inner]))
+
+
+def test_a_missing_suite_is_named(tmp_path):
+    with pytest.raises(InputMissing):
+        perceptual(tmp_path, "bicubic-x2")

@@ -1,0 +1,173 @@
+"""Trying values."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.training.experiment import Experiment, SweepSection
+from hyperfocal.training.fit import Trained
+from hyperfocal.training.sweep import changed, combinations, sweep
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> None:
+    torch.set_num_threads(1)
+
+
+def section(**values: Any) -> SweepSection:
+    return SweepSection.model_validate(values)
+
+
+def test_a_grid_is_every_combination() -> None:
+    values = {"precision": ["32-true", "bf16-mixed"], "schedule": {"rate": [1e-3, 2e-3, 4e-3]}}
+    found = combinations(section(values=values))
+    assert len(found) == 6
+    assert found[1] == {"precision": "32-true", "schedule.rate": 2e-3}
+
+
+def test_random_trials_differ_and_follow_the_seed() -> None:
+    values = {
+        "schedule": {"rate": {"low": 1e-4, "high": 1e-1, "log": True}},
+        "net": {"depth": {"low": 1, "high": 4}, "channels": [8, 16]},
+    }
+    found = combinations(section(method="random", trials=40, values=values))
+    assert len(found) == 40
+    assert found == combinations(section(method="random", trials=40, values=values))
+    assert found != combinations(section(method="random", trials=40, seed=1, values=values))
+    rates = sorted(trial["schedule.rate"] for trial in found)
+    assert 1e-4 <= rates[0] <= rates[-1] <= 1e-1
+    # Evenly in the logarithm: about half lie below the geometric mean.
+    assert 10 < sum(rate < 3.16e-3 for rate in rates) < 30
+    assert {trial["net.depth"] for trial in found} == {1, 2, 3, 4}
+
+
+def test_random_ends_when_there_is_nothing_new() -> None:
+    found = combinations(section(method="random", trials=9, values={"seed": [0, 1, 2]}))
+    assert sorted(trial["seed"] for trial in found) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "no values to try"),
+        ({"seed": []}, "sweep.values.seed is empty"),
+        ({"seed": 3}, "must be a list"),
+        ({"schedule": {"rate": {"low": 1e-4, "high": 1e-2}}}, "needs the method 'random'"),
+        ({"schedule": {"rate": {"low": 2, "high": 1}}}, "low must be a number below high"),
+        ({"seed": {"low": 0, "high": 1, "log": True}}, "begins above 0"),
+        ({"seed": {"low": 0, "high": 1, "step": 1}}, "no 'sweep.values.seed.step'"),
+        ({"seed": list(range(101)), "schedule": {"warmup": list(range(10))}}, "1010 trials"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        combinations(section(values=values))
+
+
+@pytest.fixture
+def experiment(experiment_file: Path) -> Experiment:
+    text = experiment_file.read_text().replace("steps = 250", "steps = 6")
+    text = text.replace("validate_every = 125", "validate_every = 3")
+    experiment_file.write_text(text + "\n[sweep.values]\nschedule.rate = [1e-3, 1e-9, 4e-3]\n")
+    return Experiment.read(experiment_file)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"schedule.rte": 1e-3}, "no 'schedule.rte'; did you mean 'rate'"),
+        ({"shedule.rate": 1e-3}, "no 'shedule.rate' to try"),
+        ({"net.channels": "many"}, "net.channels"),
+    ],
+)
+def test_values_are_checked_as_those_of_a_file(
+    experiment: Experiment, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        changed(experiment, values, "the sweep")
+
+
+def test_one_budget_replaces_the_other(experiment: Experiment) -> None:
+    assert changed(experiment, {"schedule.minutes": 2.0}, "").schedule.steps is None
+
+
+class Pretended:
+    """Trains in no time; the rate decides how well, and 1e-9 fails."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, bool]] = []
+        self.broken = True
+
+    def __call__(self, plan: Experiment, folder: Path, resume: bool) -> Trained:
+        self.runs.append((folder.name, resume))
+        if plan.schedule.rate == 1e-9 and self.broken:
+            raise FloatingPointError("diverged")
+        psnr = 30.0 + 1000 * plan.schedule.rate
+        return Trained(6, 60.0, psnr, psnr - 0.1, step_seconds=0.5, test={"test_psnr": psnr - 1})
+
+
+def test_the_best_comes_first_and_is_written(experiment: Experiment, tmp_path: Path) -> None:
+    train, told = Pretended(), []
+    trials = sweep(
+        experiment, tmp_path, train=train, on_trial=lambda *given: told.append(given[1:])
+    )
+    assert [trial.name for trial in trials] == ["trial-2", "trial-0", "trial-1"]
+    assert trials[0].best_psnr == 34.0
+    assert (trials[0].step_milliseconds, trials[0].minutes) == (500.0, 1.0)
+    assert trials[2].error == "FloatingPointError: diverged"
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    best = Experiment.read(tmp_path / "best.toml")
+    assert (best.schedule.rate, best.sweep) == (4e-3, None)
+    table = json.loads((tmp_path / "sweep.json").read_text())
+    assert next(entry["values"] for entry in table) == {"schedule.rate": 4e-3}
+
+
+def test_a_stopped_sweep_goes_on(experiment: Experiment, tmp_path: Path) -> None:
+    train = Pretended()
+    sweep(experiment, tmp_path, train=train)
+    train.runs, train.broken = [], False
+    trials = sweep(experiment, tmp_path, train=train)
+    # Only the one that failed is run again, from its last state.
+    assert train.runs == [("trial-1", True)]
+    assert not any(trial.error for trial in trials)
+
+
+def test_other_values_are_trained_anew(experiment: Experiment, tmp_path: Path) -> None:
+    train = Pretended()
+    sweep(experiment, tmp_path, train=train)
+    train.runs = []
+    other = experiment.model_copy(update={"sweep": section(values={"seed": [5]})})
+    sweep(other, tmp_path, train=train)
+    assert train.runs == [("trial-0", False)]
+
+
+def test_without_a_table_there_is_nothing_to_sweep(experiment: Experiment, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no \[sweep\] table"):
+        sweep(experiment.model_copy(update={"sweep": None}), tmp_path)
+
+
+def test_precisions_are_compared_by_time_and_quality(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    both = section(values={"precision": ["32-true", "bf16-mixed"]})
+    trials = sweep(experiment.model_copy(update={"sweep": both}), tmp_path, tracking=False)
+    assert {trial.values["precision"] for trial in trials} == {"32-true", "bf16-mixed"}
+    for trial in trials:
+        assert trial.error == ""
+        assert trial.step_milliseconds is not None
+        assert trial.final_psnr is not None
+    told = tomllib.loads((tmp_path / "best.toml").read_text())
+    assert told["data"]["patch"] == 20
+
+
+@pytest.mark.parametrize(("method", "trials"), [("random", None), ("grid", 3)])
+def test_trials_are_for_random_only(method: str, trials: int | None) -> None:
+    with pytest.raises(ValueError, match=r"sweep\.trials"):
+        section(method=method, trials=trials, values={"seed": [1]})
