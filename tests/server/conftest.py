@@ -31,11 +31,20 @@ def pretending(tmp_path, monkeypatch):
     return start
 
 
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hyperfocal.server.pool.Pool", PretendPool, raising=False)
+        data = tmp_path_factory.mktemp("shared")
+        with serve(ServerSettings.read({}, data=data, port=0)) as made:
+            yield made
+
+
 @pytest.fixture
-def running(pretending):
-    """A service with the usual settings."""
-    with pretending() as made:
-        yield made
+def running(_shared):
+    """A service with the usual settings, which the tests share: none may stop or change it."""
+    _shared.pool.forget()
+    return _shared
 
 
 @pytest.fixture(scope="session")

@@ -50,13 +50,17 @@ class PretendPool:
 
     def __init__(self, settings, *, loads: bool = True) -> None:
         self.settings = settings
-        self.capacity, self.retry_after = 1, 7
+        self.retry_after = 7
         self.ready = False
-        self.waiting = self.running = 0
+        self.running = 0
         self.restarts = {"died": 2, "hung": 0, "memory": 0}
         self.models, self.versions = settings.models, dict(VERSIONS)
         self.loads = loads
-        self.hold = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Everything a test has told it, and all it was given."""
+        self.capacity, self.waiting, self.hold = 1, 0, False
         self.raises: list[BaseException] = []
         self.changes: dict = {}
         self.tasks, self.stopped, self.reloads = [], [], []

@@ -112,7 +112,16 @@ def test_production_does_not_start_unsafely(tmp_path):
             create_app(ServerSettings(data=tmp_path, production=True, **settings))
 
 
-def test_reload_and_roll_back(running):
+@pytest.fixture
+def alone(pretending):
+    """A service for one test."""
+    with pretending() as made:
+        yield made
+
+
+def test_reload_and_roll_back(alone):
+    running = alone
+
     def post(path, **content):
         return running.client.post(f"/v1/admin/{path}", **content)
 

@@ -140,7 +140,6 @@ def test_each_of_many_clients_gets_its_own(running):
     def send(content):
         return running.client.post("/v1/upscale", files={"image": content}).content
 
-    running.pool.settings = running.pool.settings.model_copy(update={"queue": 1000})
     running.pool.capacity = 1000
     with ThreadPoolExecutor(20) as threads:
         for content, answer in zip(contents, threads.map(send, contents), strict=True):

@@ -13,6 +13,13 @@ from hyperfocal.server import logs
 from hyperfocal.server.errors import QueueFull
 
 
+@pytest.fixture
+def running(pretending):
+    """A service whose figures are those of one test."""
+    with pretending() as made:
+        yield made
+
+
 def figures(running) -> dict:
     text = running.client.get("/metrics").text
     return {

@@ -175,7 +175,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
-        del responses["422"]
+        responses["422"] = {"description": "A parameter is not as it should be."}
     needed = scope_needed(path, metrics_public=False)
     described = dict(_ANYWHERE)
     if needed is not None:
@@ -192,7 +192,10 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         described["409"] = "There is nothing to go back to."
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status, text in described.items():
-        responses.setdefault(status, {"description": text, "content": problem})
+        responses.setdefault(status, {"description": text})
+    for status, response in responses.items():
+        if status.startswith(("4", "5")):
+            response["content"] = problem
 
 
 def _json_in(form: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:

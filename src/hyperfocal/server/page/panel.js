@@ -40,8 +40,9 @@ export class Panel {
   show(item) {
     this.#item = item;
     this.root.hidden = !item;
-    if (!item) return this.#clear();
-    this.#draw();
+    if (item) return this.#draw();
+    this.#release();
+    this.viewer.show({});
   }
 
   #answer(yes) {
@@ -54,22 +55,22 @@ export class Panel {
     const { find } = this;
     const focused = document.activeElement;
     if (this.title.textContent !== item.name) this.title.textContent = item.name;
-    const text = stateText(item);
+    const asking = item.state === "asking";
+    const over = isOver(item);
+    const text = over ? "" : stateText(item);
     const state = find("panel-state");
     if (state.textContent !== text) state.textContent = text;
-    const asking = item.state === "asking";
     find("working").hidden = !isBusy(item) || asking;
     find("panel-cancel").disabled = item.state === "stopping";
     showProgress(find("panel-progress"), item);
     find("question").hidden = !asking;
     if (asking) find("question-text").textContent = question(item.estimate);
-    const over = item.state === "failed" || item.state === "stopped";
     find("trouble").hidden = !over;
     if (over) this.#drawTrouble(item);
     find("done").hidden = item.state !== "done";
     if (item.state === "done") this.#drawResult(item);
-    find("viewer").hidden = false;
     this.#drawPictures(item);
+    this.#drawViewer();
     // What had the focus may just have gone; the title is the nearest place that stays.
     if (focused !== document.body && this.root.contains(focused) && !focused.checkVisibility()) this.title.focus();
   }
@@ -101,9 +102,12 @@ export class Panel {
   async #drawPictures(item) {
     const blob = item.state === "done" ? item.blob : null;
     if (this.#shown.item === item && this.#shown.blob === blob) return;
+    // The same photograph keeps its before, and the stage shows it until the after is there.
     const kept = this.#shown.item === item ? this.#shown.before : null;
     if (kept) this.#shown.before = null;
-    this.#clear();
+    this.#release();
+    if (!kept) this.viewer.show({});
+    this.viewer.note("");
     const shown = (this.#shown = { item, blob, before: kept });
     if (blob) {
       shown.link = URL.createObjectURL(blob);
@@ -130,25 +134,32 @@ export class Panel {
       release(after);
       return;
     }
-    Object.assign(shown, { before, after });
+    Object.assign(shown, { before, after, loaded: true });
     if (before) before.alt = blob ? `Before: ${item.name}, enlarged by the browser` : item.name;
     if (after) after.alt = `After: ${item.name}, restored`;
     const only = before ?? after;
     const size = item.result && blob ? item.result : only && { width: only.naturalWidth, height: only.naturalHeight };
     this.viewer.show({ before, after, size });
     this.viewer.note(note);
+    this.#drawViewer();
   }
 
-  #clear() {
+  // No empty stage below an error.
+  #drawViewer() {
+    const { item, loaded, before } = this.#shown;
+    this.find("viewer").hidden = item === this.#item && loaded && !before && isOver(item);
+  }
+
+  #release() {
     const { before, after, link } = this.#shown;
     release(before);
     release(after);
     if (link) URL.revokeObjectURL(link);
     this.#shown = {};
-    this.viewer.show({});
-    this.viewer.note("");
   }
 }
+
+const isOver = (item) => item.state === "failed" || item.state === "stopped";
 
 function question({ output_width, output_height, seconds: time, memory_bytes }) {
   const size = output_width ? ` of ${megapixels(output_width, output_height)}` : "";

@@ -58,7 +58,7 @@ function retrySeconds(value) {
 // By code, then by status: [title, what to do]. The service's own sentence comes between.
 const TOLD = {
   unreachable: ["The service cannot be reached", "Check the connection, then try again. A very large photograph can also be turned away like this."],
-  "unknown-format": ["This is no photograph that can be read", "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP and GIF can."],
+  "unknown-format": ["This is no photograph that can be read", "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP and GIF can be read."],
   "broken-picture": ["The photograph is damaged", "Try another copy of it."],
   "body-too-large": ["The file is too large", "Save it smaller or in a format that takes less room."],
   "too-large": ["The photograph is too large", "Choose a smaller size for the result, or reduce the photograph."],

@@ -1,0 +1,159 @@
+"""Clients that leave, work that takes too long, and a service that stops."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pretending import check_problem
+
+from hyperfocal.errors import ModelMissing, SettingsError
+from hyperfocal.server import http_server
+from hyperfocal.server.app import create_app
+from hyperfocal.server.settings import ServerSettings
+
+
+def post(path="/v1/upscale", content=b"abc", kind="image/png") -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        post(),
+        post("/v1/preview"),
+        post("/predict", json.dumps({"image": "YWJj"}).encode(), "application/json"),
+    ],
+)
+def test_the_work_stops_when_its_client_leaves(running, sent):
+    running.pool.hold = True
+    with running.connection() as connection:
+        connection.sendall(sent)
+        assert running.pool.arrived.wait(20)
+    assert running.pool.cancelled.wait(20)
+    running.until_clean()
+    assert running.service.in_progress == 0
+    assert 'status="499"' in running.client.get("/metrics").text
+
+
+def test_a_client_that_leaves_while_sending_is_forgotten(running):
+    with running.connection() as connection:
+        connection.sendall(post(content=b"x" * 1000)[:-500])
+    running.until_clean()
+    while running.service.in_progress:
+        running.ready()
+    assert running.pool.tasks == []
+
+
+def test_a_client_that_leaves_does_not_stop_the_others(running):
+    running.pool.hold = True
+    running.pool.capacity = 2
+    with ThreadPoolExecutor(1) as threads:
+        with running.connection() as connection:
+            connection.sendall(post())
+            assert running.pool.arrived.wait(20)
+            stays = threads.submit(running.client.post, "/v1/upscale", content=b"stays")
+            while len(running.pool.tasks) < 2:
+                running.ready()
+        assert running.pool.cancelled.wait(20)
+        running.release()
+        assert stays.result(20).content == b"syats"
+
+
+def test_until_the_models_are_loaded_it_is_alive_but_not_ready(pretending):
+    with pretending(wait=False, loads=False) as running:
+        assert running.client.get("/healthz").json() == {"status": "alive"}
+        check_problem(running.client.get("/readyz"), 503, "draining")
+        for path in ("/v1/upscale", "/predict", "/v1/estimate"):
+            answer = running.client.post(path, content=b"abc")
+            check_problem(answer, 503, "draining")
+            assert int(answer.headers["retry-after"]) >= 1
+        assert running.client.get("/v1/models").status_code == 200
+
+
+def test_stopping_finishes_what_was_begun_and_takes_nothing_new(pretending):
+    with pretending() as running, ThreadPoolExecutor(1) as threads:
+        running.pool.hold = True
+        begun = threads.submit(running.client.post, "/v1/upscale", content=b"begun")
+        assert running.pool.arrived.wait(20)
+        running.server.stop()
+        while running.ready():
+            pass
+        check_problem(running.client.get("/readyz"), 503, "draining")
+        assert running.client.get("/healthz").status_code == 200
+        for path in ("/v1/upscale", "/v1/jobs"):
+            check_problem(running.client.post(path, content=b"late"), 503, "draining")
+        running.release()
+        answer = begun.result(20)
+    assert (answer.status_code, answer.content) == (200, b"nugeb")
+
+
+def test_work_that_outlasts_the_drain_is_cut_off(pretending):
+    with pretending(drain_seconds=0.2) as running:
+        running.pool.hold = True
+        with running.connection() as connection:
+            connection.sendall(post())
+            assert running.pool.arrived.wait(20)
+            running.server.stop()
+            assert running.pool.cancelled.wait(20)
+
+
+def test_models_that_cannot_be_loaded_end_the_service(monkeypatch, tmp_path):
+    from pretending import PretendPool
+
+    monkeypatch.setattr("hyperfocal.server.pool.Pool", PretendPool, raising=False)
+    settings = ServerSettings(data=tmp_path, port=0, models=("no-such-model",))
+    with pytest.raises(ModelMissing):
+        in_thread(lambda: http_server.serve(create_app(settings), settings, lambda _: None))
+
+
+def test_a_database_that_cannot_be_opened_is_told(monkeypatch, tmp_path):
+    settings = ServerSettings(data=tmp_path, port=0, database="mysql://x/y")
+    with pytest.raises(SettingsError, match="database"):
+        in_thread(lambda: http_server.serve(create_app(settings), settings, lambda _: None))
+
+
+def test_a_port_that_is_taken_is_told(running, tmp_path):
+    settings = ServerSettings(data=tmp_path / "other", port=running.port)
+    with pytest.raises(SettingsError, match=f"port {running.port}"):
+        http_server.serve(create_app(settings), settings, lambda _: None)
+
+
+def test_an_address_that_is_none_is_told(tmp_path):
+    settings = ServerSettings(data=tmp_path, port=0, host="no such host")
+    with pytest.raises(SettingsError, match="no such host"):
+        http_server.serve(create_app(settings), settings, lambda _: None)
+
+
+def test_what_an_earlier_run_left_in_the_spool_goes(pretending, tmp_path):
+    spool = tmp_path / "data" / "spool"
+    (spool / "request-old").mkdir(parents=True)
+    (spool / "request-old" / "image").write_bytes(b"x")
+    (spool / "of-somebody-else").write_bytes(b"x")
+    with pretending():
+        assert [path.name for path in spool.iterdir()] == ["of-somebody-else"]
+
+
+def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatch):
+    import errno
+
+    from hyperfocal.server import intake
+
+    async def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(intake, "save", full)
+    answer = running.client.post("/v1/upscale", content=b"abc")
+    check_problem(answer, 503, "spool-full")
+    assert "retry-after" in answer.headers
+
+
+def in_thread(work):
+    """Run outside the main thread, where servers leave signals alone; raise what it raises."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work).result(30)

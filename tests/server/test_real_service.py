@@ -1,0 +1,226 @@
+"""The program itself: a process with workers, real pictures, and signals."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from hyperfocal.quality import psnr
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+class Process:
+    """``hyperfocal serve`` in a process of its own."""
+
+    def __init__(self, folder, **settings: str) -> None:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("HYPERFOCAL_SERVER_")
+        }
+        environment |= {f"HYPERFOCAL_SERVER_{name.upper()}": v for name, v in settings.items()}
+        self._spool = folder / "data" / "spool"
+        self._log = (folder / "log").open("w+b")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hyperfocal", "serve", "--port", "0", "--workers", "1",
+             "--threads", "1", "--data", str(folder / "data")],
+            env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
+        )  # fmt: skip
+        self.url = self.process.stdout.readline().strip()
+        assert self.url.startswith("http://127.0.0.1:"), self.log()
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        while self.client.get("/readyz").status_code != 200:
+            assert self.process.poll() is None, self.log()
+
+    def until_begun(self) -> None:
+        """Until a request is being received."""
+        while not list(self._spool.glob("request-*")):
+            assert self.client.get("/healthz").status_code == 200
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait(30)
+        self.process.stdout.close()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    media = tmp_path_factory.mktemp("media")
+    Image.fromarray(photograph()).save(media / "photo.png")
+    made = Process(
+        tmp_path_factory.mktemp("service"),
+        models="photo-realtime-x2",
+        media_root=str(media),
+        max_pixels="1000000",
+        max_output_pixels="900000",
+    )
+    yield made
+    made.close()
+
+
+def photograph(height=48, width=64) -> np.ndarray:
+    """Soft shapes, as photographs have."""
+    y, x = np.mgrid[:height, :width] / 16
+    channels = [np.sin(x + 2 * y), np.cos(2 * x - y), np.sin(x * y / 2)]
+    return np.uint8(np.stack(channels, axis=-1) * 90 + 128)
+
+
+def encoded(array, kind="PNG", **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, kind, **options)
+    return file.getvalue()
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def test_a_picture_comes_back_larger_and_true(service):
+    small = photograph()
+    answer = service.client.post("/v1/upscale", files={"image": ("a.png", encoded(small))})
+    assert answer.status_code == 200, answer.text
+    large = opened(answer.content)
+    assert (large.size, large.format) == ((128, 96), "PNG")
+    again = np.asarray(large.resize((64, 48), Image.Resampling.BICUBIC))
+    assert psnr(again / 255.0, small / 255.0) > 35
+    assert float(answer.headers["hyperfocal-consistency-db"]) > 35
+    assert answer.headers["hyperfocal-model"] == "photo-realtime-x2"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"), [("image/webp", "WEBP"), ("image/jpeg", "JPEG"), ("*/*", "PNG")]
+)
+def test_the_format_is_what_the_client_accepts(service, accept, expected):
+    answer = service.client.post(
+        "/v1/upscale", content=encoded(photograph()), headers={"accept": accept}
+    )
+    assert opened(answer.content).format == expected
+    assert answer.headers["content-type"] == f"image/{expected.lower()}"
+
+
+def test_a_size_can_be_asked_for(service):
+    answer = service.client.post("/v1/upscale?width=100", content=encoded(photograph()))
+    assert opened(answer.content).size == (100, 75)
+
+
+def test_predict_gives_the_same_picture_three_ways(service):
+    picture = encoded(photograph())
+    plain = base64.b64encode(picture).decode()
+    results = []
+    for image in (plain, f"data:image/png;base64,{plain}", "photo.png"):
+        answer = service.client.post("/predict", json={"image": image, "return": "image"})
+        assert answer.status_code == 200, answer.text
+        content = base64.b64decode(answer.json()["image"])
+        assert service.client.get(answer.json()["url"]).content == content
+        results.append(np.asarray(opened(content)))
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_a_reference_is_what_the_result_is_scored_against(service):
+    large = photograph(96, 128)
+    small = np.asarray(Image.fromarray(large).resize((64, 48), Image.Resampling.BICUBIC))
+    answer = service.client.post(
+        "/v1/upscale", files={"image": encoded(small), "reference": encoded(large)}
+    )
+    assert answer.headers["hyperfocal-basis"] == "reference"
+    assert 25 < float(answer.headers["hyperfocal-psnr"]) < 60
+    wrong = service.client.post(
+        "/v1/upscale", files={"image": encoded(small), "reference": encoded(small)}
+    )
+    assert wrong.status_code == 422
+
+
+def test_previews_and_estimates(service):
+    picture = encoded(photograph())
+    preview = service.client.post("/v1/preview?crop=4,4,20,10", content=picture)
+    assert opened(preview.content).size == (40, 20)
+    estimate = service.client.post("/v1/estimate?scale=2", content=picture).json()
+    assert (estimate["width"], estimate["height"]) == (64, 48)
+    assert (estimate["output_width"], estimate["output_height"]) == (128, 96)
+    assert estimate["seconds"] > 0
+    assert estimate["memory_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"hello", 415, "unknown-format"),
+        (encoded(photograph())[:200], 422, "broken-picture"),
+        (encoded(np.zeros((1001, 1000), np.uint8)), 413, "too-large"),
+        (encoded(np.zeros((500, 500), np.uint8)), 413, "too-large"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused_and_the_next_is_not(service, content, status, code):
+    answer = service.client.post("/v1/upscale", content=content)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert "spool" not in answer.text
+    assert service.client.post("/v1/upscale", content=encoded(photograph())).status_code == 200
+
+
+def test_the_log_is_json_and_knows_the_requests(service):
+    import json
+
+    answer = service.client.get("/v1/models")
+    lines = [json.loads(line) for line in service.log().splitlines()]
+    assert answer.headers["x-request-id"] in {line.get("request_id") for line in lines}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_a_picture_be_finished(tmp_path, sent):
+    service = Process(tmp_path, models="bicubic-x2")
+    try:
+        picture = encoded(photograph(400, 500))
+        body = picture[: len(picture) // 2]
+        rest = picture[len(picture) // 2 :]
+
+        def slowly():
+            yield body
+            # The picture is on its way when the signal comes.
+            service.until_begun()
+            service.process.send_signal(sent)
+            with httpx.Client(base_url=service.url, timeout=20, trust_env=False) as other:
+                while other.get("/readyz").status_code != 503:
+                    pass
+            yield rest
+
+        answer = service.client.post("/v1/upscale?model=bicubic-x2", content=slowly())
+        assert answer.status_code == 200, answer.text
+        assert opened(answer.content).size == (1000, 800)
+        assert service.process.wait(30) == 0
+    finally:
+        service.close()
+
+
+def test_a_second_signal_does_not_wait(tmp_path):
+    service = Process(tmp_path, models="bicubic-x2")
+    try:
+        address = urlsplit(service.url)
+        with socket.create_connection((address.hostname, address.port), timeout=20) as held:
+            held.sendall(b"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
+            service.until_begun()
+            service.process.send_signal(signal.SIGTERM)
+            while service.client.get("/readyz").status_code == 200:
+                pass
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(20) == 0
+    finally:
+        service.close()
