@@ -135,6 +135,34 @@ def test_a_jpeg_that_ends_with_its_last_scan(name):
         imaging.open(FILES[name][:-2])
 
 
+def jpeg_with_restarts():
+    sink = io.BytesIO()
+    pixels = np.tile(made.photo(), (3, 1, 1))
+    Image.fromarray(pixels).save(sink, "JPEG", restart_marker_rows=1)
+    return sink.getvalue()
+
+
+def test_a_jpeg_whose_codes_end_early():
+    data = jpeg_with_restarts()
+    at = data.index(b"\xff\xd1")
+    with pytest.raises(BrokenPicture, match=r"corrupt JPEG.*premature end of data"):
+        imaging.open(data[: at - 40] + data[at:])
+
+
+def test_a_jpeg_that_lacks_a_stretch():
+    data = jpeg_with_restarts()
+    with pytest.raises(BrokenPicture, match=r"corrupt JPEG.*instead of RST"):
+        imaging.open(data[: data.index(b"\xff\xd1")] + data[data.index(b"\xff\xd4") :])
+
+
+def test_bytes_too_many_in_a_jpeg_cost_nothing_but_are_told():
+    data = jpeg_with_restarts()
+    at = data.index(b"\xff\xd9")
+    got = imaging.open(data[:at] + bytes(400) + data[at:])
+    assert np.array_equal(got.pixels, imaging.open(data).pixels)
+    assert any("extraneous bytes" in note for note in got.notes)
+
+
 @pytest.mark.parametrize("name", FILES)
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -283,23 +311,23 @@ def test_frames_without_end_are_counted_no_further(monkeypatch):
 
 
 def test_running_out_of_memory_is_too_large(monkeypatch):
-    import imagecodecs
+    import simplejpeg
 
     def exhausted(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(imagecodecs, "jpeg8_decode", exhausted)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", exhausted)
     with pytest.raises(TooLarge, match="not enough memory"):
         imaging.open(FILES["jpeg"])
 
 
 def test_any_other_exception_of_a_library_is_a_broken_picture(monkeypatch):
-    import imagecodecs
+    import simplejpeg
 
     def strange(*args, **kwargs):
         raise ZeroDivisionError("in some library")
 
-    monkeypatch.setattr(imagecodecs, "jpeg8_decode", strange)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", strange)
     with pytest.raises(BrokenPicture, match="in some library"):
         imaging.open(FILES["jpeg"])
 

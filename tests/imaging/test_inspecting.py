@@ -6,6 +6,7 @@ import imagecodecs
 import made
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
 from hyperfocal import imaging
@@ -63,7 +64,8 @@ def test_no_pixel_is_decoded(monkeypatch):
         raise AssertionError("decoded")
 
     files = {f: imaging.encode(made.picture(3), f) for f in imaging.WRITABLE if f != "heic"}
-    for name in ("jpeg8_decode", "png_decode", "spng_decode", "webp_decode", "avif_decode"):
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", forbidden)
+    for name in ("png_decode", "spng_decode", "webp_decode", "avif_decode"):
         monkeypatch.setattr(imagecodecs, name, forbidden)
     monkeypatch.setattr(Image.Image, "load", forbidden)
     for data in files.values():

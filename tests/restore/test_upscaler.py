@@ -95,6 +95,27 @@ def test_highlights_above_white_are_kept(replicate, photo, scale):
     assert result.fidelity.consistency_db > 30
 
 
+def test_a_bright_lamp_changes_nothing_but_its_surroundings(conv_net, photo):
+    pixels = photo(60, 70, dtype=np.float32)
+    lit = pixels.copy()
+    lit[30, 40] = 50.0
+    net = conv_net(2)
+    plain, made = (Upscaler(net)(Picture(p)).picture.pixels for p in (pixels, lit))
+    assert made.max() > 25
+    differs = np.argwhere((made != plain).any(axis=2))
+    reach = 2 * (net.card.receptive_radius + 2)
+    assert np.abs(differs - (60, 80)).max() <= reach
+
+
+def test_highlights_in_tiles(conv_net, photo):
+    pixels = photo(300, 300, dtype=np.float32) * 2.5
+    net = conv_net(2)
+    whole = Upscaler(net)(Picture(pixels))
+    tiled = Upscaler(net, Settings(memory=1))(Picture(pixels))
+    assert whole.tiles == 1 < tiled.tiles
+    assert np.allclose(whole.picture.pixels, tiled.picture.pixels, atol=1e-5)
+
+
 def test_what_belongs_to_the_picture_is_carried_over(replicate, photo):
     metadata = Metadata(exif=b"MM", xmp=b"<x/>", iptc=b"\x1c", dpi=(300.0, 300.0))
     picture = Picture(photo(9, 9), None, b"profile", metadata, "tiff", ("a note",))

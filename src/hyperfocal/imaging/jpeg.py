@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import exif, photoshop, profile
@@ -21,10 +24,16 @@ ICC_PREFIX = b"ICC_PROFILE\0"
 
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SOS, _EOI, _COMMENT = 0xDA, 0xD9, 0xFE
+# All but JFIF's segment and Adobe's, which say what the components mean.
+_METADATA = {*range(0xE1, 0xEE), 0xEF, _COMMENT}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _MODES = {1: "grey", 3: "rgb", 4: "cmyk"}
+_COLOURS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
+# What libjpeg warns of where pixels are lost: codes that end early or do not exist, and parts
+# between restart markers that are missing.
+_DAMAGE = ("premature end", "Premature end", "bad Huffman code", "instead of RST")
 
 
 @dataclass(slots=True)
@@ -76,22 +85,23 @@ def read_header(data: bytes) -> Header:
 
 
 def read_pixels(data: bytes, header: Header) -> Raster:
-    """Decode. BrokenPicture when the file ends early: libjpeg would fill the rest with grey."""
+    """Decode. BrokenPicture when part of the picture is missing or damaged.
+
+    libjpeg itself would fill that part with grey or garbage. It cannot see every damage: some
+    codes with a flipped bit are codes as well.
+    """
     import imagecodecs
 
     _check_end(data)
+    notes: list[str] = []
+    pixels: Any
     with decoding("JPEG"):
         if header.bit_depth == 8:
-            pixels = imagecodecs.jpeg8_decode(
-                data, outcolorspace="CMYK" if header.mode == "cmyk" else None
-            )
+            pixels = _decode(data, _COLOURS[header.mode], notes)
         else:
-            pixels = imagecodecs.jpeg_decode(data)
+            pixels = widen(imagecodecs.jpeg_decode(data), header.bit_depth)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
-    notes: list[str] = []
-    if header.bit_depth != 8:
-        pixels = widen(pixels, header.bit_depth)
     icc = header.icc
     if header.mode == "cmyk":
         # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.
@@ -104,8 +114,24 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     return Raster(pixels, None, icc, tuple(notes))
 
 
-def _segments(data: bytes) -> _Segments:
-    found = _Segments()
+def _decode(data: bytes, colour: str, notes: list[str]) -> npt.NDArray[np.uint8]:
+    """``(H, W)`` or ``(H, W, 3|4)``; may raise ValueError."""
+    import simplejpeg
+
+    data = _picture_alone(data)
+    try:
+        pixels = simplejpeg.decode_jpeg(data, colour)
+    except ValueError as error:
+        if any(damage in str(error) for damage in _DAMAGE):
+            raise
+        # Else a mere warning, or an error that comes again.
+        pixels = simplejpeg.decode_jpeg(data, colour, strict=False)
+        notes.append(f"the JPEG does not follow its standard: {error}")
+    return np.asarray(pixels[..., 0] if colour == "GRAY" else pixels)
+
+
+def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each whole segment up to the first scan's, which is included."""
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
@@ -116,25 +142,43 @@ def _segments(data: bytes) -> _Segments:
             at += 1 if marker == 0xFF else 2
             continue
         if marker == _EOI:
-            break
+            return
         (size,) = struct.unpack_from(">H", data, at + 2)
-        body = data[at + 4 : at + 2 + size]
-        if size < 2 or len(body) != size - 2:
-            break
+        end = at + 2 + size
+        if size < 2 or end > len(data):
+            return
+        yield marker, at, end
+        if marker == _SOS:
+            return
+        at = end
+
+
+def _segments(data: bytes) -> _Segments:
+    found = _Segments()
+    for marker, at, end in _walk(data):
+        body = data[at + 4 : end]
         if marker == _SOS:
             found.scan = at
-            break
-        if marker in _FRAMES:
+        elif marker in _FRAMES:
             if len(body) < 6:
                 break
             found.frame = struct.unpack_from(">BHHB", body)
             found.process = marker
         else:
             _application(found, marker, body)
-        at += 2 + size
     if not found.scan:
         found.frame = None
     return found
+
+
+def _picture_alone(data: bytes) -> bytes:
+    """The file without metadata: a decoder that looks at it may refuse the picture for it."""
+    parts, kept_to = [], 0
+    for marker, at, end in _walk(data):
+        if marker in _METADATA:
+            parts.append(data[kept_to:at])
+            kept_to = end
+    return b"".join((*parts, data[kept_to:])) if parts else data
 
 
 def _application(found: _Segments, marker: int, body: bytes) -> None:

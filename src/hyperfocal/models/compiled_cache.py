@@ -16,13 +16,15 @@ from pathlib import Path
 # Part of every key: a change to what surrounds the network in the compiled graph needs a new one.
 _REVISION = "2"
 _DIGEST = hashlib.sha256().digest_size
+# Compiled models are 1 to 6 MB; every change of threads, precision or engine makes more of them.
+_MOST_BYTES = 200_000_000
 
 
 class CompiledCache:
     """Files named by a digest of what they depend on; each starts with a digest of the rest."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "compiled"
+    def __init__(self, folder: Path, most_bytes: int = _MOST_BYTES) -> None:
+        self._folder, self._most_bytes = folder / "compiled", most_bytes
 
     def _path(self, parts: Sequence[str]) -> Path:
         name = hashlib.sha256("\0".join((_REVISION, *parts)).encode()).hexdigest()
@@ -30,16 +32,19 @@ class CompiledCache:
 
     def get(self, parts: Sequence[str]) -> bytes | None:
         """What was put under ``parts``, or None when there is nothing whole."""
+        path = self._path(parts)
         try:
-            data = self._path(parts).read_bytes()
+            data = path.read_bytes()
         except OSError:
             return None
+        with contextlib.suppress(OSError):
+            os.utime(path)
         blob = data[_DIGEST:]
         # OpenVINO does not survive every damaged blob, so it never sees one.
         return blob if blob and hashlib.sha256(blob).digest() == data[:_DIGEST] else None
 
     def put(self, parts: Sequence[str], blob: bytes) -> bool:
-        """Keep ``blob``; False when the folder does not take it."""
+        """Keep ``blob``, and drop those unused for longest; False when it cannot be kept."""
         path = self._path(parts)
         temporary = None
         try:
@@ -54,12 +59,28 @@ class CompiledCache:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink()
             return False
+        self._trim(path)
         return True
 
     def size(self) -> int:
         """Bytes of all compiled models kept."""
-        total = 0
+        return sum(facts.st_size for facts in self._kept().values())
+
+    def _kept(self) -> dict[Path, os.stat_result]:
+        found = {}
         for path in self._folder.glob("*.blob"):
+            # Another process may be trimming, too.
             with contextlib.suppress(OSError):
-                total += path.stat().st_size
-        return total
+                found[path] = path.stat()
+        return found
+
+    def _trim(self, newest: Path) -> None:
+        kept = self._kept()
+        total = sum(facts.st_size for facts in kept.values())
+        for path in sorted(kept, key=lambda path: kept[path].st_mtime):
+            if total <= self._most_bytes:
+                return
+            if path != newest:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                total -= kept[path].st_size

@@ -35,7 +35,7 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     """
     from hyperfocal.models.choosing import choose_precision
     from hyperfocal.restore.memory import tile_bytes
-    from hyperfocal.restore.passes import choose_passes
+    from hyperfocal.restore.passes import passes_between
     from hyperfocal.restore.route import Shape, plan_route
 
     size = target.resolve(
@@ -44,13 +44,13 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
         default=float(shelf.scales[0]),
         max_pixels=settings.max_output_pixels,
     )
-    needed = max(size[0] / facts.height, size[1] / facts.width)
-    cards = [shelf.card(scale) for scale in choose_passes(needed, shelf.scales)]
+    chain = passes_between((facts.height, facts.width), size, shelf.scales)
+    cards = [shelf.card(scale) for scale in chain]
     shape = Shape(
         facts.height,
         facts.width,
         channels=1 if facts.mode in ("grey", "1 bit") else 3,
-        sample_bytes=max(facts.bit_depth // 8, 1),
+        sample_bytes=_sample_bytes(facts.bit_depth),
         has_alpha=facts.has_alpha,
     )
     precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
@@ -69,6 +69,11 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
         tuple(seen),
         largest + _held(shape, route, seen),
     )
+
+
+def _sample_bytes(bits: int) -> int:
+    """Of a decoded picture: 10 or 12 bits, say, come out as uint16."""
+    return 1 if bits <= 8 else 2 if bits <= 16 else 4
 
 
 def _held(shape: Shape, route: Route, seen: list[int]) -> int:

@@ -14,6 +14,13 @@ _MOST = 3
 _SLACK = 1e-2
 
 
+def passes_between(
+    have: tuple[int, int], wanted: tuple[int, int], native: Iterable[int]
+) -> tuple[int, ...]:
+    """:func:`choose_passes` for two sizes ``(height, width)``: enough for the longer way."""
+    return choose_passes(max(wanted[0] / have[0], wanted[1] / have[1]), native)
+
+
 def choose_passes(needed: float, native: Iterable[int]) -> tuple[int, ...]:
     """The native scales to run one after another, largest first, to reach ``needed`` or more.
 

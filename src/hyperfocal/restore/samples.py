@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import ArrayError
+from hyperfocal.quality.resize import imresize
 
 Array = npt.NDArray[Any]
 NetTile = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -16,11 +17,15 @@ NetTile = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """How one picture's samples map to [0, 1]: ``(sample - low) / span``.
+    """How one picture's samples map to [0, 1], and the range that they span.
 
-    8-bit pictures are not mapped at all: nets take them as they are. Float pictures beyond
-    [0, 1] (highlights above white, colours out of gamut) are squeezed into it and stretched
-    back, so that nothing is clipped away.
+    8-bit pictures are not mapped at all: nets take them as they are. Of float pictures beyond
+    [0, 1] (highlights above white, colours out of gamut) nets see what is within; what is beyond
+    is enlarged by bicubic interpolation and added to their answer. So nothing is clipped away,
+    and one bright lamp does not make the rest of the picture dark to the net.
+
+    ``low``, ``span``: the least sample and the distance to the largest, at least 0 and 1 for
+    floats, the full scale for integers.
     """
 
     dtype: np.dtype[np.generic]
@@ -30,8 +35,13 @@ class Samples:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The samples that mean 0 and 1."""
+        """The least and the largest sample there may be."""
         return self.low, self.low + self.span
+
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether floats are less than 0 or more than 1."""
+        return np.issubdtype(self.dtype, np.floating) and self.limits != (0.0, 1.0)
 
     @classmethod
     def of(cls, pixels: Array) -> Samples:
@@ -53,23 +63,34 @@ class Samples:
         if self.dtype == np.uint8:
             return np.ascontiguousarray(tile, np.uint8)
         unit = tile.astype(np.float32, order="C")
-        if self.low:
-            unit -= np.float32(self.low)
-        if self.span != 1.0:
+        if np.issubdtype(self.dtype, np.integer):
             unit *= np.float32(1.0 / self.span)
+        elif self.goes_beyond:
+            np.clip(unit, 0.0, 1.0, out=unit)
         return unit
 
-    def from_net(self, tile: NetTile) -> Array:
-        """The net's answer as samples of the picture; grey is the mean of the channels."""
+    def from_net(self, made: NetTile, given: Array) -> Array:
+        """The net's answer to the tile ``given``, as samples of the picture.
+
+        Grey is the mean of the channels.
+        """
         if self.dtype == np.uint8:
             if not self.is_grey:
-                return tile
-            total = tile[:, :, 0].astype(np.uint16) + tile[:, :, 1] + tile[:, :, 2]
+                return made
+            total = made[:, :, 0].astype(np.uint16) + made[:, :, 1] + made[:, :, 2]
             return ((total + 1) // 3).astype(np.uint8)
-        unit = tile.mean(axis=2) if self.is_grey else tile
+        unit = made.mean(axis=2) if self.is_grey else made
         if self.dtype == np.uint16:
             return round_into(unit * np.float32(self.span), np.empty(unit.shape, np.uint16))
-        return unit * np.float32(self.span) + np.float32(self.low)
+        return self._with_what_is_beyond(unit, given) if self.goes_beyond else unit
+
+    def _with_what_is_beyond(self, unit: Array, given: Array) -> Array:
+        given = given.astype(np.float32, copy=False)
+        beyond = given - np.clip(given, 0.0, 1.0)
+        if not beyond.any():
+            return unit
+        whole: Array = unit + imresize(beyond, unit.shape[0] // given.shape[0])
+        return np.clip(whole, *self.limits, out=whole)
 
 
 def round_into(

@@ -94,10 +94,11 @@ def _attempt(
     """The net's answer to one window as samples of the picture; None when out of memory."""
     progress.check()
     try:
-        seen = samples.to_net(_cut(pixels, tile))
+        given = _cut(pixels, tile)
+        seen = samples.to_net(given)
         made = net.run(seen)
         check_tile(net.card.name, seen, made)
-        return samples.from_net(made)
+        return samples.from_net(made, given)
     except (MemoryError, ModelBroken) as error:
         if not _is_out_of_memory(error):
             raise

@@ -13,7 +13,7 @@ from hyperfocal.restore.alpha import bleed
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
-from hyperfocal.restore.passes import choose_passes
+from hyperfocal.restore.passes import choose_passes, passes_between
 from hyperfocal.restore.progress import Cancel, OnProgress, Progress
 from hyperfocal.restore.resize import resize_plane
 from hyperfocal.restore.result import Result, Stopwatch
@@ -141,8 +141,7 @@ class Upscaler:
                 if bound is not None and not is_finite_number(bound):
                     raise UsageError(f"{name} must be a number of dB, not {bound!r}")
             wanted = self.plan(picture.height, picture.width, target)
-            needed = max(wanted[0] / picture.height, wanted[1] / picture.width)
-            chain = choose_passes(needed, self.scales)
+            chain = passes_between((picture.height, picture.width), wanted, self.scales)
             nets = [self._shelf.get(native) for native in chain]
             route = plan_route(
                 Shape.of(picture),
