@@ -19,6 +19,7 @@ from hyperfocal.cli import (
     serve,
     train,
     upscale,
+    web,
 )
 from hyperfocal.cli.say import error as say_error
 from hyperfocal.errors import Cancelled, HyperfocalError
@@ -81,6 +82,7 @@ def build() -> typer.Typer:
     app.command("bench")(bench.bench)
     app.add_typer(train.app(), name="train")
     app.add_typer(serve.app(), name="serve")
+    app.command("web")(web.web)
     app.command("send")(send.send)
     app.add_typer(feedback.app(), name="feedback")
     app.command("doctor")(doctor.doctor)

@@ -131,5 +131,6 @@ def _add_headers(headers: MutableHeaders, request_id: str) -> None:
     for name, value in _HEADERS.items():
         headers[name] = value
     is_page = headers.get("content-type", "").startswith("text/html")
-    headers["content-security-policy"] = _PAGE_POLICY if is_page else _DATA_POLICY
+    # The page brings its own, stricter, and with a 304 too: that one replaces what is cached.
+    headers.setdefault("content-security-policy", _PAGE_POLICY if is_page else _DATA_POLICY)
     headers.setdefault("cache-control", "no-store")

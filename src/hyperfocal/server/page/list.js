@@ -1,6 +1,6 @@
 // The list of photographs and what can be done with each.
 
-import { drawThumbnail, release, show } from "./picture.js";
+import { drawBlank, drawThumbnail, release, show } from "./picture.js";
 import { isBusy } from "./queue.js";
 import { showProgress, stateText } from "./states.js";
 
@@ -61,7 +61,7 @@ export class List {
   // The size and the thumbnail, where the browser can read the format.
   async #look(item, canvas) {
     const picture = await show(item.file);
-    if (!picture) return;
+    if (!picture) return drawBlank(canvas);
     drawThumbnail(canvas, picture);
     const size = { width: picture.naturalWidth, height: picture.naturalHeight };
     release(picture);

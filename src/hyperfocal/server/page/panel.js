@@ -3,11 +3,11 @@
 import { drawFacts } from "./facts.js";
 import { Feedback } from "./feedback.js";
 import { preview, release, show } from "./picture.js";
-import { explain } from "./problems.js";
+import { explain, isHopeless } from "./problems.js";
 import { isBusy } from "./queue.js";
 import { showProgress, stateText } from "./states.js";
 import { Viewer } from "./viewer.js";
-import { bytes, megapixels, resultName, seconds } from "./words.js";
+import { bytes, fidelity, megapixels, resultName, seconds } from "./words.js";
 
 const PREVIEWED = "This browser cannot show the format; what you see was made by the service to be looked at.";
 
@@ -30,7 +30,12 @@ export class Panel {
     find("panel-cancel").addEventListener("click", () => this.queue.stop(this.#item));
     find("go-on").addEventListener("click", () => this.#answer(true));
     find("leave-out").addEventListener("click", () => this.#answer(false));
-    for (const id of ["again", "redo"]) find(id).addEventListener("click", () => onRedo(this.#item));
+    find("redo").addEventListener("click", () => onRedo(this.#item));
+    find("again").addEventListener("click", () => {
+      if (!isHopeless(this.#item.problem)) return onRedo(this.#item);
+      queue.remove(this.#item);
+      (this.#item ? this.title : find("files")).focus();
+    });
     queue.addEventListener("change", (event) => {
       if (event.detail === this.#item) this.#draw();
     });
@@ -57,7 +62,7 @@ export class Panel {
     if (this.title.textContent !== item.name) this.title.textContent = item.name;
     const asking = item.state === "asking";
     const over = isOver(item);
-    const text = over ? "" : stateText(item);
+    const text = over ? "" : [stateText(item), fidelityText(item)].filter(Boolean).join(", ");
     const state = find("panel-state");
     if (state.textContent !== text) state.textContent = text;
     find("working").hidden = !isBusy(item) || asking;
@@ -83,7 +88,7 @@ export class Panel {
     this.find("trouble-text").textContent = text;
     this.find("trouble-request").textContent = request ? `Request ${request}` : "";
     this.find("trouble-request").hidden = !request;
-    this.find("again").textContent = item.problem ? "Try again" : "Start again";
+    this.find("again").textContent = isHopeless(item.problem) ? "Remove" : item.problem ? "Try again" : "Start again";
   }
 
   #drawResult(item) {
@@ -160,6 +165,14 @@ export class Panel {
 }
 
 const isOver = (item) => item.state === "failed" || item.state === "stopped";
+
+// The figure that matters most, where it is seen without scrolling.
+function fidelityText(item) {
+  const decibels = item.state === "done" ? item.result.consistency_db : null;
+  if (typeof decibels !== "number") return "";
+  const { title, figure } = fidelity(decibels);
+  return `${title.toLowerCase()} (${figure})`;
+}
 
 function question({ output_width, output_height, seconds: time, memory_bytes }) {
   const size = output_width ? ` of ${megapixels(output_width, output_height)}` : "";

@@ -33,6 +33,24 @@ export async function preview(api, blob, name) {
   return show(await api.blob("v1/upscale", { method: "POST", body: form(file, options) }));
 }
 
+/** Draws the outline of a picture, for one that this browser cannot show. */
+export function drawBlank(canvas) {
+  const context = canvas.getContext("2d");
+  const { width, height } = canvas;
+  // A grey that is seen on light and on dark.
+  context.strokeStyle = "#8a8a86";
+  context.lineWidth = width / 40;
+  context.lineJoin = context.lineCap = "round";
+  context.strokeRect(width * 0.27, height * 0.32, width * 0.46, height * 0.36);
+  context.beginPath();
+  context.moveTo(width * 0.29, height * 0.66);
+  context.lineTo(width * 0.43, height * 0.5);
+  context.lineTo(width * 0.53, height * 0.59);
+  context.lineTo(width * 0.6, height * 0.52);
+  context.lineTo(width * 0.71, height * 0.64);
+  context.stroke();
+}
+
 /** Draws a picture into a square canvas, cut to fill it. */
 export function drawThumbnail(canvas, picture) {
   const side = Math.min(picture.naturalWidth, picture.naturalHeight);

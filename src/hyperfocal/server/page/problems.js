@@ -82,6 +82,11 @@ const TOLD = {
   504: ["The service did not answer in time", "Try again in a while."],
 };
 
+const HOPELESS = new Set(["unknown-format", "broken-picture", "body-too-large"]);
+
+/** Whether the same file would only be refused again. */
+export const isHopeless = (problem) => HOPELESS.has(problem?.code);
+
 /** A problem as { title, text, request }. */
 export function explain(problem) {
   if (!(problem instanceof Problem)) {

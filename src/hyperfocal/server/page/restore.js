@@ -4,7 +4,8 @@ import { pause } from "./api.js";
 import { Problem, Stopped, Unreachable } from "./problems.js";
 
 const ATTEMPTS = 8;
-const FALLBACK_WAIT = 5;
+/** Seconds between attempts double from one to this, where the service does not say. */
+const LONGEST_WAIT = 60;
 /** Results beyond this many pixels, or files beyond so many bytes, are estimated first. */
 const LARGE_PIXELS = 50e6;
 const LARGE_BYTES = 20e6;
@@ -94,12 +95,22 @@ async function follow(api, job, signal, update) {
       job = await api.json(`v1/jobs/${job.id}`, { signal });
       if (!OVER.has(job.status)) await pause(500, signal);
     } catch (problem) {
-      const passing = problem instanceof Unreachable || problem.passes || [502, 504].includes(problem.status);
       failures += 1;
-      if (!passing || failures >= ATTEMPTS) throw problem;
+      if (!mayPass(problem) || failures >= ATTEMPTS) throw problem;
       await wait(problem, failures, signal, update, job.status === "running" ? "running" : "queued");
+      try {
+        // Asking gets through where events do not, for instance where too many are followed.
+        job = await api.json(`v1/jobs/${job.id}`, { signal });
+        failures = 0;
+      } catch (again) {
+        if (!mayPass(again)) throw again;
+      }
     }
   }
+}
+
+function mayPass(problem) {
+  return problem instanceof Unreachable || problem.passes || [502, 504].includes(problem.status);
 }
 
 function tell(job, update) {
@@ -120,7 +131,7 @@ async function patiently(attempt, signal, update, state) {
 }
 
 async function wait(problem, failures, signal, update, state) {
-  const seconds = problem.retryAfter ?? Math.min(FALLBACK_WAIT * failures, 60);
+  const seconds = problem.retryAfter ?? Math.min(2 ** (failures - 1), LONGEST_WAIT);
   for (let left = Math.max(1, seconds); left > 0; left -= 1) {
     update({ state: "waiting", left, busy: problem.passes });
     await pause(1000, signal);

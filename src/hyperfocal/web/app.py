@@ -1,0 +1,155 @@
+"""The Flask application: the page, and a way through to the API."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from hyperfocal.server.page import HEADERS, INDEX, assets
+from hyperfocal.web import rules
+from hyperfocal.web.problems import (
+    MEDIA_TYPE,
+    Refused,
+    not_found,
+    too_large,
+    too_many_followers,
+    unforeseen,
+)
+from hyperfocal.web.upstream import Answer, Ask, Upstream
+
+if TYPE_CHECKING:
+    from flask import Flask, Request, Response
+
+    from hyperfocal.web.settings import WebSettings
+
+_log = logging.getLogger(__name__)
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
+    """The WSGI application; the server under it is expected to count and time what comes."""
+    from flask import Flask, Response, request
+    from werkzeug.exceptions import HTTPException
+
+    app = Flask(__name__, static_folder=None)
+    # Paths are judged as they are, not as something tidier.
+    app.url_map.merge_slashes = False
+    followers = threading.BoundedSemaphore(settings.followers)
+
+    @app.route("/", methods=["GET", "HEAD"])
+    def index() -> Response:
+        return _asset(INDEX, request)
+
+    @app.route("/static/<name>", methods=["GET", "HEAD"])
+    def static(name: str) -> Response:
+        if name == INDEX:
+            raise not_found(request.path)
+        return _asset(name, request)
+
+    @app.route("/healthz", methods=["GET", "HEAD"])
+    def healthz() -> Response:
+        # Of this process. Whether the API can do anything is what /readyz tells.
+        answer = Response('{"status":"alive"}', mimetype="application/json")
+        answer.headers.update({**HEADERS, "Cache-Control": "no-store"})
+        return answer
+
+    @app.route("/<path:path>", methods=_METHODS, provide_automatic_options=False)
+    def forward(path: str) -> Response:
+        if not rules.is_forwarded(request.path):
+            raise not_found(request.path)
+        if not rules.follows_events(request.path):
+            return _forward(request, settings, upstream)
+        if not followers.acquire(blocking=False):
+            raise too_many_followers()
+        try:
+            return _forward(request, settings, upstream, followers.release)
+        except BaseException:
+            followers.release()
+            raise
+
+    @app.errorhandler(Refused)
+    def refuse(error: Refused) -> Response:
+        name = rules.request_id(request.headers.get("X-Request-ID"))
+        answer = Response(error.document(request.path, name), error.status, mimetype=MEDIA_TYPE)
+        answer.headers.update({**HEADERS, "X-Request-ID": name, "Cache-Control": "no-store"})
+        if error.retry_after is not None:
+            answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def refuse_plainly(error: HTTPException) -> Response:
+        if error.code == 405:
+            return refuse(Refused(405, "method-not-allowed", f"{request.method} cannot be used"))
+        return refuse(not_found(request.path))
+
+    @app.errorhandler(Exception)
+    def refuse_unforeseen(error: Exception) -> Response:
+        _log.error("unforeseen", exc_info=error)
+        return refuse(unforeseen())
+
+    return app
+
+
+def _asset(name: str, request: Request) -> Response:
+    from flask import Response
+
+    asset = assets().get(name)
+    if asset is None:
+        raise not_found(request.path)
+    if asset.is_held(request.headers.get("If-None-Match")):
+        return Response(status=304, headers=asset.headers)
+    return Response(asset.body, headers=asset.headers, content_type=asset.media_type)
+
+
+def _forward(
+    request: Request,
+    settings: WebSettings,
+    upstream: Upstream,
+    on_close: Callable[[], None] = lambda: None,
+) -> Response:
+    from flask import Response
+
+    length = request.content_length
+    if length is not None and length > settings.max_body:
+        raise too_large(settings.max_body)
+    has_body = bool(length) or "chunked" in request.headers.get("Transfer-Encoding", "")
+    environ = request.environ
+    ask = Ask(
+        method=request.method,
+        address=rules.forwarded_address(request.path, request.query_string),
+        headers=rules.request_headers(
+            request.headers.items(),
+            address=request.remote_addr or "unknown",
+            request_id=rules.request_id(request.headers.get("X-Request-ID")),
+        ),
+        body=environ["wsgi.input"] if has_body else None,
+        length=length,
+        is_gone=environ.get("waitress.client_disconnected") or (lambda: False),
+    )
+    answer = upstream.send(ask)
+    body = _Body(answer, on_close)
+    response = Response(body, status=answer.status, direct_passthrough=True)
+    # One by one, because a header may come twice; Flask's own guess of the type goes.
+    response.headers.clear()
+    response.headers.extend(rules.answer_headers(answer.headers))
+    return response
+
+
+class _Body:
+    """The body of an answer; ``on_close``: called once when it is over, however it ends."""
+
+    def __init__(self, answer: Answer, on_close: Callable[[], None]) -> None:
+        self._answer, self._on_close = answer, on_close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        """No more of it is wanted."""
+        on_close, self._on_close = self._on_close, lambda: None
+        try:
+            self._answer.close()
+        finally:
+            on_close()

@@ -1,0 +1,165 @@
+"""A connection of waitress that has limits of time, and whose refusals can be read."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hyperfocal.server.page import HEADERS
+from hyperfocal.web import rules
+from hyperfocal.web.problems import MEDIA_TYPE, Refused, too_large, too_late
+
+if TYPE_CHECKING:
+    from hyperfocal.web.settings import WebSettings
+
+
+def channel_class(settings: WebSettings) -> Any:
+    """A class of connections with these limits."""
+    from waitress.channel import HTTPChannel
+
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        """Takes a request within ``body_seconds``, and gives up who does not read for as long.
+
+        A client that is still sending when the connection is closed never sees why it was refused.
+        So only our side is closed, and what still comes is thrown away for a while.
+        """
+
+        error_task_class = _problem_task(settings)
+        request: Any = None
+        was_refused = False
+        _thrown_away: int | None = None
+        # When this request began to come, or the one before was answered.
+        _since = 0.0
+        _sent_at = 0.0
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self._since = self._sent_at = time.monotonic()
+
+        def received(self, data: bytes) -> bool:
+            """Some more of a request has come."""
+            if self._thrown_away is not None:
+                self._thrown_away += len(data)
+                if self._thrown_away > settings.max_body:
+                    super().handle_close()
+                return False
+            is_first = self.request is None
+            taken = bool(super().received(data))
+            if is_first and self.request is not None:
+                self._since = time.monotonic()
+            return taken
+
+        def send_continue(self) -> None:
+            """Ask for the body, unless there is no use for it."""
+            if self.request.error is None:
+                super().send_continue()
+
+        def service(self) -> None:
+            """Answer a request."""
+            super().service()
+            self._since = time.monotonic()
+
+        def send(self, data: bytes, do_close: bool = True) -> int:
+            """Send what the client takes at present."""
+            sent = int(super().send(data, do_close=do_close))
+            if sent:
+                self._sent_at = time.monotonic()
+            return sent
+
+        def write_soon(self, data: Any) -> int:
+            """Take some more of an answer."""
+            if not self.total_outbufs_len:
+                # What has nothing to send is not waiting.
+                self._sent_at = time.monotonic()
+            return int(super().write_soon(data))
+
+        def look(self, now: float) -> None:
+            """Called every now and then by the loop of the server."""
+            late = now - settings.body_seconds
+            if self.total_outbufs_len:
+                if self._sent_at < late:
+                    # Not a mark for later: nothing of what a deaf client has is ever writable.
+                    super().handle_close()
+                return
+            # Of an answer that has just been given, the one may be known before the other.
+            if self.requests or max(self._since, self._sent_at) >= late:
+                return
+            with self.requests_lock:
+                request, self.request = self.request, None
+            if request is None or not request.headers_finished or self._thrown_away is not None:
+                if request is not None:
+                    request.close()
+                super().handle_close()
+                return
+            request.error = _TooLate()
+            with self.requests_lock:
+                self.requests.append(request)
+            self.server.add_task(self)
+
+        def handle_close(self) -> None:
+            """Close, a refused client in two steps."""
+            if self.was_refused and self._thrown_away is None:
+                self._thrown_away = 0
+                self._since = time.monotonic()
+                self.will_close = self.close_when_flushed = False
+                try:
+                    self.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass  # gone already
+                else:
+                    return
+            super().handle_close()
+
+    return Channel
+
+
+class _TooLate:
+    """As the errors that waitress finds in requests."""
+
+    code = 408
+    reason = "Request Timeout"
+    body = ""
+
+
+def _problem_task(settings: WebSettings) -> Callable[..., Any]:
+    from waitress.task import ErrorTask
+
+    class ProblemTask(ErrorTask):  # type: ignore[misc]
+        """What the server itself refuses, told as the application would."""
+
+        def execute(self) -> None:
+            """Write the answer."""
+            error = self.request.error
+            problem = _problem(error, settings)
+            name = rules.request_id(self.request.headers.get("X_REQUEST_ID"))
+            body = problem.document(getattr(self.request, "path", "") or "/", name)
+            self.status = f"{error.code} {error.reason}"
+            self.response_headers.extend(
+                [
+                    *HEADERS.items(),
+                    ("Content-Type", MEDIA_TYPE),
+                    ("Content-Length", str(len(body))),
+                    ("Cache-Control", "no-store"),
+                    ("X-Request-ID", name),
+                ]
+            )
+            self.set_close_on_finish()
+            self.content_length = len(body)
+            self.channel.was_refused = True
+            self.write(body)
+
+    return ProblemTask
+
+
+def _problem(error: Any, settings: WebSettings) -> Refused:
+    if error.code == 413:
+        return too_large(settings.max_body)
+    if error.code == 408:
+        return too_late(settings.body_seconds)
+    if error.code == 431:
+        return Refused(431, "head-too-large", "the head of the request is too large")
+    if error.code >= 500:
+        return Refused(error.code, "internal", error.body)
+    return Refused(error.code, "malformed", f"{error.reason}: {error.body}")

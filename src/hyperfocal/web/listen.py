@@ -1,0 +1,82 @@
+"""The server under the application: waitress.
+
+It takes a request in by one loop for all connections and hands it to a thread once it is
+complete, so slow uploads hold no thread. Up to half a megabyte of a body stays in memory, the
+rest lies in a temporary file, and from there it is streamed. Answers go out as they come, events
+one by one; what a client is slow to read waits in memory up to a megabyte, then the API waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.web.channel import channel_class
+
+if TYPE_CHECKING:
+    from hyperfocal.web.settings import WebSettings
+
+# As the API's.
+_HEAD_BYTES = 32 * 1024
+_WAITING_BYTES = 1024 * 1024
+
+
+def make_server(application: Any, settings: WebSettings) -> Any:
+    """A waitress server, bound; ``run()`` serves, ``close()`` ends it.
+
+    Raises :class:`SettingsError` where it cannot listen.
+    """
+    from waitress.server import BaseWSGIServer, create_server
+
+    # What waits for a thread is no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    try:
+        server = create_server(
+            application,
+            host=settings.host,
+            port=settings.port,
+            threads=settings.threads,
+            connection_limit=settings.connections,
+            # Its limit is the first size that is refused.
+            max_request_body_size=settings.max_body + 1,
+            max_request_header_size=_HEAD_BYTES,
+            outbuf_high_watermark=_WAITING_BYTES,
+            # Watches the connection while a thread answers: whether the client is still there.
+            channel_request_lookahead=1,
+            asyncore_use_poll=hasattr(__import__("select"), "poll"),
+            ident=None,
+        )
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{settings.host}, port {settings.port}, cannot be listened on: {error}"
+        ) from error
+    # A name with several addresses has a server for each, by the number of its socket.
+    several = getattr(server, "map", {}).values()
+    channel = channel_class(settings)
+    for each in {server, *several}:
+        if isinstance(each, BaseWSGIServer):
+            each.channel_class = channel
+            each.maintenance = _maintenance(each)
+    # How often it looks; its own settings take whole seconds only.
+    server.adj.asyncore_loop_timeout = server.adj.cleanup_interval = min(
+        1.0, settings.body_seconds / 4
+    )
+    return server
+
+
+def addresses(server: Any) -> list[tuple[str, int]]:
+    """Where it listens."""
+    listens = getattr(server, "effective_listen", None)
+    return list(listens or [(server.effective_host, int(server.effective_port))])
+
+
+def _maintenance(server: Any) -> Callable[[float], None]:
+    def look(_: float) -> None:
+        now = time.monotonic()
+        for channel in list(server.active_channels.values()):
+            channel.look(now)
+
+    return look

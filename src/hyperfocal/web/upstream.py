@@ -1,0 +1,167 @@
+"""Requests to the API, streamed there and back, given up when nobody waits for them any more."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from waitress.channel import ClientDisconnected
+
+from hyperfocal.web.problems import too_large, too_slow, unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from hyperfocal.web.settings import WebSettings
+
+T = TypeVar("T")
+
+_PIECE = 256 * 1024
+# How long a client that has gone keeps the API at work.
+_LOOK_SECONDS = 0.5
+
+
+class Gone(ClientDisconnected):  # type: ignore[misc]
+    """The client is no longer there; waitress knows it as such and makes no noise about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: ``address`` is path and query, ``length`` the bytes of the body if known.
+
+    ``is_gone``: whether the client has left.
+    """
+
+    method: str
+    address: str
+    headers: list[tuple[str, str]]
+    body: IO[bytes] | None
+    length: int | None
+    is_gone: Callable[[], bool]
+
+
+class Upstream:
+    """The API. Threads ask; the asking is done by one event loop, where it can be cancelled.
+
+    A thread that waits in a plain client cannot be told that its browser has gone, and the API
+    would go on working for nobody.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="api", daemon=True)
+        self._thread.start()
+        self._client = self.wait(self._open(), lambda: False)
+
+    def send(self, ask: Ask) -> Answer:
+        """The head of the answer, with the body to come.
+
+        Raises :class:`Refused` (413, 502, 504), :class:`Gone`.
+        """
+        return Answer(self, self.wait(self._send(ask), ask.is_gone), ask.is_gone)
+
+    def close(self) -> None:
+        """Give up whatever is in progress."""
+        self.wait(self._client.aclose(), lambda: False)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def wait(self, work: Coroutine[Any, Any, T], is_gone: Callable[[], bool]) -> T:
+        """The outcome of ``work`` on the loop; :class:`Gone`, and it is cancelled, without one."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while not concurrent.futures.wait([future], timeout=_LOOK_SECONDS).done:
+            if is_gone():
+                future.cancel()
+                raise Gone
+        return future.result()
+
+    async def _open(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(
+            base_url=self._settings.api,
+            # Reading is limited by _in_time, which knows what may take long.
+            timeout=httpx.Timeout(None, connect=self._settings.connect_seconds),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
+            follow_redirects=False,
+            # The address of the API is what was set, whatever proxies the machine has.
+            trust_env=False,
+        )
+
+    async def _send(self, ask: Ask) -> httpx.Response:
+        # httpx adds headers of its own where there are none; the client's count.
+        headers = [*ask.headers]
+        names = {name.lower() for name, _ in headers}
+        headers += [(name, "") for name in ("accept-encoding", "user-agent") if name not in names]
+        if ask.length is not None:
+            headers.append(("content-length", str(ask.length)))
+        content = _pieces(ask.body, self._settings.max_body) if ask.body is not None else None
+        request = self._client.build_request(
+            ask.method, ask.address, headers=headers, content=content
+        )
+        response: httpx.Response = await self._in_time(self._client.send(request, stream=True))
+        return response
+
+    async def next_piece(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> bytes:
+        """What has come of the body since; empty at its end."""
+        # Events come when something happens.
+        endless = response.headers.get("content-type", "").startswith("text/event-stream")
+        piece: bytes = await self._in_time(anext(pieces, b""), endless=endless)
+        return piece
+
+    async def _in_time(self, work: Awaitable[Any], *, endless: bool = False) -> Any:
+        import httpx
+
+        try:
+            async with asyncio.timeout(None if endless else self._settings.answer_seconds):
+                return await work
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise too_slow() from error
+        except httpx.TransportError as error:
+            raise unreachable() from error
+
+
+class Answer:
+    """What the API answered; iterating gives the body as it comes, close() ends it early."""
+
+    def __init__(
+        self, upstream: Upstream, response: httpx.Response, is_gone: Callable[[], bool]
+    ) -> None:
+        self.status: int = response.status_code
+        self.headers = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in response.headers.raw
+        ]
+        self._upstream, self._response, self._is_gone = upstream, response, is_gone
+        # Raw: a compressed answer stays as it is, and so does its length.
+        self._pieces = response.aiter_raw()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = self._upstream.wait(
+            self._upstream.next_piece(self._response, self._pieces), self._is_gone
+        )
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Hang up, unless all has come."""
+        self._upstream.wait(self._response.aclose(), lambda: False)
+
+
+async def _pieces(body: IO[bytes], most: int) -> AsyncIterator[bytes]:
+    count = 0
+    while piece := body.read(_PIECE):
+        count += len(piece)
+        if count > most:
+            raise too_large(most)
+        yield piece

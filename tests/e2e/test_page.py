@@ -1,0 +1,294 @@
+"""From a photograph to its result and back: what a visitor does, against a real service."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from doing import boxes, choose, divider, download, finish, position, restore, zoom
+from running import wait_until
+
+Photo = Callable[..., Path]
+
+
+def test_a_photograph_becomes_a_larger_one(page: Any, photo: Photo) -> None:
+    restore(page, photo("lake.png", 120, 80))
+    finish(page)
+    name, result = download(page)
+    assert name == "lake@2x.png"
+    assert (result.format, result.size) == ("PNG", (240, 160))
+    facts = page.get_by_role("region", name="lake.png").inner_text()
+    assert "120 × 80 → 240 × 160" in facts  # noqa: RUF001
+    assert "photo-fast-x2" in facts
+    assert re.search(r"(true|Loose|Far off), \d+\.\d dB", facts)
+    page.get_by_text("lake.png is restored").wait_for(state="attached")
+
+
+def test_options_are_what_the_service_gets(own_page: Any, photo: Photo) -> None:
+    choose(own_page, photo("lake.png", 120, 80))
+    own_page.get_by_label("Long edge").first.check()
+    own_page.get_by_role("spinbutton", name="Long edge").fill("300")
+    own_page.get_by_text("More options").click()
+    own_page.get_by_role("combobox", name="Model").select_option("bicubic")
+    own_page.get_by_role("combobox", name="Format").select_option("webp")
+    own_page.get_by_role("button", name="Restore 1 photograph").click()
+    finish(own_page)
+    name, result = download(own_page)
+    assert name == "lake@300px.webp"
+    assert (result.format, result.size) == ("WEBP", (300, 200))
+    assert "bicubic" in own_page.locator("#facts").inner_text()
+
+
+def test_the_divider_by_keyboard_and_by_mouse(page: Any, photo: Photo) -> None:
+    restore(page, photo())
+    finish(page)
+    boxes(page)
+    divider(page).focus()
+    for key, at in (("ArrowRight", 52), ("ArrowLeft", 50), ("Home", 0), ("End", 100)):
+        page.keyboard.press(key)
+        assert position(page) == at
+    assert divider(page).get_attribute("aria-valuetext") == "100 % before, 0 % after"
+    page.keyboard.press("PageDown")
+    assert position(page) == 90
+
+    stage = page.locator("#stage").bounding_box()
+    line = divider(page).bounding_box()
+    page.mouse.move(line["x"] + line["width"] / 2, line["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + stage["width"] / 4, line["y"] + 30, steps=4)
+    page.mouse.up()
+    assert position(page) == 25
+    # What is seen left of the divider is the before, right of it the after.
+    clip = page.locator("#after").evaluate("e => getComputedStyle(e).clipPath")
+    hidden = re.fullmatch(r"inset\(0px 0px 0px ([\d.]+)%\)", clip)
+    assert hidden is not None, clip
+    assert abs(float(hidden[1]) - 25) < 0.5
+
+
+def test_before_and_after_zoom_and_move_together(own_page: Any, photo: Photo) -> None:
+    restore(own_page, photo("lake.png", 700, 500))
+    finish(own_page)
+    before, after = boxes(own_page)
+    assert before == after
+    divider(own_page).focus()
+    own_page.keyboard.press("1")
+    assert zoom(own_page) == "100 %"
+    before, after = boxes(own_page)
+    assert before == after
+    assert after["width"] == 1400
+    own_page.keyboard.press("+")
+    assert zoom(own_page) == "125 %"
+    own_page.keyboard.press("Shift+ArrowRight")
+    moved, also = boxes(own_page)
+    assert moved == also
+    stage = own_page.locator("#stage").bounding_box()
+    own_page.mouse.move(stage["x"] + 100, stage["y"] + 100)
+    own_page.mouse.down()
+    own_page.mouse.move(stage["x"] + 160, stage["y"] + 130)
+    own_page.mouse.up()
+    dragged, too = boxes(own_page)
+    assert dragged == too
+    assert (dragged["x"] - moved["x"], dragged["y"] - moved["y"]) == (60, 30)
+    own_page.keyboard.press("0")
+    fitted, _ = boxes(own_page)
+    assert fitted["height"] <= stage["height"] + 1
+    assert own_page.get_by_role("button", name="Fit").get_attribute("aria-pressed") == "true"
+    own_page.get_by_role("button", name="1:1").click()
+    assert zoom(own_page) == "100 %"
+
+
+def test_the_before_is_the_photograph_itself(own_page: Any, photo: Photo) -> None:
+    restore(own_page, photo("lake.png", 120, 80))
+    finish(own_page)
+    boxes(own_page)
+    sizes = own_page.evaluate(
+        "[...document.querySelectorAll('.layer img')].map(e => [e.naturalWidth, e.naturalHeight])"
+    )
+    assert sizes == [[120, 80], [240, 160]]
+    assert own_page.get_by_role("img", name="Before: lake.png").is_visible()
+    assert own_page.get_by_role("img", name="After: lake.png, restored").is_visible()
+
+
+def test_several_photographs_each_get_their_own_result(page: Any, photo: Photo) -> None:
+    sizes = {f"{name}.png": 60 + 8 * at for at, name in enumerate(("one", "two", "three", "four"))}
+    restore(page, *(photo(name, width, 60, width) for name, width in sizes.items()))
+    wait_until(lambda: page.locator('.item[data-state="done"]').count() == len(sizes))
+    for name, width in sizes.items():
+        page.get_by_role("button", name=re.compile(rf"^{name}")).click()
+        page.get_by_role("heading", name=name).wait_for()
+        saved, result = download(page)
+        assert saved == name.replace(".", "@2x.")
+        assert result.size == (2 * width, 120)
+    assert page.get_by_role("button", name="Download all").is_visible()
+    page.get_by_role("button", name="Clear finished").click()
+    page.get_by_role("heading", name="Restore photographs").wait_for()
+
+
+def test_a_pasted_photograph(page: Any, photo: Photo) -> None:
+    data = base64.b64encode(photo().read_bytes()).decode()
+    page.evaluate(
+        """async (data) => {
+          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([bytes], "image.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }""",
+        data,
+    )
+    page.get_by_role("button", name="Restore 1 photograph").click()
+    finish(page)
+    assert download(page)[0] == "pasted-1@2x.png"
+
+
+def test_a_dropped_photograph(own_page: Any, photo: Photo) -> None:
+    data = base64.b64encode(photo().read_bytes()).decode()
+    own_page.evaluate(
+        """async (data) => {
+          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+          const options = { dataTransfer, bubbles: true, cancelable: true };
+          document.body.dispatchEvent(new DragEvent("dragenter", options));
+          if (!document.body.classList.contains("dragging")) throw new Error("not marked");
+          document.body.dispatchEvent(new DragEvent("drop", options));
+        }""",
+        data,
+    )
+    own_page.get_by_role("button", name="Restore 1 photograph").wait_for()
+    assert own_page.get_by_role("heading", name="dropped.png").is_visible()
+
+
+def test_a_format_that_the_browser_cannot_show(own_page: Any, photo: Photo) -> None:
+    choose(own_page, photo("scan.tif", 90, 60))
+    own_page.get_by_text("It can be restored all the same").wait_for()
+    own_page.get_by_role("button", name="Restore 1 photograph").click()
+    finish(own_page)
+    own_page.get_by_text("made by the service to be looked at").wait_for()
+    boxes(own_page)
+    name, result = download(own_page)
+    assert (name, result.format, result.size) == ("scan@2x.tif", "TIFF", (180, 120))
+
+
+def test_cancelling_stops_the_job_at_the_service(page: Any, photo: Photo, service: str) -> None:
+    with page.expect_response(lambda answer: answer.url.endswith("/v1/jobs")) as made:
+        restore(page, photo("large.jpg", 4000, 3000))
+    job = made.value.json()["id"]
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("heading", name="Stopped").wait_for()
+    assert httpx.get(f"{service}/v1/jobs/{job}").json()["status"] == "cancelled"
+    page.get_by_role("button", name="Start again").wait_for()
+    # The service is free for the next one at once.
+    restore(page, photo("small.png"))
+    finish(page)
+
+
+def test_progress_comes_from_the_service(own_page: Any, photo: Photo) -> None:
+    own_page.evaluate(
+        """() => {
+          window.seen = new Set();
+          new MutationObserver(() => {
+            const state = document.getElementById("panel-state").textContent;
+            if (state.startsWith("Restoring")) seen.add(state);
+          }).observe(document.getElementById("panel-state"), { childList: true });
+        }"""
+    )
+    restore(own_page, photo("large.jpg", 1600, 1200))
+    finish(own_page)
+    assert len(own_page.evaluate("[...seen]")) > 2
+
+
+def test_a_verdict_without_and_with_the_photograph(page: Any, photo: Photo) -> None:
+    sent: list[Any] = []
+    page.on("request", lambda request: request.url.endswith("/feedback") and sent.append(request))
+    restore(page, photo())
+    finish(page)
+    page.get_by_role("button", name="Not good").click()
+    page.get_by_label("Still blurry").check()
+    page.get_by_label("Comment").fill("a little soft")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Thank you.").wait_for()
+    answer = sent[0].post_data_json
+    assert answer["verdict"] == "down"
+    assert answer["reasons"] == ["blurry"]
+    assert answer["keep_picture"] is False
+    assert sent[0].response().status == 201
+
+    page.get_by_role("button", name="Restore again with these options").click()
+    page.get_by_role("button", name="Good", exact=True).click()
+    page.get_by_label("Keep my photograph").check()
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Thank you.").wait_for()
+    assert sent[1].header_value("content-type").startswith("multipart/form-data")
+    assert sent[1].response().status == 201
+
+
+def test_the_theme_is_the_systems_until_one_is_chosen(
+    open_page: Callable[..., Any], address: str
+) -> None:
+    page = open_page(address, color_scheme="dark")
+    colour = "getComputedStyle(document.documentElement).backgroundColor"
+    dark = page.evaluate(colour)
+    button = page.get_by_role("button", name="Dark theme")
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    light = page.evaluate(colour)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(colour) == light
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_a_phone(open_page: Callable[..., Any], address: str, photo: Photo) -> None:
+    size = {"width": 360, "height": 740}
+    page = open_page(address, viewport=size, has_touch=True, is_mobile=True)
+    wide = "document.documentElement.scrollWidth"
+    assert page.evaluate(wide) == 360
+    restore(page, photo("a-rather-long-name-for-a-photograph-of-a-lake.png"))
+    finish(page)
+    boxes(page)
+    assert page.evaluate(wide) == 360
+    # The result is brought into view.
+    assert page.locator("#panel-title").bounding_box()["y"] < 740
+    page.get_by_role("button", name="Not good").tap()
+    page.get_by_text("More options").tap()
+    assert page.evaluate(wide) == 360
+
+
+def test_everything_by_keyboard(own_page: Any, photo: Photo) -> None:
+    choose(own_page, photo())
+    assert own_page.evaluate("document.activeElement.id") == "start"
+    own_page.keyboard.press("Enter")
+    finish(own_page)
+    assert own_page.evaluate("document.activeElement.id") == "panel-title"
+    reached = set()
+    for _ in range(12):
+        own_page.keyboard.press("Tab")
+        reached.add(
+            own_page.evaluate("document.activeElement.id || document.activeElement.ariaLabel")
+        )
+    assert {"divider", "Zoom in", "download", "redo"} <= reached
+    assert "Good" in reached
+
+
+def test_nothing_without_a_name(own_page: Any, photo: Photo) -> None:
+    restore(own_page, photo())
+    finish(own_page)
+    own_page.get_by_role("button", name="Not good").click()
+    own_page.get_by_text("More options").click()
+    for role in ("button", "link", "slider", "textbox", "checkbox", "radio", "combobox", "img"):
+        for found in own_page.get_by_role(role).all():
+            snapshot = found.aria_snapshot().split("\n")[0]
+            assert re.search(r'"[^"]+"|: ?\S', snapshot), (role, snapshot)
+
+
+def test_without_scripts_the_page_says_so(open_page: Callable[..., Any], service: str) -> None:
+    page = open_page(service, java_script_enabled=False)
+    # Not by its text: that search leaves <noscript> out.
+    said = page.locator(".noscript")
+    assert said.is_visible()
+    assert "This page needs JavaScript" in said.inner_text()
+    assert not page.locator("#drop").is_visible()

@@ -1,0 +1,154 @@
+"""What goes wrong, and how it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doing import choose, finish, restore
+from running import wait_until
+
+Open = Callable[..., Any]
+Photo = Callable[..., Path]
+
+
+def answer(route: Any, status: int, code: str, detail: str, **headers: str) -> None:
+    document = {"status": status, "code": code, "detail": detail, "request_id": "r-1"}
+    route.fulfill(
+        status=status,
+        headers={"Content-Type": "application/problem+json", **headers},
+        body=json.dumps(document),
+    )
+
+
+@pytest.fixture
+def troubled(open_page: Open, service: str) -> Any:
+    """A page whose failed requests are part of the test."""
+    return open_page(service, expected=("Failed to load resource",))
+
+
+@pytest.mark.parametrize("place", ["service", "web"])
+def test_what_is_no_photograph(
+    open_page: Open, place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    address = request.getfixturevalue(place)
+    troubled = open_page(address, expected=("Failed to load resource",))
+    path = tmp_path / "notes.jpg"
+    path.write_text("these are words")
+    restore(troubled, path)
+    troubled.get_by_role("heading", name="This is no photograph that can be read").wait_for()
+    assert "HEIC, BMP and GIF can be read" in troubled.locator("#trouble-text").inner_text()
+    assert troubled.get_by_text("Request ").inner_text().removeprefix("Request ").isalnum()
+    assert "notes.jpg" in troubled.get_by_role("alert").text_content()
+    # Trying again would change nothing.
+    assert not troubled.get_by_role("button", name="Try again").is_visible()
+    troubled.get_by_role("button", name="Remove", exact=True).click()
+    troubled.get_by_role("heading", name="Restore photographs").wait_for()
+    assert troubled.evaluate("document.activeElement.id") == "files"
+
+
+def test_a_damaged_photograph(troubled: Any, photo: Photo) -> None:
+    path = photo("torn.jpg", 400, 300)
+    path.write_bytes(path.read_bytes()[:700])
+    restore(troubled, path)
+    troubled.get_by_role("heading", name="The photograph is damaged").wait_for()
+
+
+def test_a_busy_service_is_asked_again_when_it_says(troubled: Any, photo: Photo) -> None:
+    keys = []
+
+    def refuse_twice(route: Any) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) <= 2:
+            status, code = ((503, "queue-full"), (429, "rate-limited"))[len(keys) - 1]
+            answer(route, status, code, "later", **{"Retry-After": "1"})
+        else:
+            route.continue_()
+
+    troubled.route("**/v1/jobs", refuse_twice)
+    restore(troubled, photo())
+    troubled.locator("#panel-state", has_text="The service is busy, again in 1.0 s").wait_for()
+    finish(troubled)
+    # One photograph, however often it is sent.
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_a_connection_that_breaks_while_a_job_runs(troubled: Any, photo: Photo) -> None:
+    asked: list[str] = []
+    troubled.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    troubled.route("**/v1/jobs/*/events", lambda route: route.abort())
+    restore(troubled, photo())
+    troubled.locator("#panel-state", has_text="Connection lost, again in").wait_for()
+    finish(troubled)
+    # What became of it was asked of the job itself; it was not sent again.
+    assert sum(line.endswith("/v1/jobs") for line in asked) == 1
+    assert any(re.fullmatch(r"GET http://[^/]+/v1/jobs/\w+", line) for line in asked)
+
+
+def test_a_service_that_is_not_there(troubled: Any, photo: Photo) -> None:
+    troubled.route("**/v1/jobs", lambda route: route.abort())
+    restore(troubled, photo())
+    troubled.get_by_role("heading", name="The service cannot be reached").wait_for()
+    troubled.unroute("**/v1/jobs")
+    troubled.get_by_role("button", name="Try again").click()
+    finish(troubled)
+
+
+def test_large_work_is_asked_about_first(troubled: Any, photo: Photo) -> None:
+    estimate = {
+        "output_width": 16000,
+        "output_height": 12000,
+        "seconds": 95,
+        "memory_bytes": 1_200_000_000,
+    }
+    troubled.route("**/v1/estimate", lambda route: route.fulfill(json=estimate))
+    jobs = []
+    troubled.on("request", lambda request: request.url.endswith("/jobs") and jobs.append(request))
+    choose(troubled, photo("wide.jpg", 4000, 3000))
+    troubled.get_by_role("radio", name="4×").check()  # noqa: RUF001
+    # The size of the photograph has to be known before it is judged.
+    troubled.get_by_role("button", name="wide.jpg 4,000 × 3,000").wait_for()  # noqa: RUF001
+    troubled.get_by_role("button", name="Restore 1 photograph").click()
+    question = troubled.get_by_role("group", name="192 megapixels")
+    assert "about 1 min 35 s and 1.2 GB" in question.inner_text()
+    question.get_by_role("button", name="Leave it out").click()
+    troubled.get_by_role("heading", name="Stopped").wait_for()
+    assert not jobs
+
+
+def test_a_key_is_asked_for_once_and_kept_in_the_tab(
+    open_page: Open, start: Callable[..., str], photo: Photo, tmp_path: Path
+) -> None:
+    import subprocess
+    import sys
+
+    keys = tmp_path / "keys"
+    made = subprocess.run(
+        [sys.executable, "-m", "hyperfocal", "serve", "keys", "add", "page", "--keys", str(keys)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    address = start("serve", "--workers", "1", "--models", "bicubic-x2", "--keys", str(keys))
+    page = open_page(address, expected=("Failed to load resource",))
+    dialog = page.get_by_role("dialog", name="This service needs a key")
+    dialog.get_by_label("API key").fill("hf_wrong")
+    dialog.get_by_role("button", name="Use this key").click()
+    dialog.get_by_text("That key was not accepted").wait_for()
+    dialog.get_by_label("API key").fill(made.stdout.strip())
+    dialog.get_by_role("button", name="Use this key").click()
+    choose(page, photo())
+    page.get_by_text("More options").click()
+    page.get_by_role("combobox", name="Model").select_option("bicubic")
+    page.get_by_role("button", name="Restore 1 photograph").click()
+    finish(page)
+    assert not dialog.is_visible()
+    assert page.evaluate("localStorage.length") == 0
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Forget the key").click()
+    wait_until(lambda: page.evaluate("sessionStorage.length") == 0)

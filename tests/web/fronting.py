@@ -1,0 +1,69 @@
+"""``hyperfocal web`` in a thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from waitress import wasyncore
+
+from hyperfocal.web.app import create_app
+from hyperfocal.web.listen import addresses, make_server
+from hyperfocal.web.settings import WebSettings
+from hyperfocal.web.upstream import Upstream
+
+
+class Front:
+    """``client`` speaks to it at ``url``; ``server`` is waitress'."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.host, self.port = addresses(server)[0]
+        self.url = f"http://{self.host}:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    @contextmanager
+    def connection(self) -> Iterator[socket.socket]:
+        """A bare connection; waits for 20 s at most."""
+        with socket.create_connection((self.host, self.port), timeout=20) as made:
+            yield made
+
+    def until_idle(self) -> None:
+        """Until no answer is being given but the one that is asked for here."""
+        ends = time.monotonic() + 20
+        while self.server.task_dispatcher.active_count > 1:
+            assert time.monotonic() < ends, "an answer is still being given"
+            assert self.client.get("/healthz").status_code == 200
+
+
+@contextmanager
+def front(api: str, **changes: Any) -> Iterator[Front]:
+    """Serve on a free port until the end of the block."""
+    settings = WebSettings.read({}, api=api, port=0, **changes)
+    upstream = Upstream(settings)
+    server = make_server(create_app(settings, upstream), settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    made = Front(server)
+    try:
+        yield made
+    finally:
+        made.client.close()
+        # In its own thread: its loop ends when there is nothing left to look at.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join(20)
+        server.task_dispatcher.shutdown()
+        upstream.close()
+        assert not thread.is_alive()
+
+
+def request_head(method: str = "POST", path: str = "/v1/upscale", **headers: Any) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {urlsplit('http://x').netloc}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()

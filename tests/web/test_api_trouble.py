@@ -1,0 +1,188 @@
+"""An API that is away, slow, or answers oddly."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+
+import httpx
+import pytest
+from fronting import request_head
+from pretending import check_problem
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return door.getsockname()[1]
+
+
+def test_an_api_that_is_not_there(fronted):
+    with fronted(api=f"http://127.0.0.1:{closed_port()}") as web:
+        answer = web.client.post("/v1/upscale", content=b"picture", headers={"x-request-id": "a"})
+        assert check_problem(answer, 502, "api-unreachable")["request_id"] == "a"
+        # The page is there all the same, and so is what it needs.
+        assert web.client.get("/").status_code == 200
+        assert web.client.get("/static/main.js").status_code == 200
+
+
+def test_an_api_whose_name_is_not_known(fronted):
+    with fronted(api="http://nowhere.invalid") as web:
+        check_problem(web.client.get("/v1/models"), 502, "api-unreachable")
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nConte"])
+def test_an_api_that_hangs_up(upstream, fronted, said):
+    upstream.says(said)
+    with fronted() as web:
+        check_problem(web.client.get("/v1/models"), 502, "api-unreachable")
+
+
+def test_an_api_that_does_not_answer(upstream, fronted):
+    upstream.behave = lambda connection, head: upstream.over.wait(20)
+    with fronted(answer_seconds=0.3) as web:
+        check_problem(web.client.post("/v1/upscale", content=b"x"), 504, "api-timeout")
+
+
+def test_an_api_that_does_not_take_the_picture(upstream, fronted):
+    upstream.behave = lambda connection, head: upstream.over.wait(20)
+    with fronted(answer_seconds=0.3) as web:
+        answer = web.client.post("/v1/upscale", content=bytes(30_000_000))
+        check_problem(answer, 504, "api-timeout")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+    ],
+)
+def test_half_an_answer_is_not_taken_for_a_whole_one(upstream, fronted, head):
+    upstream.says(head + b"half!")
+    with fronted() as web:
+        with pytest.raises(httpx.RemoteProtocolError):
+            web.client.get("/v1/results/a.png")
+        assert web.client.get("/healthz").status_code == 200
+
+
+def test_an_answer_that_stops_on_the_way(upstream, fronted):
+    def stop(connection, head):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        upstream.over.wait(20)
+
+    upstream.behave = stop
+    with fronted(answer_seconds=0.3) as web, pytest.raises(httpx.RemoteProtocolError):
+        web.client.get("/v1/results/a.png")
+
+
+def test_events_may_be_far_apart(upstream, fronted):
+    go_on = threading.Event()
+
+    def follow(connection, head):
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: one\r\n\r\n"
+        )
+        go_on.wait(20)
+        connection.sendall(b"event: two\r\n\r\n")
+
+    upstream.behave = follow
+    # Other answers do not get so much time, and a connection nobody uses is closed after it.
+    with (
+        fronted(answer_seconds=0.2, body_seconds=0.2) as web,
+        web.client.stream("GET", "/v1/jobs/a/events") as events,
+    ):
+        lines = events.iter_lines()
+        assert next(lines) == "event: one"
+        with web.connection() as silent:
+            # Closed by its limit: so at least that much time has gone by.
+            assert silent.recv(1) == b""
+        go_on.set()
+        assert [line for line in lines if line] == ["event: two"]
+
+
+def test_a_visitor_who_leaves_an_event_stream_ends_it(upstream, fronted):
+    def follow(connection, head):
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: one\r\n\r\n"
+        )
+        # Nothing more to say; the other side's leaving is what ends it.
+        assert connection.recv(1) == b""
+
+    upstream.behave = follow
+    with fronted() as web:
+        with web.client.stream("GET", "/v1/jobs/a/events") as events:
+            assert next(events.iter_lines()) == "event: one"
+        assert upstream.gone.wait(20)
+        web.until_idle()
+
+
+def test_headers_of_the_answer(upstream, fronted):
+    packed = gzip.compress(b"picture")
+    upstream.says(
+        b"HTTP/1.1 200 Fine\r\nContent-Length: %d\r\nContent-Encoding: gzip\r\n"
+        b"Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nServer: secret/1.0\r\n"
+        b"Set-Cookie: a=b\r\nLink: <a>\r\nLink: <b>\r\nX-Request-ID: theirs\r\n\r\n%b"
+        % (len(packed), packed)
+    )
+    with fronted() as web:
+        answer = web.client.get("/v1/results/a.png")
+    assert answer.content == b"picture"
+    assert answer.headers["content-length"] == str(len(packed))
+    assert answer.headers.get_list("link") == ["<a>", "<b>"]
+    assert answer.headers["x-request-id"] == "theirs"
+    for name in ("x-hop", "keep-alive", "server", "set-cookie"):
+        assert name not in answer.headers
+
+
+def test_headers_of_the_request(upstream, fronted):
+    upstream.says(b"HTTP/1.1 204 No Content\r\n\r\n")
+    with fronted() as web, web.connection() as connection:
+        connection.sendall(
+            request_head(
+                "GET", "/v1/models", Connection="X-Mine", X_Mine=1, Cookie="a=b", TE="gzip"
+            )
+        )
+        assert connection.recv(12) == b"HTTP/1.1 204"
+    lines = [line.lower() for line in upstream.heads[0].split(b"\r\n")]
+    host = upstream.url.removeprefix("http://").encode()
+    assert b"host: " + host in lines
+    assert b"x-forwarded-for: 127.0.0.1" in lines
+    assert not any(line.startswith((b"x-mine", b"cookie", b"te:", b"upgrade")) for line in lines)
+
+
+def test_a_redirect_is_the_visitors_to_follow(upstream, fronted):
+    upstream.says(
+        b"HTTP/1.1 307 Away\r\nLocation: http://elsewhere.invalid/\r\nContent-Length: 0\r\n\r\n"
+    )
+    with fronted() as web:
+        answer = web.client.get("/v1/models")
+    assert answer.status_code == 307
+    assert len(upstream.heads) == 1
+
+
+def test_an_api_below_a_path(upstream, fronted):
+    upstream.says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+    with fronted(api=f"{upstream.url}/deep/api/") as web:
+        assert web.client.get("/v1/models?a=b").json() == []
+    assert upstream.heads[0].startswith(b"GET /deep/api/v1/models?a=b HTTP/1.1")
+
+
+def test_proxies_of_the_machine_are_not_asked(upstream, fronted, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+    upstream.says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+    with fronted() as web:
+        assert web.client.get("/v1/models").json() == []
+
+
+def test_an_error_of_its_own_is_told_and_logged(fronted, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("private")
+
+    monkeypatch.setattr("hyperfocal.web.upstream.Upstream.send", fail)
+    with fronted() as web:
+        answer = web.client.get("/v1/models")
+    check_problem(answer, 500, "internal")
+    assert "private" not in answer.text
+    assert "private" in caplog.text
