@@ -128,3 +128,17 @@ def test_bars_on_a_terminal(photo: Photo, tmp_path: Path) -> None:
     assert b"\x1b[" in told
     assert b"files" in told
     assert b"2 done" in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_a_pipe_is_told_plainly(photo: Photo, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*_HYPERFOCAL, "upscale", photo("a.png"), "-o", "-", "-m", "bicubic", "-f", "png"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"standard output: no space left on the disk" in done.stderr

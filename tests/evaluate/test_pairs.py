@@ -66,6 +66,30 @@ def test_a_low_that_shows_something_else_is_refused(save, make_scene, spoil):
         read_example(pair, 2)
 
 
+@pytest.mark.parametrize(("down", "right"), [(0, 1), (-1, 0), (1, -1)])
+def test_a_low_that_is_moved_by_a_pixel_is_refused(save, make_scene, down, right):
+    high = make_scene(1)
+    low = np.roll(imresize(high, 0.5), (down, right), (0, 1))
+    pair = Pair("a", save("high", high), save("low", low))
+    with pytest.raises(PairMismatch, match=rf"moved by about a pixel.*\{right:+d} across"):
+        read_example(pair, 2)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_low_reduced_in_another_way_belongs(save, make_scene, first):
+    """Every second pixel: a quarter of a pixel from where the mean of the four would be."""
+    high = make_scene(1)
+    low = high[first::2, first::2]
+    read_example(Pair("a", save("high", high), save("low", np.ascontiguousarray(low))), 2)
+
+
+def test_a_low_with_red_and_blue_swapped_is_refused(save, make_scene):
+    high = make_scene(1)
+    low = np.ascontiguousarray(imresize(high, 0.5)[..., ::-1])
+    with pytest.raises(PairMismatch, match="red and blue swapped"):
+        read_example(Pair("a", save("high", high), save("low", low)), 2)
+
+
 @pytest.mark.parametrize(("tone", "fits"), [(100, True), (104, True), (140, False)])
 def test_plain_pictures_are_compared_by_tone(save, tone, fits):
     high = np.full((20, 20, 3), 100, np.uint8)

@@ -135,6 +135,25 @@ def test_a_jpeg_that_ends_with_its_last_scan(name):
         imaging.open(FILES[name][:-2])
 
 
+def test_a_png_without_its_end_is_whole_and_says_so():
+    data = FILES["png"]
+    for less in (1, 4, 12):
+        got = imaging.open(data[:-less])
+        assert np.array_equal(got.pixels, imaging.open(data).pixels)
+        assert any("lacks its end" in note for note in got.notes)
+
+
+def test_a_png_that_ends_between_two_parts_of_the_picture():
+    sink = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)).save(
+        sink, "PNG"
+    )
+    data = sink.getvalue()
+    second = data.index(b"IDAT", data.index(b"IDAT") + 4) - 4
+    with pytest.raises(BrokenPicture):
+        imaging.open(data[:second])
+
+
 def jpeg_with_restarts():
     sink = io.BytesIO()
     pixels = np.tile(made.photo(), (3, 1, 1))

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_each_way_of_running_has_its_own(settings, add_model, network, tile):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
-def test_a_damaged_one_is_made_again(settings, add_model, network, tile, damage):
+def test_a_damaged_one_is_made_again(settings, add_model, network, tile, damage, monkeypatch):
     add_model("net", float=network())
     expected = models.load("net", settings=settings).run(tile)
     (kept,) = blobs(settings)
@@ -61,8 +63,28 @@ def test_a_damaged_one_is_made_again(settings, add_model, network, tile, damage)
     }
     kept.write_bytes(damaged[damage])
     np.testing.assert_array_equal(models.load("net", settings=settings).run(tile), expected)
-    cache = CompiledCache(settings.cache)
-    assert cache.size() == len(whole)
+
+    def fail(_):
+        raise AssertionError("read the ONNX file again")
+
+    monkeypatch.setattr("hyperfocal.models.openvino_runtime.read_graph", fail)
+    np.testing.assert_array_equal(models.load("net", settings=settings).run(tile), expected)
+
+
+def test_those_unused_for_longest_go_first(tmp_path):
+    cache = CompiledCache(tmp_path, most_bytes=3 * 132)
+    for number, name in enumerate("abc"):
+        assert cache.put([name], bytes([number]) * 100)
+    for path, age in zip(sorted((tmp_path / "compiled").iterdir()), (30, 20, 10), strict=True):
+        os.utime(path, (age, age))
+    # Being asked for is being used.
+    ages = {name: cache._path([name]).stat().st_mtime for name in "abc"}
+    oldest, middle, _ = sorted(ages, key=ages.__getitem__)
+    assert cache.get([oldest]) is not None
+    assert cache.put(["d"], b"d" * 100)
+    assert cache.get([middle]) is None
+    assert cache.get([oldest]) is not None
+    assert cache.size() == 3 * 132
 
 
 def test_a_blob_of_another_build_is_made_again(settings, add_model, network, tile, monkeypatch):

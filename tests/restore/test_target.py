@@ -61,6 +61,7 @@ def test_a_long_edge_is_met_exactly_or_refused(height, width, edge):
         {"megapixels": -1},
         {"megapixels": float("inf")},
         {"scale": "2"},
+        {"scale": True},
         {"size": 100},
         {"size": ("300", "200")},
     ],

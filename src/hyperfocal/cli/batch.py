@@ -186,6 +186,7 @@ class Work:
     def _save(self, picture: Picture, form: str, output: Path | None) -> int:
         """Write, and say how many bytes."""
         from hyperfocal import imaging
+        from hyperfocal.imaging.atomic import refusal
 
         if output is None:
             data = imaging.encode(
@@ -195,8 +196,11 @@ class Work:
                 bit_depth=self.writing.bit_depth,
                 strip_metadata=self.writing.strip_metadata,
             )
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                raise refusal("standard output", error) from error
             return len(data)
         try:
             output.parent.mkdir(parents=True, exist_ok=True)

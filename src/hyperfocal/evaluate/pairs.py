@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,11 @@ turned one, seldom reaches half."""
 # A picture with less contrast than this (8-bit levels, standard deviation) has no pattern to
 # correlate; its mean is compared instead.
 _FLAT, _SAME_MEAN = 1.0, 8.0
+
+# Other ways of reducing move a picture by up to half a pixel, where neither place is clearly
+# better; nothing in a real pair makes a whole pixel fit so much better.
+_CLEARLY = 0.5
+_LEAST_TO_MOVE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,36 @@ def check_content(pair: Pair, low: Bytes, reduced: Bytes) -> None:
             f"{pair.low} does not show what {pair.high} shows: they correlate by "
             f"{correlation:.2f}, where a pair reaches {LEAST_CORRELATION}"
         )
+    _check_registration(pair, low, reduced)
+
+
+def _check_registration(pair: Pair, low: Bytes, reduced: Bytes) -> None:
+    """:class:`PairMismatch` if ``low`` fits far better when moved by a pixel or turned BGR."""
+    stays = _distance(low, reduced)
+    if low.ndim == 3 and _distance(low[..., ::-1], reduced) < _CLEARLY * stays:
+        raise PairMismatch(f"{pair.low} has red and blue swapped against {pair.high}")
+    height, width = low.shape[:2]
+    if min(height, width) < _LEAST_TO_MOVE:
+        return
+    inner = reduced[1:-1, 1:-1]
+    fits = {
+        (down, right): _distance(
+            low[1 + down : height - 1 + down, 1 + right : width - 1 + right], inner
+        )
+        for down, right in product((-1, 0, 1), repeat=2)
+    }
+    down, right = min(fits, key=fits.__getitem__)
+    if fits[down, right] < _CLEARLY * fits[0, 0]:
+        raise PairMismatch(
+            f"{pair.low} is {pair.high} moved by about a pixel ({right:+d} across, {down:+d} "
+            "down): the pictures do not lie on each other"
+        )
+
+
+def _distance(one: Bytes, other: Bytes) -> float:
+    """Mean squared difference in 8-bit levels; at least that of rounding."""
+    difference = np.subtract(one, other, dtype=np.float32)
+    return max(float(np.square(difference).mean()), 1.0)
 
 
 def _read(path: Path, settings: Settings | None) -> Bytes:

@@ -65,6 +65,8 @@ def find_suite(
 def _locate(suite: str | Path, environment: Mapping[str, str]) -> Path:
     if Path(suite).is_dir():
         return Path(suite).resolve()
+    if Path(suite).is_file():
+        raise InputMissing(f"{suite} is a file; a suite is a folder of pictures")
     data = environment.get(DATA_VARIABLE)
     if not data:
         raise InputMissing(

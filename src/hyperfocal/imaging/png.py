@@ -85,7 +85,8 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     import imagecodecs
 
     bits, colour = data[24], data[25]
-    data = _picture_alone(data)
+    notes: list[str] = []
+    data = _picture_alone(data, notes)
     pixels = None
     if bits == 8 and (colour == 6 or (colour in (0, 2) and not header.has_alpha)):
         # libspng is a third faster than libpng for plain pictures. It is stricter about
@@ -100,7 +101,6 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("corrupt PNG: its size is not the declared one")
     pixels, alpha = split_alpha(pixels)
-    notes: list[str] = []
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
@@ -120,7 +120,7 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + size
 
 
-def _picture_alone(data: bytes) -> bytes:
+def _picture_alone(data: bytes, notes: list[str]) -> bytes:
     """The file without any chunk that the pixels do not need.
 
     libpng prints its opinion of damaged metadata on stderr.
@@ -140,6 +140,8 @@ def _picture_alone(data: bytes) -> bytes:
         at = end
         if kind == b"IEND":
             break
+    else:
+        notes.append("the PNG lacks its end; the picture is complete")
     if not others and at == len(data):
         return data
     wanted.append(data[runs_from:at])

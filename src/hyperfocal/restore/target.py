@@ -18,8 +18,8 @@ _SLACK = 0.5
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether it is a real number, numpy's included, and neither NaN nor infinite."""
-    return isinstance(value, Real) and math.isfinite(value)
+    """Whether it is a real number, numpy's included, and neither NaN nor infinite nor a bool."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
