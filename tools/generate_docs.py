@@ -212,8 +212,10 @@ def _problems() -> list[tuple[int, str, str]]:
         (422, "validation"): "A parameter of the address is not as it should be.",
         (500, "unexpected"): "Nobody foresaw it; the log has it under the request id.",
     }
-    for kind in found:
-        if kind.__subclasses__() or not kind.__module__.startswith(_OF_THE_SERVICE):
+    ours = [kind for kind in found if kind.__module__.startswith(_OF_THE_SERVICE)]
+    for kind in ours:
+        # Only those that stand for nothing more precise; others may derive from them elsewhere.
+        if any(child in ours for child in kind.__subclasses__()):
             continue
         status = status_of(kind.__new__(kind))
         if kind.code not in _NEVER_ANSWERED:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Custom, Fake, free_port, picture, problem
+from faking import BROKEN_OFF, Custom, Fake, events, free_port, job, made, picture, problem
 from starlette.responses import HTMLResponse, JSONResponse
 from typer.testing import CliRunner
 
@@ -171,6 +171,47 @@ def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: 
     fake.seen.clear()
     assert send().exit_code == 0
     assert sent(fake) == [b"b.jpg"]
+
+
+def test_what_takes_too_long_for_a_request_becomes_a_job(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.path == "/v1/upscale" and seen.body.endswith(b"b.jpg"):
+            return problem(504, "deadline", "it took more than 60 s")
+        if seen.path == "/v1/jobs":
+            return JSONResponse(job(), 202)
+        if seen.path.endswith("/events"):
+            return events(job("running", 0.5), job("succeeded", 1.0, result=made()))
+        if seen.path.endswith("/result"):
+            return picture(b"made by a job")
+        return picture(b"2x" + seen.body)
+
+    fake.otherwise = answer
+    answered = send("-s", "2")
+    assert answered.exit_code == 0, answered.stderr
+    assert results(folder)["b.jpg"] == b"made by a job"
+    (asked,) = [seen for seen in fake.seen if seen.path == "/v1/jobs"]
+    assert asked.body == PNG + b"b.jpg"
+    assert asked.query == {"scale": "2.0", "format": "jpeg"}
+    assert fake.paths().count("/v1/jobs/job-1/result") == 1
+
+
+def test_stopping_cancels_the_job_that_is_waited_for(send: Call, fake: Fake, folder: Path) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.path == "/v1/upscale":
+            return problem(504, "deadline")
+        if seen.path == "/v1/jobs":
+            return JSONResponse(job(), 202)
+        if seen.method == "DELETE":
+            return JSONResponse(job("cancelled"))
+        return events(job("cancelled"))
+
+    fake.otherwise = answer
+    answered = send("--jobs", "1")
+    assert answered.exit_code == 130
+    assert ("DELETE", "/v1/jobs/job-1") in [(seen.method, seen.path) for seen in fake.seen]
+    assert results(folder) == {}
 
 
 def test_all_bad_for_one_reason_is_that_reasons_code(send: Call, fake: Fake) -> None:

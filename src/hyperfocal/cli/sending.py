@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,21 @@ from hyperfocal.cli.batch import terminated_as_interrupt
 from hyperfocal.cli.ledger import Entry, Ledger, digest_of
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job
+from hyperfocal.client.answers import Job as RemoteJob
+from hyperfocal.client.answers import Restored
 from hyperfocal.client.client import Client
-from hyperfocal.client.errors import Forbidden, StrangeAnswer, Unauthorized, Unreachable
+from hyperfocal.client.errors import (
+    DeadlinePassed,
+    Forbidden,
+    StrangeAnswer,
+    Unauthorized,
+    Unreachable,
+)
 from hyperfocal.client.options import Options
 from hyperfocal.errors import (
     Cancelled,
     GarbledOutput,
+    HyperfocalError,
     InputMissing,
     ModelError,
     OutputExists,
@@ -153,7 +163,7 @@ class Sending:
                 f"the folder {output.parent} cannot be made: {error.strerror}"
             ) from error
         start = time.perf_counter()
-        made = self.client.upscale(source, output, **given)
+        made = self._restored(source, output, given)
         seconds = time.perf_counter() - start
         self.ledger.note(
             Entry(
@@ -185,6 +195,23 @@ class Sending:
             request_id=made.request_id,
             version=made.model_version,
         )
+
+    def _restored(self, source: Path, output: Path, given: Mapping[str, Any]) -> Restored:
+        """At once, or as a job where that takes longer than the service lets a request last."""
+        try:
+            return self.client.upscale(source, output, **given)
+        except DeadlinePassed:
+            job = self.client.jobs.submit(source, **given)
+        try:
+            return self.client.jobs.result(self.client.jobs.wait(job), output)
+        except Cancelled:
+            self._abandon(job)
+            raise
+
+    def _abandon(self, job: RemoteJob) -> None:
+        """Whoever stops the batch does not want its jobs either."""
+        with contextlib.suppress(HyperfocalError), self.client.again() as other:
+            other.jobs.cancel(job)
 
 
 def _digest(source: Path) -> str:

@@ -54,6 +54,7 @@ class Client:
     ) -> None:
         if timeout <= 0:
             raise UsageError(f"a timeout of {timeout:g} s leaves no time; give more than 0")
+        self._given: dict[str, Any] = {"url": url, "key": key, "timeout": timeout, "verify": verify}
         self._caller = Caller(
             url, headers=_headers(key), timeout=timeout, retry=retry or Retry(), verify=verify
         )
@@ -81,6 +82,13 @@ class Client:
         the work it was doing for them.
         """
         self._caller.cancel()
+
+    def again(self) -> Client:
+        """Another client of the same service, which this one's :meth:`cancel` does not stop.
+
+        It tries everything once, and not for long.
+        """
+        return Client(**{**self._given, "timeout": 10.0, "retry": Retry(attempts=1)})
 
     def upscale(
         self,
