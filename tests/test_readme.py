@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,3 +81,39 @@ def test_the_words_of_make_exist(word: str) -> None:
 
 def test_it_opens_with_the_two_commands() -> None:
     assert [line.split("#")[0].strip() for line in commands()[:2]] == ["make demo", "make test"]
+
+
+@pytest.mark.skipif(not shutil.which("bash") or not shutil.which("curl"), reason="needs curl")
+def test_the_service_serves(folder: Path) -> None:
+    (block,) = blocks("bash")
+    serve, *others = block.splitlines()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "HYPERFOCAL_SERVER_PORT": port,
+        "HYPERFOCAL_SERVER_DATA": str(folder / "data"),
+    }
+    with subprocess.Popen(
+        [*shlex.split(serve, comments=True)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as service:
+        try:
+            assert service.stdout is not None
+            assert service.stdout.readline() == f"http://127.0.0.1:{port}\n".encode()
+            ready = ["curl", "-sf", "--retry", "60", "--retry-all-errors", "--retry-delay", "1"]
+            subprocess.run([*ready, f"http://127.0.0.1:{port}/readyz"], check=True, timeout=120)
+            for line in others:
+                done = run(folder, "bash", "-ec", line.replace(":8000", f":{port}"))
+                assert done.returncode == 0, f"{line}\n{done.stderr}"
+        finally:
+            service.terminate()
+            service.communicate(timeout=60)
+    for name in ("large.jpg", "restored/one.jpg", "restored/beach/two.jpg"):
+        with Image.open(folder / name) as made:
+            assert made.size == (512, 512)
