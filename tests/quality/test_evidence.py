@@ -8,9 +8,9 @@ from PIL import Image
 from scipy import ndimage
 
 from hyperfocal.errors import ArrayError
+from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.quality import imresize
 from hyperfocal.quality.evidence import (
-    PictureFacts,
     blockiness,
     examine,
     immerkaer,
@@ -44,7 +44,7 @@ def luma(pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def test_a_clean_picture_is_a_photo_and_says_so() -> None:
-    kind, reasons, figures = judge(PictureFacts(), scene())
+    kind, reasons, figures = judge(None, scene())
     assert kind == "photo"
     assert reasons == ("no sign of compression, noise or blur",)
     assert figures.jpeg_quality is None
@@ -54,7 +54,7 @@ def test_a_clean_picture_is_a_photo_and_says_so() -> None:
 @pytest.mark.parametrize("quality", [20, 50, 75])
 def test_the_quality_of_a_jpeg_comes_from_its_tables(quality: int) -> None:
     data, pixels = compressed(scene(), quality)
-    kind, reasons, figures = judge(PictureFacts.of(data), pixels)
+    kind, reasons, figures = judge(estimate_jpeg_quality(data), pixels)
     assert kind == "restore"
     assert figures.jpeg_quality == quality
     assert any(f"a JPEG of quality {quality}" in reason for reason in reasons)
@@ -62,18 +62,17 @@ def test_the_quality_of_a_jpeg_comes_from_its_tables(quality: int) -> None:
 
 def test_a_fine_jpeg_is_a_photo() -> None:
     data, pixels = compressed(scene(), 96)
-    assert judge(PictureFacts.of(data), pixels)[0] == "photo"
+    assert judge(estimate_jpeg_quality(data), pixels)[0] == "photo"
 
 
 def test_what_is_no_jpeg_has_no_quality() -> None:
     buffer = io.BytesIO()
     Image.fromarray(scene()).save(buffer, "PNG")
-    assert PictureFacts.of(buffer.getvalue()).jpeg_quality is None
-    assert PictureFacts.of(b"").jpeg_quality is None
+    assert estimate_jpeg_quality(buffer.getvalue()) is None
 
 
 def test_blocks_are_found_when_the_file_no_longer_tells() -> None:
-    kind, reasons, _ = judge(PictureFacts(), compressed(scene(), 25)[1])
+    kind, reasons, _ = judge(None, compressed(scene(), 25)[1])
     assert kind == "restore"
     assert any("8x8 blocks" in reason for reason in reasons)
 
@@ -113,7 +112,7 @@ def test_immerkaer_measures_noise_alone_exactly() -> None:
 def test_noise_is_a_reason_to_restore() -> None:
     generator = np.random.default_rng(3)
     noisy = np.clip(scene() + generator.normal(0, 12, scene().shape), 0, 255).astype(np.uint8)
-    kind, reasons, figures = judge(PictureFacts(), noisy)
+    kind, reasons, figures = judge(None, noisy)
     assert kind == "restore"
     assert figures.noise > 5.0
     assert any("noise of" in reason for reason in reasons)
@@ -121,7 +120,7 @@ def test_noise_is_a_reason_to_restore() -> None:
 
 def test_blur_is_a_reason_to_restore() -> None:
     soft = ndimage.gaussian_filter(scene().astype(float), (1.2, 1.2, 0)).astype(np.uint8)
-    kind, reasons, _ = judge(PictureFacts(), soft)
+    kind, reasons, _ = judge(None, soft)
     assert kind == "restore"
     assert any("soft" in reason for reason in reasons)
 
@@ -134,20 +133,20 @@ def test_sharpness_of_white_noise_is_four() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 9), (5, 5, 3), (9, 700)])
 def test_tiny_and_plain_pictures_are_photos(shape: tuple[int, ...]) -> None:
-    assert judge(PictureFacts(), np.full(shape, 128, np.uint8))[0] == "photo"
+    assert judge(None, np.full(shape, 128, np.uint8))[0] == "photo"
 
 
 def test_depth_and_size_hardly_matter() -> None:
     damaged = compressed(scene(0, 512), 30)[1]
-    want = examine(PictureFacts(), damaged)
+    want = examine(None, damaged)
     for same in (damaged.astype(np.uint16) * 257, damaged.astype(np.float32) / 255):
-        found = examine(PictureFacts(), same)
+        found = examine(None, same)
         assert found.blockiness == pytest.approx(want.blockiness, abs=1e-3)
     # Larger than the squares that are looked at.
     wide = np.tile(damaged, (2, 2, 1))
-    assert examine(PictureFacts(), wide).blockiness == pytest.approx(want.blockiness, rel=0.25)
+    assert examine(None, wide).blockiness == pytest.approx(want.blockiness, rel=0.25)
 
 
 def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(ArrayError):
-        judge(PictureFacts(), np.zeros((4, 4, 4), np.uint8))
+        judge(None, np.zeros((4, 4, 4), np.uint8))

@@ -148,15 +148,19 @@ class Work:
             },
             bytes=size,
             notes=notes,
+            choice=None if result.choice is None else result.choice.to_dict(),
         )
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
+        from hyperfocal.restore.auto import AUTO, FAMILIES
         from hyperfocal.restore.forecast import forecast
         from hyperfocal.restore.shelf import Shelf
 
         facts = imaging.inspect(_source(job), settings=self.settings)
-        planned = forecast(facts, self.target, Shelf.find(self.model, self.settings), self.settings)
+        # Which of the two it will be is in the pixels; they take as long and as much memory.
+        model = FAMILIES["photo"] if self.model == AUTO else self.model
+        planned = forecast(facts, self.target, Shelf.find(model, self.settings), self.settings)
         height, width = planned.size
         form = self._format(job, facts.format)
         imaging.check_fits(form, width, height, self.writing.bit_depth)

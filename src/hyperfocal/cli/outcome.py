@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, Literal
 
 from hyperfocal.errors import Cancelled, HyperfocalError
 
@@ -39,7 +39,8 @@ class Outcome:
 
     ``width``, ``height``: of the result; ``model``: names joined by "+" in the order they ran;
     ``fidelity``: dB between the result, reduced again, and the input; ``timings``: seconds by
-    phase; ``bytes``: size of the file written.
+    phase; ``bytes``: size of the file written; ``choice``: the kind of model that ``auto`` took,
+    and why.
     """
 
     input: str
@@ -57,6 +58,7 @@ class Outcome:
     timings: Mapping[str, float] = field(default_factory=dict)
     bytes: int | None = None
     notes: tuple[str, ...] = ()
+    choice: Mapping[str, Any] | None = None
     error: Failure | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -65,6 +67,7 @@ class Outcome:
         plain: dict[str, object] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         plain["timings"] = {name: round(value, 6) for name, value in self.timings.items()}
         plain["notes"] = list(self.notes)
+        plain["choice"] = None if self.choice is None else dict(self.choice)
         if self.error is not None:
             plain["error"] = {"code": self.error.code, "message": self.error.message}
         return plain

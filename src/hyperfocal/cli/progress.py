@@ -80,6 +80,8 @@ def describe(outcome: Outcome, *, verbose: bool = False) -> list[str]:
         if outcome.timings:
             text.append(f"    {', '.join(phases)}")
             text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
+        if outcome.choice is not None:
+            text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
         text.extend(f"    {note}" for note in outcome.notes)
     return text
 

@@ -60,7 +60,11 @@ def upscale(
         None, "--megapixels", metavar="N", help="Make the picture N million pixels."
     ),
     model: str = typer.Option(
-        "photo-fast", "-m", "--model", metavar="MODEL", help="Model or family of models."
+        "auto",
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="Model or family of models; auto: photo-fast or, for damaged pictures, restore-fast.",
     ),
     form: str | None = typer.Option(
         None, "-f", "--format", metavar="FORMAT", help="Format of the results, such as png."

@@ -36,10 +36,13 @@ class Engine:
 def load_upscaler(model: str, settings: Settings, precision: str | None = None) -> Upscaler:
     """A model by name, or by its card's file (``.toml``) wherever that lies.
 
-    Raises whatever loading the model raises.
+    :class:`UsageError` for "auto", and whatever loading the model raises.
     """
     from hyperfocal.restore import Upscaler
+    from hyperfocal.restore.auto import AUTO
 
+    if model == AUTO:
+        raise UsageError("name a model to measure: auto is another one for every picture")
     if not model.endswith(".toml"):
         return Upscaler.load(model, settings=settings, precision=precision)
     from hyperfocal.models.loaded import load_entry

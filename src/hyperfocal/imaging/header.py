@@ -17,7 +17,7 @@ class Header:
     ``width``, ``height``: as stored, before the orientation is applied. ``mode``: ``"grey"``,
     ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file. ``metadata``:
     as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
-    without loss. ``notes``: what could not be read.
+    without loss. ``jpeg_quality``: see :class:`Picture`. ``notes``: what could not be read.
     """
 
     format: str
@@ -31,6 +31,7 @@ class Header:
     icc: bytes | None = None
     metadata: Metadata = field(default_factory=Metadata)
     lossless: bool = False
+    jpeg_quality: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ from hyperfocal.imaging import exif, photoshop, profile
 from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.imaging.picture import Metadata
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
@@ -80,6 +81,7 @@ def read_header(data: bytes) -> Header:
         icc=_joined(found),
         metadata=Metadata(found.exif, found.xmp, iptc, found.density or facts.dpi),
         lossless=found.process in (0xC3, 0xCB),
+        jpeg_quality=estimate_jpeg_quality(data),
         notes=tuple(notes),
     )
 

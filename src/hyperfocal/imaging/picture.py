@@ -43,6 +43,7 @@ class Picture:
     ``source``: name of the format it came from, such as ``"jpeg"``, or None. ``notes``: what
     was converted or dropped while decoding, one sentence each. ``lossless``: the pixels come from
     an exact source (a lossless file, an array), so a result should not lose any by default.
+    ``jpeg_quality``: 1 to 100, how finely the JPEG it came from was quantised; None for others.
     """
 
     pixels: Pixels
@@ -52,6 +53,7 @@ class Picture:
     source: str | None = None
     notes: tuple[str, ...] = ()
     lossless: bool = False
+    jpeg_quality: int | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype.name

@@ -141,6 +141,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         source=header.format,
         notes=tuple(dict.fromkeys(notes)),
         lossless=header.lossless,
+        jpeg_quality=header.jpeg_quality,
     )
 
 

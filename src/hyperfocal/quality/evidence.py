@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.quality.arrays import Array, check_pixels
-from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.quality.luma import to_8_bit
 
 Kind = Literal["photo", "restore"]
@@ -43,20 +42,9 @@ SOFT = 0.42
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFacts:
-    """What the file says. ``jpeg_quality``: 1 to 100, None if the file is no JPEG."""
-
-    jpeg_quality: int | None = None
-
-    @classmethod
-    def of(cls, data: bytes) -> PictureFacts:
-        """Facts of a file's content; the beginning of it, up to the picture data, will do."""
-        return cls(estimate_jpeg_quality(data))
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
-    """``jpeg_quality``: see :class:`PictureFacts`. The others are of luma, in 8-bit levels.
+    """``jpeg_quality``: 1 to 100, None if the file was no JPEG. The others are of luma, in 8-bit
+    levels.
 
     ``blockiness``: see :func:`blockiness`; ``noise``: see :func:`quiet_noise`; ``detail``: see
     :func:`immerkaer`; ``sharpness``: see :func:`sharpness`.
@@ -73,14 +61,15 @@ class Figures:
         return asdict(self)
 
 
-def judge(facts: PictureFacts, pixels: Array) -> tuple[Kind, tuple[str, ...], Figures]:
+def judge(jpeg_quality: int | None, pixels: Array) -> tuple[Kind, tuple[str, ...], Figures]:
     """Which kind of model suits a picture, why, and the figures behind it.
 
-    ``pixels``: ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. "restore" if there
+    ``jpeg_quality``: what the file's tables say, None if it was no JPEG; ``pixels``: ``(H, W)`` or
+    ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. "restore" if there
     is any evidence of damage; "photo" if not, with a reason that says so.
     :class:`ArrayError` for other arrays.
     """
-    figures = examine(facts, pixels)
+    figures = examine(jpeg_quality, pixels)
     reasons = []
     if figures.jpeg_quality is not None and figures.jpeg_quality < COARSE_JPEG:
         reasons.append(f"a JPEG of quality {figures.jpeg_quality}, under {COARSE_JPEG}")
@@ -97,7 +86,7 @@ def judge(facts: PictureFacts, pixels: Array) -> tuple[Kind, tuple[str, ...], Fi
     return "photo", ("no sign of compression, noise or blur",), figures
 
 
-def examine(facts: PictureFacts, pixels: Array) -> Figures:
+def examine(jpeg_quality: int | None, pixels: Array) -> Figures:
     """The figures of a picture; of pixels that are too few for one, its value for a clean one."""
     check_pixels(pixels)
     planes = [
@@ -106,7 +95,7 @@ def examine(facts: PictureFacts, pixels: Array) -> Figures:
         for columns in _spread(pixels.shape[1])
     ]
     return Figures(
-        facts.jpeg_quality,
+        jpeg_quality,
         blockiness(planes),
         quiet_noise(planes),
         immerkaer(planes),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hyperfocal.restore.api import upscale
+    from hyperfocal.restore.auto import Choice
     from hyperfocal.restore.fidelity import Fidelity
     from hyperfocal.restore.result import Result, Timings
     from hyperfocal.restore.shelf import DEFAULT_MODEL
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from hyperfocal.restore.upscaler import Upscaler
 
 _HOMES = {
+    "Choice": "auto",
     "DEFAULT_MODEL": "shelf",
     "Fidelity": "fidelity",
     "Result": "result",
@@ -22,7 +24,16 @@ _HOMES = {
     "upscale": "api",
 }
 
-__all__ = ["DEFAULT_MODEL", "Fidelity", "Result", "Target", "Timings", "Upscaler", "upscale"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Choice",
+    "Fidelity",
+    "Result",
+    "Target",
+    "Timings",
+    "Upscaler",
+    "upscale",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.restore.auto import Choice
 from hyperfocal.restore.fidelity import Fidelity
 
 
@@ -27,7 +28,8 @@ class Result:
     """A restored picture and what is known of it.
 
     ``models``: names of the models run one after another; ``scale``: output width over input
-    width; ``tiles``: runs of a model altogether; ``projections``: iterations of back-projection.
+    width; ``tiles``: runs of a model altogether; ``projections``: iterations of back-projection;
+    ``choice``: which kind of model was chosen and why, None where one was named.
     """
 
     picture: Picture
@@ -37,6 +39,7 @@ class Result:
     tiles: int
     timings: Timings
     projections: int = 0
+    choice: Choice | None = None
 
     @property
     def passes(self) -> int:

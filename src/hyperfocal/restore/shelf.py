@@ -11,8 +11,8 @@ from hyperfocal.models.card import ModelCard
 from hyperfocal.restore.tiles import Net
 from hyperfocal.settings import Settings
 
-DEFAULT_MODEL = "photo-fast"
-"""The family used where no model is named."""
+DEFAULT_MODEL = "auto"
+"""Where no model is named: photo-fast or restore-fast, by evidence in the picture."""
 
 
 class Shelf:

@@ -10,6 +10,7 @@ import numpy as np
 from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.alpha import bleed
+from hyperfocal.restore.auto import AUTO, FAMILIES, choose
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
@@ -31,13 +32,18 @@ class Upscaler:
     Holds nothing of the picture it works on, so that any number of threads may share one.
 
     ``models``: a loaded model, or several with different native scales to choose from.
+    ``restoring``: others, for pictures with signs of damage; see :mod:`hyperfocal.restore.auto`.
     """
 
-    __slots__ = ("_settings", "_shelf")
+    __slots__ = ("_restoring", "_settings", "_shelf")
 
     def __init__(
-        self, models: Net | Iterable[Net] | Shelf, settings: Settings | None = None
+        self,
+        models: Net | Iterable[Net] | Shelf,
+        settings: Settings | None = None,
+        restoring: Shelf | None = None,
     ) -> None:
+        self._restoring = restoring
         if isinstance(models, Shelf):
             self._shelf = models
         else:
@@ -55,7 +61,10 @@ class Upscaler:
         precision: str | None = None,
         runtime: str | None = None,
     ) -> Upscaler:
-        """Load a model (``"photo-fast-x2"``) or a family (``"photo-fast"``) by name.
+        """Load a model (``"photo-fast-x2"``), a family (``"photo-fast"``) or ``"auto"``.
+
+        Auto takes photo-fast for clean pictures and restore-fast for those with signs of
+        compression, noise or blur, each loaded when first needed.
 
         ``memory`` (such as ``"400MB"``, for the whole process), ``threads``, ``precision`` and
         ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
@@ -75,6 +84,9 @@ class Upscaler:
             settings = Settings.read(None, **given)
         elif given:
             settings = Settings.read({}, **{**settings.model_dump(), **given})
+        if model == AUTO:
+            photo, restore = (Shelf.find(FAMILIES[kind], settings) for kind in ("photo", "restore"))
+            return cls(photo, settings, restore)
         return cls(Shelf.find(model, settings), settings)
 
     @property
@@ -141,8 +153,12 @@ class Upscaler:
                 if bound is not None and not is_finite_number(bound):
                     raise UsageError(f"{name} must be a number of dB, not {bound!r}")
             wanted = self.plan(picture.height, picture.width, target)
-            chain = passes_between((picture.height, picture.width), wanted, self.scales)
-            nets = [self._shelf.get(native) for native in chain]
+            shelf, choice = self._shelf, None
+            if self._restoring is not None:
+                choice = choose(picture)
+                shelf = self._restoring if choice.kind == "restore" else shelf
+            chain = passes_between((picture.height, picture.width), wanted, shelf.scales)
+            nets = [shelf.get(native) for native in chain]
             route = plan_route(
                 Shape.of(picture),
                 wanted,
@@ -187,6 +203,7 @@ class Upscaler:
             tiles=progress.done,
             timings=watch.timings(),
             projections=projections,
+            choice=choice,
         )
 
 

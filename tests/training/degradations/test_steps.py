@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
+from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.training.degradations import (
     Compress,
     CompressionRange,

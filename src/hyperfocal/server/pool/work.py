@@ -145,7 +145,7 @@ def do(job: Job) -> Answer:
 
 
 def _statistics(picture: Picture, data: bytes) -> dict[str, float]:
-    from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
+    from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
     from hyperfocal.quality.statistics import measure
 
     found = {"width": float(picture.width), "height": float(picture.height)}

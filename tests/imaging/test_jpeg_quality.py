@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hyperfocal.quality.jpeg_quality import estimate_jpeg_quality
+from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 
 
 def jpeg(**options):

@@ -1,0 +1,83 @@
+"""Which kind of model a picture gets, and that it is told."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hyperfocal
+from hyperfocal import imaging
+from hyperfocal.imaging.picture import Picture
+from hyperfocal.quality import imresize
+from hyperfocal.restore.auto import choose
+from hyperfocal.restore.shelf import Shelf
+from hyperfocal.restore.upscaler import Upscaler
+
+
+def jpeg(pixels, quality):
+    sink = io.BytesIO()
+    Image.fromarray(pixels).save(sink, "JPEG", quality=quality)
+    return sink.getvalue()
+
+
+@pytest.fixture
+def scene():
+    """Sharp and clean: plain tones and bars, reduced with a good filter."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:320, :320] / 320
+    large = np.stack([0.5 + 0.2 * np.sin(3 * x + k) for k in range(3)], axis=-1)
+    for _ in range(20):
+        angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.3, 1.0)
+        across = np.cos(angle) * x + np.sin(angle) * y - offset
+        large[(across > 0) & (across < 0.06)] += rng.uniform(-0.25, 0.25, 3)
+    return imresize(np.uint8(np.clip(large * 255, 0, 255)), 0.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [30, 70])
+def test_a_coarse_jpeg_is_restored(scene, quality):
+    picture = imaging.open(jpeg(scene, quality))
+    assert picture.jpeg_quality == quality
+    choice = choose(picture)
+    assert choice.kind == "restore"
+    assert any(f"quality {quality}" in reason for reason in choice.reasons)
+    assert choice.to_dict()["figures"]["jpeg_quality"] == quality
+
+
+def test_a_clean_picture_is_not(scene):
+    for pixels in (scene, scene.astype(np.uint16) * 257, np.float32(scene) / 255):
+        choice = choose(Picture(pixels))
+        assert (choice.kind, choice.figures["jpeg_quality"]) == ("photo", None)
+    assert choose(imaging.open(jpeg(scene, 97))).kind == "photo"
+
+
+def test_highlights_above_white_do_not_stand_in_the_way(scene):
+    pixels = np.float32(scene) / 255
+    pixels[0, 0] = 40.0
+    assert choose(Picture(pixels)).kind == "photo"
+
+
+def test_the_kind_chosen_is_the_one_that_runs(conv_net, scene):
+    photo, restoring = conv_net(2, name="clean"), conv_net(2, name="damaged", seed=1)
+    upscaler = Upscaler(photo, restoring=Shelf.of([restoring]))
+    clean, damaged = Picture(scene), imaging.open(jpeg(scene, 40))
+    for picture, net in ((clean, photo), (damaged, restoring)):
+        result = upscaler(picture)
+        assert result.models == (net.card.name,)
+        assert result.choice.reasons
+        assert np.array_equal(result.picture.pixels, net.run(picture.pixels))
+
+
+def test_a_model_that_is_named_is_taken(conv_net, scene):
+    result = Upscaler(conv_net(2))(imaging.open(jpeg(scene, 40)))
+    assert result.choice is None
+
+
+def test_auto_is_the_default_and_reaches_every_scale(scene):
+    data = jpeg(scene[40:88, 40:88], 40)
+    upscaler = hyperfocal.Upscaler.load()
+    for scale in (2, 3, 4):
+        result = upscaler(hyperfocal.open(data), scale)
+        assert set(result.models) == {"restore-fast-x2"}
+        assert result.picture.pixels.shape == (48 * scale, 48 * scale, 3)
+    assert upscaler(Picture(scene[40:88, 40:88]), 4).models == ("photo-fast-x4",)
