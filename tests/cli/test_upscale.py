@@ -348,3 +348,32 @@ def test_json_stays_json_where_the_model_is_missing(run: Run, photo: Photo) -> N
     answer = run("upscale", "-m", "bicubic-x9", "-s", "2", photo("a.png"), "--json")
     assert answer.code == 4
     assert json.loads(answer.out)["stopped"]["code"] == "model-missing"
+
+
+def test_without_a_model_auto_chooses_and_says_why(run: Run, photo: Photo) -> None:
+    Image.open(photo("a.png", 96, 120)).save("a.jpg", quality=40)
+    answer = run("upscale", "a.jpg", "-v")
+    assert answer.code == 0, answer.err
+    assert size(Path("a@2x.jpg")) == (240, 192)
+    assert "restore-fast-x2" in answer.err
+    assert "restore: a JPEG of quality 40" in answer.err
+    told = run("upscale", "a.jpg", "-o", "b.png", "--json").json
+    assert told["files"][0]["choice"]["kind"] == "restore"
+    planned = run("upscale", "a.jpg", "-s", "3", "--dry-run")
+    assert planned.code == 0, planned.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--size", ""], ["--bit-depth", "12"], ["--min-fidelity", "nan"], ["--bit-depth", "0"]],
+)
+def test_nonsense_is_usage_before_any_work(upscale: Run, photo: Photo, options: list[str]) -> None:
+    assert upscale(photo("a.png"), *options).code == 2
+    assert not Path("a@2x.png").exists()
+
+
+def test_a_budget_that_cannot_be_kept_to_is_said(upscale: Run, photo: Photo) -> None:
+    answer = upscale(photo("a.png"), "--memory", "10MB")
+    assert answer.code == 0
+    assert "cannot be kept to" in answer.err
+    assert "note:" not in upscale(photo("b.png"), "--memory", "400MB").err

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hyperfocal.errors import OutputExists
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.quality import imresize, psnr
@@ -71,3 +72,23 @@ def test_a_budget_in_minutes_ends_the_training(experiment_file: Path, tmp_path: 
     )
     assert trained.steps >= 1
     assert trained.seconds >= 1.2
+
+
+def test_a_resume_does_not_give_a_budget_in_minutes_again(
+    experiment_file: Path, tmp_path: Path
+) -> None:
+    text = experiment_file.read_text()
+    experiment_file.write_text(text.replace("steps = 250", "minutes = 0.03"))
+    experiment = Experiment.read(experiment_file)
+    first = fit(experiment, tmp_path / "run", progress=False, tracking=False)
+    again = fit(experiment, tmp_path / "run", resume=True, progress=False, tracking=False)
+    assert again.steps <= first.steps + 1
+    assert again.seconds >= first.seconds
+
+
+def test_a_training_is_not_overwritten(experiment_file: Path, tmp_path: Path) -> None:
+    experiment = Experiment.read(experiment_file)
+    (tmp_path / "last.ckpt").write_bytes(b"somebody's")
+    with pytest.raises(OutputExists, match="--resume"):
+        fit(experiment, tmp_path, progress=False, tracking=False)
+    assert (tmp_path / "last.ckpt").read_bytes() == b"somebody's"

@@ -98,5 +98,5 @@ def test_resuming_where_nothing_is_begins_anew(experiment: Experiment, tmp_path:
 
 def test_a_broken_state_is_refused(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(ModelBroken, match=r"last\.ckpt is not a checkpoint"):
+    with pytest.raises(ModelBroken, match=r"last\.ckpt is no checkpoint"):
         fit(experiment, tmp_path, resume=True, progress=False, tracking=False)

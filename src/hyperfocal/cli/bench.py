@@ -44,7 +44,7 @@ def bench(
         rows.append(
             run(
                 name,
-                scale or float(own_scale),
+                float(own_scale) if scale is None else scale,
                 side=side,
                 runs=runs,
                 threads=threads,

@@ -41,6 +41,7 @@ def read_size(text: str) -> tuple[int | None, int | None]:
 
 def only_one(**given: object) -> None:
     """:class:`UsageError` when more than one of these options was given."""
-    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    there = [name for name, value in given.items() if value is not None and value is not False]
+    names = [f"--{name.replace('_', '-')}" for name in there]
     if len(names) > 1:
         raise UsageError(f"{' and '.join(names)} exclude each other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -121,9 +122,14 @@ def upscale(
     from hyperfocal.cli.batch import Work, Writing
     from hyperfocal.cli.place import choose_destination, place
     from hyperfocal.cli.progress import report, watch
+    from hyperfocal.restore.memory import LEAST
     from hyperfocal.restore.target import Target
 
-    target = Target(scale, read_size(size) if size else None, long_edge, megapixels)
+    target = Target(scale, None if size is None else read_size(size), long_edge, megapixels)
+    if bit_depth is not None and bit_depth not in (8, 16, 32):
+        raise UsageError(f"--bit-depth is 8, 16 or 32, not {bit_depth}")
+    if min_fidelity is not None and not math.isfinite(min_fidelity):
+        raise UsageError(f"--min-fidelity is a number of dB, not {min_fidelity}")
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not Path(inputs[0]).is_dir())
     where = choose_destination(
@@ -133,6 +139,11 @@ def upscale(
     jobs = place(found.inputs, where)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
     load = _once_loaded(model, settings)
+    if settings.memory < LEAST:
+        say.line(
+            f"note: a loaded model alone takes about {LEAST // 10**6} MB; {settings.memory:,} bytes "
+            "cannot be kept to, so the smallest tiles are taken"
+        )
     existing: Existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
     work = Work(
         model,
@@ -170,7 +181,9 @@ def _own_scale(model: str, settings: Settings) -> int:
     """The scale where none was asked for: the model's, or the smallest of its family."""
     from hyperfocal import models
     from hyperfocal.errors import ModelMissing
+    from hyperfocal.restore.auto import AUTO, FAMILIES
 
+    model = FAMILIES["photo"] if model == AUTO else model
     try:
         return models.show(model, settings=settings).scale
     except ModelMissing:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Resident memory of a process that has loaded numpy, the runtime and a compiled model: 90 to
-# 130 MB, with some room for what the caller has.
-_BASE = 160_000_000
+# numpy, the runtime and a compiled model take 90 to 130 MB; some room for what the caller has.
+LEAST = 160_000_000
+"""Bytes without which no budget can be kept to: those of a process that has loaded a model."""
 # Live at once inside a net, in samples an input pixel: two activations of 64 channels, in float
 # or, in an int8 net, partly so; and at output size the tail, the bicubic residual and their sum,
 # always in float.
@@ -33,7 +33,7 @@ class Budget:
     @property
     def free(self) -> int:
         """Bytes left for tiles and results, never negative."""
-        return max(self.total - _BASE - self.held, 0)
+        return max(self.total - LEAST - self.held, 0)
 
     def on_disk(self, size: int) -> bool:
         """Whether a result of ``size`` bytes belongs in a file rather than in memory."""

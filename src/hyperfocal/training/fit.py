@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from hyperfocal.errors import InputMissing, ModelBroken
+from hyperfocal.errors import InputMissing, ModelBroken, OutputExists
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
 from hyperfocal.training.curves import CurveFile
@@ -73,6 +73,10 @@ def fit(
     writes nothing.
     """
     last = out / LAST
+    if not resume and preset is None and last.exists():
+        raise OutputExists(
+            f"{out} holds a training already: go on with it (--resume), or train in another folder"
+        )
     state = _read(last) if resume and last.exists() else None
     _hush()
     lightning.seed_everything(experiment.seed, verbose=False)
@@ -273,7 +277,8 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputMissing(f"there is no checkpoint {path}") from error
     except Exception as error:
-        raise ModelBroken(f"{path} is not a checkpoint: {error}") from error
+        # Its own text advises to load whatever the file holds, code included.
+        raise ModelBroken(f"{path} is no checkpoint, or a damaged one") from error
     if not isinstance(found, dict) or "experiment" not in found:
         raise ModelBroken(f"{path} was not written by 'hyperfocal train fit'")
     return found

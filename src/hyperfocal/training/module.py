@@ -66,7 +66,6 @@ class Restoration(lightning.LightningModule):
 
     def setup(self, stage: str) -> None:
         self._started = time.monotonic()
-        self._resumed = self.clock
 
     @property
     def progress(self) -> float:
@@ -175,7 +174,8 @@ class Restoration(lightning.LightningModule):
         checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.clock = checkpoint["clock"]
+        self.clock = self._resumed = checkpoint["clock"]
+        self._started = time.monotonic()
         self.batches = checkpoint.get("batches", checkpoint["global_step"])
         self._epoch_from = self.batches
         # Set when the training starts: building loaders and the like would draw from it.

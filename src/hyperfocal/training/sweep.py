@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.training.checkpoints import BEST as BEST_STATE
+from hyperfocal.training.checkpoints import LAST
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.facts import flat
 
@@ -209,6 +211,9 @@ def _run(
     mine, text = folder / "trial.json", json.dumps(flat(plan.model_dump()), default=str)
     resume = mine.is_file() and mine.read_text(encoding="utf-8") == text
     mine.write_text(text, encoding="utf-8")
+    if not resume:
+        for state in (BEST_STATE, LAST):
+            (folder / state).unlink(missing_ok=True)
     try:
         trained = train(plan, folder, resume)
     except Exception as error:  # noqa: BLE001 - out of memory, a rate that diverges: others go on
