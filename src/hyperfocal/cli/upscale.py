@@ -141,8 +141,8 @@ def upscale(
     load = _once_loaded(model, settings)
     if settings.memory < LEAST:
         say.line(
-            f"note: a loaded model alone takes about {LEAST // 10**6} MB; {settings.memory:,} bytes "
-            "cannot be kept to, so the smallest tiles are taken"
+            f"note: a loaded model alone takes about {LEAST // 10**6} MB, so {settings.memory:,} "
+            "bytes cannot be kept to; the smallest tiles are taken"
         )
     existing: Existing = "skip" if skip_existing else "overwrite" if overwrite else "refuse"
     work = Work(

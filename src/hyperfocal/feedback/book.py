@@ -51,7 +51,7 @@ def record(session: Session, request: Request) -> None:
 def know(session: Session, request_id: str, owner: str) -> None:
     """Raise :class:`RequestUnknown` unless this owner's request was answered."""
     if _find(session, request_id, owner) is None:
-        raise RequestUnknown(f"no answered request '{request_id}' is known")
+        raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
 
 
 def give(
@@ -69,7 +69,7 @@ def give(
     """
     request = _find(session, request_id, owner)
     if request is None:
-        raise RequestUnknown(f"no answered request '{request_id}' is known")
+        raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
     row = request.verdict
     dropped = None
     if row is None:

@@ -29,6 +29,7 @@ _MODES = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
 _CHANNELS = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED, _FLOAT = 1, 3
+_FAX = (2, 3, 4)
 # No one honest chains more pages; counting on would only cost time.
 _MOST_FRAMES = 100_000
 
@@ -81,6 +82,8 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         if page.is_tiled or page.imagedepth != 1:
             _check_depth(page.imagedepth)
         _check_extent(page, len(data))
+        if int(page.compression) in _FAX and page.bitspersample != 1:
+            raise BrokenPicture("corrupt TIFF: fax compression of more than one bit a sample")
         values = page.asarray()
         values = _channels_last(values, page, header)
         colours = page.colormap

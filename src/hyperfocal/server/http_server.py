@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import uuid
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.server.problems import MEDIA_TYPE, no_http
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -122,6 +125,23 @@ class PatientFor(H11Protocol):
         """The next head may begin."""
         self._since = self.loop.time()
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as everything else is answered: with a problem document."""
+        request_id = uuid.uuid4().hex
+        body = no_http(request_id)
+        headers = [
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(body))),
+            ("x-request-id", request_id),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+            ("connection", "close"),
+        ]
+        answer = h11.Response(status_code=400, headers=headers, reason="Bad Request")
+        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _watch_on(self) -> None:
         self._watch = self.loop.call_later(self.seconds / 4, self._look)

@@ -131,6 +131,8 @@ def _parse(skeleton: bytes) -> dict[str, Any]:
         parsed = json.loads(
             skeleton.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
         )
+        # Half a pair of surrogates is a string to Python, but no text: nothing could repeat it.
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise Malformed("the body is not JSON") from error
     if not isinstance(parsed, dict):

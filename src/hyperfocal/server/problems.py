@@ -35,6 +35,8 @@ _CODES = {
     415: "unsupported-body",
 }
 _RETRY_SECONDS = 5
+# Of what is repeated in an answer, such as an address.
+_LONGEST = 500
 _NOT_THEIRS = "the service is not set up as it should be; its log tells more"
 
 
@@ -99,6 +101,12 @@ def unforeseen(scope: Scope) -> JSONResponse:
     return _answer("unexpected", 500, _UNFORESEEN, scope, {})
 
 
+def no_http(request_id: str) -> bytes:
+    """The document for what is no HTTP, which never gets as far as the application."""
+    detail = "the request is not valid HTTP"
+    return bytes(JSONResponse(_document("malformed", 400, detail, "", request_id)).body)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
     app.add_exception_handler(HyperfocalError, _on_error)
@@ -121,7 +129,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = error.status_code
     code = _CODES.get(status, "http")
-    detail = f"there is nothing at {request.url.path}" if status == 404 else str(error.detail)
+    detail = f"there is nothing at {request.url.path[:200]}" if status == 404 else str(error.detail)
     if status == 405:
         detail = f"{request.method} is not answered here"
     return _answer(code, status, detail, request.scope, dict(error.headers or {}))
@@ -157,8 +165,8 @@ def _document(
         "type": f"urn:hyperfocal:problem:{code}",
         "title": title,
         "status": status,
-        "detail": detail,
-        "instance": instance,
+        "detail": detail[:_LONGEST],
+        "instance": instance[:_LONGEST],
         "code": code,
         "request_id": request_id,
     }

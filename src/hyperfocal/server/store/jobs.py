@@ -132,7 +132,7 @@ def get(session: Session, job_id: str, owner: str | None = None) -> Job:
     """A job; ``owner`` None: of anybody. Raises :class:`NotFound`."""
     row = session.get(JobRow, job_id)
     if row is None or (owner is not None and row.owner != owner):
-        raise NotFound(f"there is no job '{job_id}'")
+        raise NotFound(f"there is no job '{job_id[:50]}'")
     return _job(row)
 
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, InterfaceError, TimeoutError
+from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, TimeoutError
 from sqlalchemy.orm import Session
 
-from hyperfocal.errors import HyperfocalError, SettingsError
+from hyperfocal.errors import HyperfocalError, SettingsError, UsageError
 from hyperfocal.feedback import Request, Retention, book
 from hyperfocal.feedback.records import Deleted
 from hyperfocal.server.store.engine import open_engine
@@ -75,7 +75,8 @@ class Store:
     ) -> _T:
         """``function(session, …)`` in a transaction of its own, in a thread.
 
-        Raises what the function raises, and :class:`StoreUnavailable`. A caller that is
+        Raises what the function raises, :class:`UsageError` for a value that the database does
+        not take, and :class:`StoreUnavailable`. A caller that is
         cancelled meanwhile does not undo it.
         """
         loop = asyncio.get_running_loop()
@@ -90,6 +91,9 @@ class Store:
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 return function(session, *args, **kwargs)
+        except DataError as error:
+            # PostgreSQL's text, for one, has no NUL.
+            raise UsageError("a value in the request is none that can be written down") from error
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
 
