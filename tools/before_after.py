@@ -56,7 +56,7 @@ def compose(columns: list[tuple[str, Image.Image]]) -> Image.Image:
 def main() -> None:
     """Write the picture and say how large it is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="photo-fast")
+    parser.add_argument("--model", default="restore-fast")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
     sheet = compose(panels(given.model))
