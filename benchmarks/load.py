@@ -1,0 +1,138 @@
+"""What the service does under load, next to the engine called directly; writes load.json.
+
+    python benchmarks/load.py [--quick] [--soak N] [--out FILE] [--part NAME ...]
+
+Starts ``hyperfocal serve`` with its default settings, sends it pictures over loopback, kills
+workers and the service. Prints a line a part; the exit code is 1 where a promise is broken: less
+than 90 % of the direct throughput, a lost job, another's picture, an unexpected status, memory
+that grows. The clients run on the same processor cores as the service. Needs the extra ``test``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import load_parts as parts
+from load_service import Service
+
+OUT = Path(__file__).with_name("load.json")
+# In this order: latency needs the capacity that throughput found.
+PARTS = ("throughput", "latency", "worker-killed", "service-killed", "crowd", "soak")
+
+
+async def measure(chosen: list[str], amounts: parts.Amounts) -> dict[str, Any]:
+    """What each part found, by its name; the service is a fresh one for each."""
+    found: dict[str, Any] = {}
+    for name in PARTS:
+        if name not in chosen:
+            continue
+        with tempfile.TemporaryDirectory(prefix="hyperfocal-load-") as folder:
+            if name == "service-killed":
+                found[name] = await parts.service_killed(Path(folder), amounts)
+            else:
+                with Service(Path(folder)) as service:
+                    found[name] = await _part(name, service, amounts, found)
+        print(f"{name}: {told(name, found[name])}", flush=True)
+        for promise in found[name]["broken"]:
+            print(f"  BROKEN {promise}", flush=True)
+    return found
+
+
+async def _part(
+    name: str, service: Service, amounts: parts.Amounts, found: dict[str, Any]
+) -> dict[str, Any]:
+    if name == "throughput":
+        return await parts.throughput(service, amounts)
+    if name == "latency":
+        rows = {row["format"]: row for row in found["throughput"]["rows"]}
+        return await parts.latency(service, amounts, rows["jpeg"]["service"])
+    if name == "worker-killed":
+        return await parts.worker_killed(service, amounts)
+    if name == "crowd":
+        return await parts.crowd(service)
+    return await parts.soak(service, amounts)
+
+
+def told(name: str, found: dict[str, Any]) -> str:
+    """A part in a line."""
+    if name == "throughput":
+        return "; ".join(
+            f"{row['format']} {row['service']:.2f} pictures/s, {row['direct']:.2f} direct,"
+            f" ratio {row['ratio']:.2f} ({row['ratio_side_by_side']:.2f} of side by side)"
+            for row in found["rows"]
+        )
+    if name == "latency":
+        return "; ".join(
+            f"{row['load']:.0%}: "
+            + "/".join(f"{ms:.0f}" for ms in row["answered"].values())
+            + f" ms, {row['statuses']},"
+            f" {row['memory_start_mb']:.0f} to {row['memory_end_mb']:.0f} MB"
+            for row in found["rows"]
+        )
+    if name == "worker-killed":
+        return f"{found['killed']} killed; {found['statuses']}"
+    if name == "service-killed":
+        return f"{found['before']}, then {found['after']} in {found['seconds']:.0f} s"
+    if name == "crowd":
+        least = found["least_likeness_db"]
+        return f"{found['statuses']}, at least {least or 0:.1f} dB to one's own picture"
+    return (
+        f"{found['requests']} requests in {found['seconds']:.0f} s, {found['statuses']},"
+        f" {found['memory_start_mb']:.0f} to {found['memory_end_mb']:.0f} MB"
+    )
+
+
+def main() -> int:
+    """Measure, print, write; 1 where a promise is broken."""
+    from hyperfocal.models.hardware import processor
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few requests of each kind")
+    parser.add_argument("--soak", type=int, metavar="N", help="requests of the soak: 10,000")
+    parser.add_argument("--out", type=Path, default=OUT, help="file to write: load.json")
+    parser.add_argument("--part", action="append", choices=PARTS, help="this one only; repeatable")
+    parser.add_argument("--note", default="", help="words about the machine, for the file")
+    given = parser.parse_args()
+    amounts = parts.QUICK if given.quick else parts.FULL
+    if given.soak is not None:
+        amounts = replace(amounts, soak=max(1, given.soak))
+    chosen = list(given.part or PARTS)
+    if "latency" in chosen and "throughput" not in chosen:
+        chosen.append("throughput")
+    busy = os.getloadavg()[0]
+    found = asyncio.run(measure(chosen, amounts))
+    machine = processor()
+    document = {
+        "processor": machine.name,
+        "cores": machine.cores,
+        "load_average_before": round(busy, 2),
+        "note": given.note,
+        "quick": given.quick,
+        **found,
+    }
+    given.out.write_text(json.dumps(_rounded(document), indent=2) + "\n", encoding="utf-8")
+    broken = [promise for part in found.values() for promise in part["broken"]]
+    print(f"wrote {given.out}; {len(broken)} promises broken")
+    return 1 if broken else 0
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
