@@ -78,7 +78,9 @@ def web(start: Start, service: str) -> str:
     return start("web", FASTAPI_SERVER_URL=service)
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while Playwright is there its event loop counts as running, and no other test
+# could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next(filter(None, map(shutil.which, _NAMES)), None)
