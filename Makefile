@@ -61,7 +61,7 @@ figures: $(READY) ## Make the before-and-after picture of the README
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory of the trained models, into benchmarks/
 	@mkdir -p benchmarks
-	$(BIN)/hyperfocal bench -m 'photo-*' --json > benchmarks/speed.json.tmp
+	$(BIN)/hyperfocal bench -m 'photo-*' -m 'restore-*' --json > benchmarks/speed.json.tmp
 	@mv benchmarks/speed.json.tmp benchmarks/speed.json
 
 .PHONY: wheel
