@@ -6,10 +6,12 @@ Some damage leaves a picture: then that picture has to come back.
 from __future__ import annotations
 
 import io
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -92,8 +94,28 @@ def test_enough_was_refused(refusals, request):
     assert refused >= _FEWEST
 
 
+def test_rubbish_behind_an_answer_only_ends_the_connection(service):
+    address = urlsplit(service.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        # Refused by its kind alone, while its body is still awaited.
+        connection.sendall(
+            b"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Type: text/html\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        received = connection.recv(1 << 16)
+        assert received.startswith(b"HTTP/1.1 415 ")
+        connection.sendall(b"no length of a chunk\r\n")
+        while piece := connection.recv(1 << 16):
+            received += piece
+    assert received.count(b"HTTP/1.1") == 1
+    assert service.client.get("/healthz").status_code == 200
+
+
 def test_nothing_was_logged_as_unforeseen(service):
-    assert '"unforeseen"' not in service.log()
+    log = service.log()
+    assert '"unforeseen"' not in log
+    # What went past the service's own log, such as asyncio's tracebacks, is no JSON.
+    assert [line for line in log.splitlines() if not line.startswith("{")] == []
 
 
 def _wait_until_empty(service) -> None:

@@ -5,9 +5,14 @@ Whatever is sent, the answer is one that the document describes, and none is a f
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import (
@@ -38,9 +43,11 @@ def api(service):
     return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(_CONFIG))
 
 
-def test_every_answer_is_as_described(api, service):
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_as_described(api, service, mode):
     operations = [found.ok() for found in api.get_all_operations()]
     assert len(operations) > 15
+    sent = Counter()
     for operation in operations:
 
         @settings(
@@ -51,8 +58,14 @@ def test_every_answer_is_as_described(api, service):
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=operation.as_strategy())
+        @given(case=operation.as_strategy(generation_mode=mode))
         def check(case):
+            sent[case.meta.generation.mode] += 1
             case.call_and_validate(base_url=service.url, checks=_CHECKS, timeout=30)
 
-        check()
+        # An operation without parameters cannot be asked wrongly.
+        with contextlib.suppress(Unsatisfiable):
+            check()
+    assert set(sent) == {mode}
+    assert sent[mode] > 80
+    assert service.restarts() == 0

@@ -145,8 +145,9 @@ def export(
         ("card", str(path)),
         ("validation PSNR, float", f"{made.validation['float']:.3f} dB"),
         ("validation PSNR, int8", f"{made.validation['int8']:.3f} dB"),
-        ("activations clipped", f"{made.clipped_share:g}"),
     ]
+    if made.clipped_share is not None:
+        facts.append(("activations clipped", f"{made.clipped_share:g}"))
     if choices:
         card = measure_quality(path, choices, on_report=lambda r: say.line(f"measured {r.suite}"))
         facts += [

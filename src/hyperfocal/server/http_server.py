@@ -128,6 +128,10 @@ class PatientFor(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered: with a problem document."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            # Rubbish behind an answer that has begun: a second one would only confuse.
+            self.transport.close()
+            return
         request_id = uuid.uuid4().hex
         body = no_http(request_id)
         headers = [

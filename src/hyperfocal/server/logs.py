@@ -13,6 +13,13 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request being answered; goes into each line written meanwhile."""
 
 _OWN = "hyperfocal"
+_LEVELS = {
+    "uvicorn.error": "WARNING",
+    "asyncio": "WARNING",
+    "alembic": "WARNING",
+    # It repeats bytes of forms, which may be those of a picture.
+    "python_multipart": "ERROR",
+}
 
 
 class JsonLines(logging.Formatter):
@@ -36,11 +43,11 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:
-    """Send the service's log, and its HTTP server's, to ``stream`` (stderr)."""
+    """Send the service's log, and what it is built on has to say, to ``stream`` (stderr)."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in (_OWN, "uvicorn.error", "alembic"):
+    for name, least in {_OWN: level.upper(), **_LEVELS}.items():
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.propagate = False
-        logger.setLevel(level.upper() if name == _OWN else "WARNING")
+        logger.setLevel(least)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _BINARY = {"type": "string", "format": "binary"}
 _TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/avif", "image/bmp")
+# A result may be of the input's kind, which Accept need not name.
+_WRITTEN = (*_TYPES, "image/gif", "image/heic")
 _REFERENCE = "A picture of the result's size; PSNR and SSIM are then against it."
 
 # What may go wrong with any request, by where it goes.
@@ -110,7 +112,7 @@ def picture_out() -> dict[int | str, dict[str, Any]]:
     return {
         200: {
             "description": "The restored picture.",
-            "content": {kind: {"schema": _BINARY} for kind in _TYPES},
+            "content": {kind: {"schema": _BINARY} for kind in _WRITTEN},
             "headers": {
                 "Hyperfocal-Model": text,
                 "Hyperfocal-Model-Version": text,

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from hyperfocal.training.data import pictures_in
+from hyperfocal.training.degraded import judged_pairs
+from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.weights import Array, Folded
 
 # What share of an activation's values may be clipped. Losing the rare largest ones buys finer
 # steps for all others; which share is best differs from net to net.
 SHARES = (0.0, 1e-5, 1e-4, 1e-3)
+
+
+def measured_ranges(
+    experiment: Experiment, folded: Folded, count: int
+) -> dict[float, tuple[float, ...]]:
+    """:func:`activation_ranges` of a net on the first ``count`` of its training pictures."""
+    files = pictures_in(Path(experiment.data.train))[:count]
+    return activation_ranges(
+        folded,
+        (
+            lr.astype(np.float32) / np.float32(255.0)
+            for path in files
+            for lr, _ in judged_pairs(experiment, [path])
+        ),
+    )
 
 
 @torch.no_grad()

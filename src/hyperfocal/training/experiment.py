@@ -54,8 +54,9 @@ class DataSection(_Section):
 class NetSection(_Section):
     """The architecture. ``start``: a float ONNX or checkpoint whose weights to go on from.
 
-    For ``depthpro-sr``, ``channels`` and ``depth`` are those of its ViTs, and ``pretrained``
-    may name published weights.
+    ``qat``: quantisation-aware training, which goes on from a float net (``start``) with the
+    rounding of the int8 graph. For ``depthpro-sr``, ``channels`` and ``depth`` are those of its
+    ViTs, and ``pretrained`` may name published weights.
     """
 
     name: str = "plain"
@@ -64,8 +65,15 @@ class NetSection(_Section):
     depth: int = Field(ge=1)
     unshuffle: int = Field(default=1, ge=1, le=4)
     expand: int = Field(default=4, ge=0)
+    qat: bool = False
     start: str | None = None
     pretrained: str | None = None
+
+    @model_validator(mode="after")
+    def _qat_of_something(self) -> NetSection:
+        if self.qat and (self.name != "plain" or self.start is None):
+            raise ValueError("qat is for plain nets that go on from trained weights (net.start)")
+        return self
 
 
 class ScheduleSection(_Section):

@@ -16,12 +16,13 @@ from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import Entry
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
-from hyperfocal.training.calibrate import activation_ranges
-from hyperfocal.training.data import Pixels, pictures_in
+from hyperfocal.training.calibrate import measured_ranges
+from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import judged_on, load_average
 from hyperfocal.training.graph import build
+from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.weights import Folded, fold
 
 EXPORTABLE = ("plain",)
@@ -30,28 +31,32 @@ EXPORTABLE = ("plain",)
 
 @dataclass(frozen=True)
 class Exported:
-    """A written model and its mean validation PSNR in dB, by precision."""
+    """A written model and its mean validation PSNR in dB, by precision.
+
+    ``clipped_share``: of the activations in int8; None where the training found the ranges.
+    """
 
     card: ModelCard
     validation: dict[str, float]
-    clipped_share: float
+    clipped_share: float | None
 
 
 def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported:
     """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
 
-    The int8 ranges come from the first ``calibration`` training pictures; how much they clip is
-    chosen on the validation pictures, by the graphs that ship on the runtime that ships. Files
-    appear in ``folder`` only when all are made.
+    The int8 ranges are those of a quantisation-aware training. After another they come from the
+    first ``calibration`` training pictures; how much they clip is chosen on the validation
+    pictures, by the graphs that ship on the runtime that ships. Files appear in ``folder`` only
+    when all are made.
     """
     experiment, net, history = load_average(checkpoint)
-    if experiment.net.name not in EXPORTABLE:
+    if not isinstance(net, PlainNet):
         raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
     folded = fold(net)
     pairs = judged_pairs(experiment, judged_on(experiment)[0])
     candidates = {
         share: _serialised(build(folded, ranges))
-        for share, ranges in _ranges(experiment, folded, calibration).items()
+        for share, ranges in _ranges(experiment, net, folded, calibration).items()
     }
     card = _card(experiment, folded, history)
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,16 +94,12 @@ class _Trial:
         return float(np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs]))
 
 
-def _ranges(experiment: Experiment, folded: Folded, count: int) -> dict[float, tuple[float, ...]]:
-    files = pictures_in(Path(experiment.data.train))[:count]
-    return activation_ranges(
-        folded,
-        (
-            lr.astype(np.float32) / np.float32(255.0)
-            for path in files
-            for lr, _ in judged_pairs(experiment, [path])
-        ),
-    )
+def _ranges(
+    experiment: Experiment, net: PlainNet, folded: Folded, count: int
+) -> dict[float | None, tuple[float, ...]]:
+    if net.ranges is not None:
+        return {None: net.ranges}
+    return dict(measured_ranges(experiment, folded, count).items())
 
 
 def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:

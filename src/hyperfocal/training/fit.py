@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from hyperfocal.errors import InputMissing, ModelBroken, OutputExists
 from hyperfocal.training.bar import Bar
+from hyperfocal.training.calibrate import measured_ranges
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
 from hyperfocal.training.curves import CurveFile
 from hyperfocal.training.data import (
@@ -29,9 +30,14 @@ from hyperfocal.training.data import (
 from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.module import Restoration, build_net
+from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.samples import Samples
 from hyperfocal.training.tracking import Tracking, track
-from hyperfocal.training.weights import start_from
+from hyperfocal.training.weights import fold, start_from
+
+# Where quantisation-aware training starts: pictures that set the ranges, and the share clipped.
+_CALIBRATION = 16
+_CLIPPED = 1e-4
 
 Preset = Literal["one-batch", "dev-run"]
 
@@ -83,6 +89,8 @@ def fit(
     net = build_net(experiment)
     if experiment.net.start is not None and state is None:
         start_from(net, Path(experiment.net.start))
+        if isinstance(net, PlainNet) and experiment.net.qat:
+            net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
     module = Restoration(experiment, net)
     pictures = _Pictures(experiment, one_batch=preset == "one-batch")
     if state is not None:

@@ -13,7 +13,7 @@ __all__ = ["NETS", "PlainNet"]
 
 
 def _plain(net: NetSection) -> nn.Module:
-    return PlainNet(net.scale, net.channels, net.depth, net.unshuffle, net.expand)
+    return PlainNet(net.scale, net.channels, net.depth, net.unshuffle, net.expand, qat=net.qat)
 
 
 def _depthpro(net: NetSection) -> nn.Module:

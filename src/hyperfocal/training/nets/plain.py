@@ -9,12 +9,14 @@ Super-Efficient Super Resolution", MLSys 2022; identity branch as in Ding et al.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hyperfocal.models.anchor import bicubic_anchor
+from hyperfocal.training.nets.rounding import STEPS, rounded, whole_kernel
 
 # About the mean of photographs. Without it every channel carries the brightness of the picture,
 # all weights of a channel are pushed the same way, and ReLUs die by the dozen.
@@ -89,6 +91,7 @@ class PlainNet(nn.Module):
 
     ``channels`` and ``depth``: width and number of the inner convolutions. ``unshuffle``: the
     net works at ``1/unshuffle`` of the input resolution (H and W must be multiples of it).
+    ``qat``: compute what the int8 graph will, with trained :attr:`ranges`.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class PlainNet(nn.Module):
         depth: int,
         unshuffle: int = 1,
         expand: int = 4,
+        *,
+        qat: bool = False,
     ) -> None:
         super().__init__()
         self.scale, self.channels, self.depth = scale, channels, depth
@@ -114,11 +119,26 @@ class PlainNet(nn.Module):
             MergedConv(channels, channels, expand * channels, gain=0.3) for _ in range(depth)
         )
         self.tail = MergedConv(channels, outputs, expand * channels, gain=0.01)
+        # As logarithms: a step of the optimiser is then a share of the range.
+        self.log_ranges = nn.Parameter(torch.zeros(depth + 1)) if qat else None
 
     @property
     def convolutions(self) -> list[MergedConv]:
         """Head, body, tail, in order."""
         return [self.head, *self.body, self.tail]  # type: ignore[list-item]
+
+    @property
+    def ranges(self) -> tuple[float, ...] | None:
+        """The largest activation worth keeping after each ReLU; None without ``qat``."""
+        if self.log_ranges is None:
+            return None
+        return tuple(self.log_ranges.detach().exp().tolist())
+
+    @torch.no_grad()
+    def set_ranges(self, ranges: Sequence[float]) -> None:
+        """Start the training of the ranges from these."""
+        assert self.log_ranges is not None
+        self.log_ranges.copy_(torch.tensor(ranges).log())
 
     def forward(self, x: Tensor) -> Tensor:
         pad = self.anchor_pad * self.unshuffle
@@ -126,8 +146,38 @@ class PlainNet(nn.Module):
         cells = F.pixel_unshuffle(edged, self.unshuffle)
         with torch.autocast(x.device.type, enabled=False):
             base = F.conv2d(cells.float(), self.anchor)
+        y = self._float(cells) if self.log_ranges is None else self._int8(cells, self.log_ranges)
+        return F.pixel_shuffle(base + y.float(), self.scale * self.unshuffle)
+
+    def _float(self, cells: Tensor) -> Tensor:
         y = F.relu(self.head(cells - GREY))
         for layer in self.body:
             y = F.relu(layer(y))
-        y = self.tail(y)
-        return F.pixel_shuffle(base + y.float(), self.scale * self.unshuffle)
+        made: Tensor = self.tail(y)
+        return made
+
+    def _int8(self, cells: Tensor, log_ranges: Tensor) -> Tensor:
+        """The same in whole numbers: pixels, activations and kernels as the int8 graph has them.
+
+        Only sums and what is multiplied onto them are fractions. Sums are float32, or what
+        autocast makes of them.
+        """
+        with torch.autocast(cells.device.type, enabled=False):
+            steps = log_ranges.exp() / STEPS
+            parts = [(whole_kernel(c.kernel()), c.bias) for c in self.convolutions]
+        y = (cells * STEPS).round()
+        entering: Tensor | float = 1.0 / STEPS
+        for index, (conv, ((kernel, step), bias)) in enumerate(
+            zip(self.convolutions, parts, strict=True)
+        ):
+            if index == 0:
+                # Folding takes the grey out of the bias by the kernel before it is rounded.
+                bias = bias - GREY * conv.kernel().sum(dim=(1, 2, 3))
+            gain = step * entering
+            sums = F.conv2d(y, kernel, padding=conv.padding).float()
+            if index < len(steps):
+                gain, bias = gain / steps[index], bias / steps[index]
+            y = torch.addcmul(bias[:, None, None], sums, gain[:, None, None])
+            if index < len(steps):
+                y, entering = rounded(y), steps[index]
+        return y

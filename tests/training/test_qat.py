@@ -1,0 +1,118 @@
+"""Quantisation-aware training: the net computes what the int8 graph will."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_graph import SHAPES, picture, run
+
+from hyperfocal.errors import SettingsError
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.export import export
+from hyperfocal.training.fit import fit, load_average
+from hyperfocal.training.graph import build
+from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.nets.rounding import rounded, whole_kernel
+from hyperfocal.training.weights import fold
+
+
+def trained_like(scale: int, channels: int, depth: int, unshuffle: int) -> PlainNet:
+    """A net in training whose every weight matters, with ranges that clip a little."""
+    torch.manual_seed(1)
+    net = PlainNet(scale, channels, depth, unshuffle, qat=True).eval()
+    for layer in net.convolutions:
+        torch.nn.init.normal_(layer.bias, std=0.03)
+    torch.nn.init.normal_(net.tail.direct, std=0.02)
+    net.set_ranges([1.5 - 0.1 * index for index in range(depth + 1)])
+    return net
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_the_net_computes_what_the_int8_graph_does(shape: tuple[int, int, int, int]) -> None:
+    net, x = trained_like(*shape), picture()
+    want = net(torch.tensor(x)).clamp(0, 1).numpy()
+    folded = fold(net)
+    off = np.abs(run(build(folded, net.ranges), x) - want) * 255.0
+    # A value halfway between two steps may go either way, and take others with it.
+    assert off.mean() < 0.05
+    assert off.max() < 1.0
+    float_off = np.abs(run(build(folded), x) - want) * 255.0
+    assert float_off.mean() > 2.0 * off.mean()
+
+
+def test_every_parameter_has_a_gradient() -> None:
+    net = trained_like(2, 16, 2, 1)
+    net(torch.rand(2, 3, 12, 12)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_rounding_stops_gradients_only_where_it_clips() -> None:
+    x = torch.tensor([-3.0, 0.4, 100.6, 254.9, 300.0], requires_grad=True)
+    y = rounded(x)
+    y.sum().backward()
+    assert y.tolist() == [0.0, 0.0, 101.0, 255.0, 255.0]
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def test_a_range_has_the_gradient_of_learned_step_size() -> None:
+    reach = torch.tensor(2.0, requires_grad=True)
+    x = torch.tensor([0.3, 1.7, 5.0])
+    step = reach / 255.0
+    made = rounded(x / step) * step
+    made.sum().backward()
+    inside = x[:2]
+    kept = torch.round(inside / 2.0 * 255.0) / 255.0
+    want = (kept - inside / 2.0).sum() + 1.0
+    assert reach.grad is not None
+    assert float(reach.grad) == pytest.approx(float(want), abs=1e-5)
+
+
+def test_kernels_become_whole_steps() -> None:
+    kernel = torch.randn(4, 3, 3, 3, requires_grad=True)
+    whole, step = whole_kernel(kernel)
+    assert torch.equal(whole, whole.round())
+    assert whole.abs().flatten(1).amax(1).tolist() == [127.0] * 4
+    off = (whole * step[:, None, None, None] - kernel).abs()
+    assert bool((off <= step[:, None, None, None] * 0.5001).all())
+    (whole * step[:, None, None, None]).sum().backward()
+    assert kernel.grad is not None
+    assert torch.allclose(kernel.grad, torch.ones_like(kernel))
+
+
+def test_goes_on_from_a_float_net_and_exports_its_own_ranges(
+    experiment_file: Path, tmp_path: Path
+) -> None:
+    plain = Experiment.read(experiment_file)
+    fit(plain, tmp_path / "float", progress=False, tracking=False)
+    first = export(tmp_path / "float" / "best.ckpt", tmp_path / "first")
+    assert first.clipped_share is not None
+    start = tmp_path / "first" / "tiny-x2.float.onnx"
+    text = experiment_file.read_text()
+    text = text.replace("[net]", f'[net]\nqat = true\nstart = "{start}"')
+    text = text.replace("rate = 4e-3", "rate = 2e-4").replace("steps = 250", "steps = 40")
+    again = experiment_file.with_name("qat.toml")
+    again.write_text(text)
+    fit(Experiment.read(again), tmp_path / "qat", progress=False, tracking=False)
+    second = export(tmp_path / "qat" / "best.ckpt", tmp_path / "second")
+    assert second.clipped_share is None
+    _, net, _ = load_average(tmp_path / "qat" / "best.ckpt")
+    assert isinstance(net, PlainNet)
+    assert net.ranges is not None
+    # Neither lost the float net: a range far off would cost decibels.
+    assert second.validation["int8"] > first.validation["int8"] - 0.1
+    assert second.validation["float"] > first.validation["float"] - 0.2
+
+
+@pytest.mark.parametrize(
+    "net", ["qat = true", 'qat = true\nstart = "x.onnx"\nname = "depthpro-sr"']
+)
+def test_what_cannot_be_trained_so_is_told(experiment_file: Path, net: str) -> None:
+    text = experiment_file.read_text().replace("[net]", f"[net]\n{net}")
+    experiment_file.write_text(text)
+    with pytest.raises(SettingsError, match="qat is for plain nets"):
+        Experiment.read(experiment_file)
