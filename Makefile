@@ -55,8 +55,9 @@ docs: $(TEST_READY) ## Write the generated pages again
 	$(TEST_BIN)/python tests/imaging/formats_page.py
 
 .PHONY: figures
-figures: $(READY) ## Make the before-and-after picture of the README
+figures: $(READY) ## Make the pictures of the README and of docs/models.md
 	$(BIN)/python tools/before_after.py
+	$(BIN)/python tools/model_pictures.py
 
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory of the trained models, into benchmarks/

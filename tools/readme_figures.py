@@ -47,7 +47,7 @@ def quality() -> str:
             entries = [found.get((*suite, precision)) for suite in suites]
             cells = [_cell(entry.psnr, entry.ssim) if entry else "" for entry in entries]
             rows.append([f"x{card.scale}", f"{card.name} ({precision})", *cells])
-    return _markdown(rows, "--" + "-" * len(suites))
+    return markdown(rows, "--" + "-" * len(suites))
 
 
 def speed() -> str:
@@ -69,15 +69,18 @@ def speed() -> str:
     ]
     first = measured["rows"][0]
     on = f"{measured['processor']}, {first['threads']} cores, {first['runs']} runs"
-    return f"{_markdown(rows, '-######')}\n\n{on}."
+    return f"{markdown(rows, '-######')}\n\n{on}."
 
 
 def _cell(psnr: float, ssim: float) -> str:
     return f"{psnr:.2f} / {ssim:.4f}"
 
 
-def _markdown(rows: Sequence[Sequence[str]], columns: str) -> str:
-    """``columns``: "-" for text, "#" for numbers, one character each."""
+def markdown(rows: Sequence[Sequence[str]], columns: str) -> str:
+    """A table of which the first row is the head.
+
+    ``columns``: "-" for text, "#" for numbers, one character each.
+    """
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("---:" if column == "#" else "---" for column in columns) + "|")
     return "\n".join(lines)
