@@ -106,9 +106,9 @@ def test_a_folder_that_cannot_be_made_fails_the_file(upscale: Run, photo: Photo)
     assert "file/out" in answer.err
 
 
-def test_an_unwritable_format_is_1(upscale: Run, photo: Photo) -> None:
+def test_an_unwritable_format_is_2(upscale: Run, photo: Photo) -> None:
     answer = upscale(photo("a.png"), "-f", "xcf")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "png" in answer.err
 
 

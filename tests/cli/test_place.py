@@ -6,7 +6,7 @@ import pytest
 
 from hyperfocal.cli.find import Found
 from hyperfocal.cli.place import Destination, choose_destination, place
-from hyperfocal.errors import OutputError, OutputRefused, UsageError
+from hyperfocal.errors import OutputError, UsageError
 
 
 def found(name: str, below: str | None = None) -> Found:
@@ -81,12 +81,12 @@ def test_a_suffix_for_a_named_file_is_a_usage_error() -> None:
 
 @pytest.mark.parametrize("output", ["b.xyz", "b.doc"])
 def test_an_unknown_ending_is_refused(output: str) -> None:
-    with pytest.raises(OutputRefused, match="suffix of no format"):
+    with pytest.raises(UsageError, match="suffix of no format"):
         choose(output)
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(OutputRefused, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         choose(None, "xcf")
 
 

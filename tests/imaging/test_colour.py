@@ -64,12 +64,28 @@ def test_a_cmyk_profile_that_cannot_be_used():
     assert any("plain formula" in note for note in got.notes)
 
 
-def test_cmyk_tiff_of_sixteen_bits():
+@pytest.mark.parametrize("profiled", [False, True])
+def test_cmyk_tiff_of_sixteen_bits(profiled):
+    icc = made.cmyk_profile() if profiled else None
+    tags = [(34675, 7, len(icc), icc, True)] if icc else None
     sink = io.BytesIO()
-    tifffile.imwrite(sink, INK.astype(np.uint16) * 257, photometric="separated")
+    tifffile.imwrite(sink, INK.astype(np.uint16) * 257, photometric="separated", extratags=tags)
     got = imaging.open(sink.getvalue())
-    assert np.array_equal(got.pixels, np.asarray(Image.fromarray(INK, "CMYK").convert("RGB")))
-    assert "CMYK was reduced to 8 bits" in got.notes
+    assert got.pixels.dtype == np.uint16
+    assert got.bit_depth == 16
+    shallow = imaging.open(cmyk_files(icc)["tiff"])
+    assert np.abs(got.pixels / 257.0 - shallow.pixels).max() < 1.5
+    assert got.notes == shallow.notes
+    assert len(np.unique(got.pixels)) > 2 * len(np.unique(shallow.pixels))
+
+
+def test_cmyk_tiff_of_sixteen_bits_without_a_profile_by_the_formula():
+    ink = np.random.default_rng(3).integers(0, 65536, (9, 11, 4), dtype=np.uint16)
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, ink, photometric="separated")
+    paper = 1.0 - ink / 65535.0
+    want = paper[..., :3] * paper[..., 3:] * 65535.0
+    assert np.abs(imaging.open(sink.getvalue()).pixels - want).max() <= 1.0
 
 
 @pytest.mark.parametrize("format", ["png", "tiff", "webp", "bmp"])

@@ -130,6 +130,8 @@ def test_runs_are_drawn_into_one_picture(tmp_path: Path) -> None:
     assert (one != both).any()
     draw([tmp_path / "one"], tmp_path / "one.svg")
     assert "<svg" in (tmp_path / "one.svg").read_text()
+    draw([tmp_path / "one"], tmp_path / "one.webp")
+    assert (tmp_path / "one.webp").read_bytes()[8:12] == b"WEBP"
 
 
 def test_a_run_without_curves_is_named(tmp_path: Path) -> None:

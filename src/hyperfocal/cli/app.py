@@ -15,6 +15,7 @@ from hyperfocal.cli import (
     feedback,
     inspect,
     models,
+    retrain,
     send,
     serve,
     train,
@@ -81,6 +82,7 @@ def build() -> typer.Typer:
     app.command("evaluate")(evaluate.evaluate)
     app.command("bench")(bench.bench)
     app.add_typer(train.app(), name="train")
+    app.command("retrain")(retrain.retrain)
     app.add_typer(serve.app(), name="serve")
     app.command("web")(web.web)
     app.command("send")(send.send)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -48,6 +45,7 @@ class Work:
     target: Target
     writing: Writing
     min_fidelity: float | None = None
+    back_project: float | None = None
     dry_run: bool = False
     verbose: bool = False
 
@@ -57,11 +55,10 @@ class Work:
         outcomes: list[Outcome] = []
         stopped: Failure | None = None
         try:
-            with terminated_as_interrupt():
-                for job in jobs:
-                    watcher.begin(job.found.name)
-                    outcomes.append(self._one(job, watcher))
-                    watcher.end(outcomes[-1])
+            for job in jobs:
+                watcher.begin(job.found.name)
+                outcomes.append(self._one(job, watcher))
+                watcher.end(outcomes[-1])
         except KeyboardInterrupt:
             stopped = cancelled()
         except ModelError as error:
@@ -111,6 +108,7 @@ class Work:
             megapixels=self.target.megapixels,
             on_progress=watcher.tiles,
             min_fidelity=self.min_fidelity,
+            back_project=self.back_project,
         )
         clock.lap()
         made = result.picture
@@ -157,7 +155,7 @@ class Work:
         from hyperfocal.restore.forecast import forecast
         from hyperfocal.restore.shelf import Shelf
 
-        facts = imaging.inspect(_source(job), settings=self.settings)
+        facts = imaging.inspect(_source(job), settings=self.settings, limits=True)
         # Which of the two it will be is in the pixels; they take as long and as much memory.
         model = FAMILIES["photo"] if self.model == AUTO else self.model
         planned = forecast(facts, self.target, Shelf.find(model, self.settings), self.settings)
@@ -241,16 +239,3 @@ class _Clock:
 
     def total(self) -> float:
         return time.perf_counter() - self._start
-
-
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """While inside, a request to terminate is what Ctrl-C is: nothing half-written stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hyperfocal.errors import UsageError
+from hyperfocal.errors import OutputRefused, SettingsError, UsageError
 
 if TYPE_CHECKING:
+    from hyperfocal.restore.target import Target
     from hyperfocal.settings import Settings
 
 JSON = typer.Option(False, "--json", help="Print one JSON document to stdout and nothing else.")
@@ -22,13 +23,46 @@ RUNTIME = typer.Option(
 )
 
 
+def as_option(name: str) -> str:
+    """A Python name as it is typed: ``long_edge`` is ``--long-edge``."""
+    return f"--{name.replace('_', '-')}"
+
+
 def read_settings(**given: object) -> Settings:
     """Settings from the environment, overridden by the options that were given (not None)."""
     from hyperfocal.settings import Settings
 
-    return Settings.read(
-        None, **{name: value for name, value in given.items() if value is not None}
-    )
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings.read(None, **given)
+    except SettingsError as error:
+        text = str(error)
+        for name in given:
+            text = text.replace(f"setting '{name}'", as_option(name))
+        raise SettingsError(text) from error
+
+
+def read_target(**given: Any) -> Target:
+    """How large results shall be, from options of the names that :class:`Target` has."""
+    from hyperfocal.restore.target import Target
+
+    only_one(**given)
+    try:
+        return Target(**given)
+    except UsageError as error:
+        # Its sentences begin with what they are about.
+        name, _, rest = str(error).partition(" ")
+        raise UsageError(f"{as_option(name)} {rest}") from error
+
+
+def read_format(text: str) -> str:
+    """The name of a format that can be written; :class:`UsageError` for anything else."""
+    from hyperfocal.imaging.formats import written_format
+
+    try:
+        return written_format(text).name
+    except OutputRefused as error:
+        raise UsageError(str(error)) from error
 
 
 def read_size(text: str) -> tuple[int | None, int | None]:
@@ -42,6 +76,5 @@ def read_size(text: str) -> tuple[int | None, int | None]:
 def only_one(**given: object) -> None:
     """:class:`UsageError` when more than one of these options was given."""
     there = [name for name, value in given.items() if value is not None and value is not False]
-    names = [f"--{name.replace('_', '-')}" for name in there]
-    if len(names) > 1:
-        raise UsageError(f"{' and '.join(names)} exclude each other")
+    if len(there) > 1:
+        raise UsageError(f"{' and '.join(map(as_option, there))} exclude each other")

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import typer
 
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, read_settings
+from hyperfocal.cli.find import PIPE
+from hyperfocal.errors import UsageError
+
+if TYPE_CHECKING:
+    from hyperfocal.imaging import Picture
+    from hyperfocal.settings import Settings
 
 
 def compare(
-    a: str = typer.Argument(..., metavar="A", help="A picture.", show_default=False),
+    a: str = typer.Argument(..., metavar="A", help="A picture; '-' is stdin.", show_default=False),
     b: str = typer.Argument(
-        ..., metavar="B", help="The reference, or a smaller or larger version.", show_default=False
+        ...,
+        metavar="B",
+        help="The reference, or a smaller or larger version; '-' is stdin.",
+        show_default=False,
     ),
     shave: int = typer.Option(
-        0, "--shave", min=0, help="Leave out so many pixels along every border."
+        0,
+        "--shave",
+        min=0,
+        help="Leave out so many pixels along every border, of pictures of one size.",
     ),
     as_json: bool = JSON,
 ) -> None:
@@ -25,7 +41,11 @@ def compare(
     """
     from hyperfocal.evaluate import compare as compare_pictures
 
-    found = compare_pictures(a, b, shave=shave, settings=read_settings())
+    if a == b == PIPE:
+        raise UsageError("only one of the two can come from stdin")
+    settings = read_settings()
+    one, other = (_source(name, settings) for name in (a, b))
+    found = replace(compare_pictures(one, other, shave=shave, settings=settings), a=a, b=b)
     if as_json:
         say.document(found.to_dict())
         return
@@ -45,3 +65,12 @@ def compare(
     say.facts([*lines, ("basis", found.basis)])
     for note in found.notes:
         say.line(f"note: {note}")
+
+
+def _source(name: str, settings: Settings) -> str | Picture:
+    """A path, or the picture that comes through the pipe."""
+    if name != PIPE:
+        return name
+    from hyperfocal import imaging
+
+    return imaging.open(sys.stdin.buffer, settings=settings)

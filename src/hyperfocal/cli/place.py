@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from hyperfocal.cli.choices import read_format
 from hyperfocal.cli.find import PIPE, Found, identity
-from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
-from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix, written_format
+from hyperfocal.errors import OutputError, OutputExists, UsageError
+from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,10 @@ def choose_destination(
 
     ``single``: exactly one input and it is no folder. ``output`` is a file when there is one, or
     when it ends in the suffix of a picture format, and otherwise a folder. :class:`UsageError`
-    where several results would go into one file, :class:`OutputRefused` for a format that cannot
-    be written.
+    where several results would go into one file, for a format that cannot be written, and for a
+    file whose suffix is that of another format.
     """
-    form = written_format(form).name if form is not None else None
+    form = None if form is None else read_format(form)
     if suffix is not None and any(mark in suffix for mark in ("/", "\\", "\0")):
         raise UsageError(f"--suffix is part of a name and cannot hold '{suffix}'")
     if output == "":
@@ -70,12 +71,16 @@ def choose_destination(
     if suffix is not None:
         raise UsageError("--suffix has no meaning where -o names a file")
     if named is None and form is None:
-        raise OutputRefused(
+        raise UsageError(
             f"'{path.suffix}' is the suffix of no format that is written here; "
             f"choose one of {', '.join(FORMATS[name].suffixes[0] for name in WRITABLE)}, "
             "or end the name of a folder with /"
         )
-    written_format(form or named or "")
+    if form is not None and named is not None and form != named:
+        raise UsageError(
+            f"-o names a file that ends in '{path.suffix}', and -f says {form}; leave one out"
+        )
+    read_format(form or named or "")
     return Destination(file=path, form=form)
 
 

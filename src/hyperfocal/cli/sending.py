@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hyperfocal.cli.batch import terminated_as_interrupt
 from hyperfocal.cli.ledger import Entry, Ledger, digest_of
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job
+from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.client.answers import Job as RemoteJob
 from hyperfocal.client.answers import Restored
 from hyperfocal.client.client import Client

@@ -56,6 +56,7 @@ def fit(
     """Train a net as an experiment file says, keeping the best and the last checkpoint."""
     needs_torch()
     only_one(resume=resume, overfit_one_batch=overfit, fast_dev_run=dev_run)
+    from hyperfocal.training.checkpoints import LAST
     from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.fit import fit as run
 
@@ -65,6 +66,10 @@ def fit(
         return _overfit(plan, out or Path("runs") / f"{plan.name}-one-batch", quiet=quiet)
     if dev_run:
         return _dev_run(plan)
+    if resume and not (folder / LAST).exists():
+        say.line(
+            f"note: there is no checkpoint in {folder} to go on from; the training starts anew"
+        )
     tracked = plan.tracking and tracking
     trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
     facts = [

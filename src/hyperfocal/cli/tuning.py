@@ -83,7 +83,7 @@ def _figure(value: float | None, digits: int) -> str:
 def lr_find(
     experiment: Path = typer.Argument(help="The experiment file (TOML)."),
     out: Path = typer.Option(
-        Path("lr-find.png"), "--out", "-o", help="The picture of the curve: PNG, SVG or PDF."
+        Path("lr-find.png"), "--out", "-o", help="The picture of the curve: PNG, WebP, SVG or PDF."
     ),
     steps: int = typer.Option(100, "--steps", min=10, help="Steps of the test."),
     low: float = typer.Option(1e-6, "--low", help="First rate."),
@@ -102,7 +102,7 @@ def lr_find(
 def curves(
     runs: list[Path] = typer.Argument(help="Folders of trainings, or their metrics.csv."),
     out: Path = typer.Option(
-        Path("curves.png"), "--out", "-o", help="The picture to write: PNG, SVG or PDF."
+        Path("curves.png"), "--out", "-o", help="The picture to write: PNG, WebP, SVG or PDF."
     ),
 ) -> None:
     """Draw the curves of trainings into one picture."""

@@ -20,8 +20,10 @@ from hyperfocal.cli.choices import (
     only_one,
     read_settings,
     read_size,
+    read_target,
 )
 from hyperfocal.cli.find import PIPE, Finding, find, looks_like_picture
+from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hyperfocal.settings import Settings
 
 
+@terminated_as_interrupt()
 def upscale(
     inputs: list[str] = typer.Argument(
         ..., metavar="IN...", help="Pictures and folders; '-' is stdin.", show_default=False
@@ -103,8 +106,18 @@ def upscale(
         metavar="DB",
         help="Fail a picture whose result, reduced again, strays further from the input.",
     ),
+    back_project: float | None = typer.Option(
+        None,
+        "--back-project",
+        metavar="DB",
+        help="Bend a result that strays further than this back towards the input, as near as "
+        "possible.",
+    ),
     dry_run: bool = typer.Option(
-        False, "--dry-run", help="Show sizes, models and tiles without restoring anything."
+        False,
+        "--dry-run",
+        help="Show sizes, models and tiles from the files' headers; nothing is decoded, so that "
+        "damage further on shows only when restoring.",
     ),
     as_json: bool = JSON,
     quiet: bool = typer.Option(False, "--quiet", help="Say nothing but what failed."),
@@ -118,24 +131,36 @@ def upscale(
     """
     only_one(skip_existing=skip_existing, overwrite=overwrite)
     only_one(quiet=quiet, verbose=verbose)
-    only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     from hyperfocal.cli.batch import Work, Writing
+    from hyperfocal.cli.outcome import Batch, Failure
     from hyperfocal.cli.place import choose_destination, place
     from hyperfocal.cli.progress import report, watch
     from hyperfocal.restore.memory import LEAST
-    from hyperfocal.restore.target import Target
 
-    target = Target(scale, None if size is None else read_size(size), long_edge, megapixels)
+    target = read_target(
+        scale=scale,
+        size=None if size is None else read_size(size),
+        long_edge=long_edge,
+        megapixels=megapixels,
+    )
     if bit_depth is not None and bit_depth not in (8, 16, 32):
         raise UsageError(f"--bit-depth is 8, 16 or 32, not {bit_depth}")
-    if min_fidelity is not None and not math.isfinite(min_fidelity):
-        raise UsageError(f"--min-fidelity is a number of dB, not {min_fidelity}")
+    for option, bound in (("--min-fidelity", min_fidelity), ("--back-project", back_project)):
+        if bound is not None and not math.isfinite(bound):
+            raise UsageError(f"{option} is a number of dB, not {bound}")
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not Path(inputs[0]).is_dir())
     where = choose_destination(
         output, form, suffix, default_suffix=_default_suffix(target, model, settings), single=single
     )
+    _check_depth(where, bit_depth)
     found = _find(inputs, recurse, where)
+    if not found.inputs:
+        hint = "" if recurse else "; -r looks into sub-folders"
+        nothing = UsageError(f"no pictures in {', '.join(inputs)}{hint}")
+        if as_json:
+            say.document(Batch((), found.ignored, 0.0, Failure.of(nothing)).to_dict())
+        raise nothing
     jobs = place(found.inputs, where)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
     load = _once_loaded(model, settings)
@@ -152,6 +177,7 @@ def upscale(
         target,
         Writing(where.form, quality, bit_depth, strip_metadata, existing),
         min_fidelity=min_fidelity,
+        back_project=back_project,
         dry_run=dry_run,
         verbose=verbose,
     )
@@ -198,7 +224,7 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         raise UsageError("an input without a name")
 
     beside = where.file is None and where.folder is None and not where.pipe
-    found = find(
+    return find(
         inputs,
         recurse=recurse,
         is_picture=looks_like_picture,
@@ -206,10 +232,21 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         # Results beside the inputs would otherwise be the next call's inputs.
         is_result=lambda stem: beside and bool(where.suffix) and stem.endswith(where.suffix),
     )
-    if not found.inputs:
-        hint = "" if recurse else "; -r looks into sub-folders"
-        raise UsageError(f"no pictures in {', '.join(inputs)}{hint}")
-    return found
+
+
+def _check_depth(where: Destination, bit_depth: int | None) -> None:
+    """Of a format that the options name: told once, rather than for every file."""
+    from hyperfocal.errors import OutputRefused
+    from hyperfocal.imaging.formats import format_of_suffix
+    from hyperfocal.imaging.plan import check_fits
+
+    form = where.form or (format_of_suffix(where.file) if where.file is not None else None)
+    if form is None:
+        return
+    try:
+        check_fits(form, 1, 1, bit_depth)
+    except OutputRefused as error:
+        raise UsageError(str(error)) from error
 
 
 def _check_pipe(as_json: bool, to_pipe: bool, dry_run: bool) -> None:

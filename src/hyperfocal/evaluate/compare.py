@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal import imaging
-from hyperfocal.errors import PairMismatch
+from hyperfocal.errors import PairMismatch, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.quality.arrays import check_pixels
 from hyperfocal.quality.fidelity import consistency
-from hyperfocal.quality.metrics import scores
+from hyperfocal.quality.metrics import mse, psnr, scores, snr
+from hyperfocal.quality.similarity import WINDOW
 from hyperfocal.settings import Settings
 
 Array = npt.NDArray[np.generic]
 Comparable = str | Path | bytes | Picture | Array
+_WITHOUT_WINDOW = {"psnr": psnr, "mse": mse, "snr": snr}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ def compare(
     """Compare two pictures: files, bytes of files, arrays or Pictures.
 
     Arrays are ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. ``shave``: pixels
-    left out along every border; the literature of super-resolution leaves out the scale.
+    left out along every border of two pictures of one size; the literature of super-resolution
+    leaves out the scale. Pictures too small for SSIM have no figure for it, and a note.
     :class:`PairMismatch` when the sizes are neither equal nor in proportion;
-    :class:`ArrayError` for arrays that are no pictures.
+    :class:`UsageError` for a shave of two sizes; :class:`ArrayError` for arrays that are no
+    pictures.
     """
     (name_a, first, icc_a), (name_b, second, icc_b) = _take(a, settings), _take(b, settings)
     notes = []
@@ -70,14 +74,18 @@ def compare(
         first, second = _as_rgb(first), _as_rgb(second)
     basis = "grey" if first.ndim == 2 else "luma"
     if first.shape == second.shape:
-        found = scores(first, second, shave=shave)
-        return Comparison(name_a, name_b, basis, **found.to_dict(), notes=tuple(notes))
+        figures = _figures(first, second, shave, notes)
+        return Comparison(name_a, name_b, basis, **figures, notes=tuple(notes))
     large, small = (first, second) if first.size > second.size else (second, first)
     scale = _enlargement(large, small)
     if scale is None:
         raise PairMismatch(
             f"{name_a} is {_size(first)} and {name_b} is {_size(second)} pixels: neither equal "
             "nor in proportion"
+        )
+    if shave:
+        raise UsageError(
+            f"shaving is for two pictures of one size, not {_size(first)} and {_size(second)}"
         )
     return Comparison(
         name_a,
@@ -87,6 +95,14 @@ def compare(
         scale=scale,
         notes=tuple(notes),
     )
+
+
+def _figures(made: Array, wanted: Array, shave: int, notes: list[str]) -> dict[str, float]:
+    if min(made.shape[:2]) - 2 * shave >= WINDOW:
+        return scores(made, wanted, shave=shave).to_dict()
+    figures = {name: one(made, wanted, shave=shave) for name, one in _WITHOUT_WINDOW.items()}
+    notes.append(f"SSIM needs at least {WINDOW}x{WINDOW} pixels")
+    return figures
 
 
 def _take(given: Comparable, settings: Settings | None) -> tuple[str, Array, bytes | None]:

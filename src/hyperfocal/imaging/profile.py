@@ -6,16 +6,19 @@ ICC.1:2022, section 7.2 (the profile header).
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from hyperfocal.imaging.picture import Pixels
 
 if TYPE_CHECKING:
     from PIL import ImageCms
 
 CODE_POINTS = "the colour is declared by code points, which are not carried: treated as sRGB"
 _ROWS = 256
+_FULL = np.float32(65535)
 _SPACES = {b"RGB ": "rgb", b"GRAY": "grey", b"CMYK": "cmyk", b"Lab ": "lab"}
 
 
@@ -61,17 +64,48 @@ def fitting(icc: bytes | None, *, grey: bool, notes: list[str]) -> tuple[bytes |
     return None, False
 
 
-def cmyk_to_rgb(ink: npt.NDArray[np.uint8], icc: bytes | None) -> tuple[npt.NDArray[np.uint8], str]:
-    """sRGB ``(H, W, 3)`` of ``(H, W, 4)`` ink (255 is full ink), and a note that says how.
+def cmyk_to_rgb(
+    ink: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], icc: bytes | None
+) -> tuple[Pixels, str]:
+    """sRGB ``(H, W, 3)`` of ``(H, W, 4)`` ink of the same dtype, and a note that says how.
 
-    Through the profile (relative colorimetric, black point compensation) where it is one for
-    CMYK, else by ``(1 - ink)(1 - black)``.
+    The dtype's largest value is full ink. Through the profile (relative colorimetric, black
+    point compensation) where it is one for CMYK, else by ``(1 - ink)(1 - black)``.
     """
     transform = _to_srgb(icc, "CMYK") if space(icc) == "cmyk" else None
-    out = _by_stripes(ink, "CMYK", transform)
+    if ink.dtype == np.uint16:
+        out = cast(Pixels, _deep_cmyk(ink, None if transform is None else icc))
+    else:
+        out = cast(Pixels, _by_stripes(cast("npt.NDArray[np.uint8]", ink), "CMYK", transform))
     if transform is not None:
         return out, "CMYK was converted to sRGB through its colour profile"
     return out, "CMYK without a usable colour profile was converted to sRGB by the plain formula"
+
+
+def _deep_cmyk(ink: npt.NDArray[Any], icc: bytes | None) -> npt.NDArray[np.uint16]:
+    """The same of 16 bits, for which Pillow has no mode; a few rows at a time."""
+    import imagecodecs
+
+    out = np.empty((*ink.shape[:2], 3), np.uint16)
+    srgb = imagecodecs.cms_profile("srgb")
+    for top in range(0, ink.shape[0], _ROWS):
+        part = np.ascontiguousarray(ink[top : top + _ROWS])
+        if icc is None:
+            paper = (_FULL - part.astype(np.float32)) / _FULL
+            out[top : top + _ROWS] = np.rint(paper[..., :3] * paper[..., 3:] * _FULL)
+            continue
+        out[top : top + _ROWS] = imagecodecs.cms_transform(
+            part,
+            icc,
+            srgb,
+            colorspace="cmyk",
+            planar=False,
+            outcolorspace="rgb",
+            outdtype=np.uint16,
+            intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+            flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+        )
+    return out
 
 
 def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes) -> npt.NDArray[np.uint8]:

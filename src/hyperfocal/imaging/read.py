@@ -66,15 +66,16 @@ def open(source: Source, *, settings: Settings | None = None) -> Picture:
         raise type(error)(f"{name_of(source)}: {error}") from error
 
 
-def inspect(source: Source, *, settings: Settings | None = None) -> Facts:
-    """What a file says about its picture; no pixel is decoded and only ``max_bytes`` is enforced.
+def inspect(source: Source, *, settings: Settings | None = None, limits: bool = False) -> Facts:
+    """What a file says about its picture; no pixel is decoded.
 
-    Raises InputMissing, UnknownFormat, BrokenPicture or TooLarge.
+    ``limits``: whether those of ``settings`` on pixels and frames are enforced as :func:`open`
+    does; ``max_bytes`` always is. Raises InputMissing, UnknownFormat, BrokenPicture or TooLarge.
     """
     settings = settings or Settings()
     try:
         data = read_all(source, settings.max_bytes)
-        header, _ = _header(data, settings, limits=False)
+        header, _ = _header(data, settings, limits=limits)
     except InputError as error:
         raise type(error)(f"{name_of(source)}: {error}") from error
     width, height = header.width, header.height

@@ -145,11 +145,11 @@ def _raster(
     if photometric == _WHITE_IS_ZERO:
         pixels = cast(Pixels, pixels.dtype.type(full_scale(pixels)) - pixels)  # type: ignore[operator]
     if mode == "cmyk":
-        if pixels.dtype != np.uint8:
-            notes.append("CMYK was reduced to 8 bits")
-        ink = _eight(pixels)
-        rgb, note = profile.cmyk_to_rgb(ink, header.icc)
-        alpha = None if alpha is None else _eight(alpha)
+        if pixels.dtype == np.float32:
+            notes.append("CMYK was reduced from float to 16 bits a sample")
+            pixels = convert(pixels, 16)
+            alpha = None if alpha is None else convert(alpha, 16)
+        rgb, note = profile.cmyk_to_rgb(cast("npt.NDArray[np.uint16]", pixels), header.icc)
         return Raster(rgb, alpha, None, (*notes, note))
     if alpha is not None and _PREMULTIPLIED in extra and _STRAIGHT not in extra:
         pixels = _unmultiplied(pixels, alpha)
@@ -178,10 +178,6 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
         notes.append(f"reduced from {bits} to 16 bits a sample")
         return cast(Pixels, (values >> (bits - 16)).astype(np.uint16))
     return widen(values, bits)
-
-
-def _eight(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    return cast("npt.NDArray[np.uint8]", convert(pixels, 8))
 
 
 def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:

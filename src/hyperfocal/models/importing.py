@@ -45,7 +45,10 @@ def import_onnx(
     name = _usable_name(name, path)
     card_path = settings.models / f"{name}.toml"
     if card_path.exists() and not overwrite:
-        raise OutputExists(f"there is a model '{name}' already; overwrite it or name another")
+        raise OutputExists(
+            f"there is a model '{name}' already; --overwrite replaces it, --name calls this one "
+            "something else"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:

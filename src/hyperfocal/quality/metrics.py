@@ -79,7 +79,8 @@ def _pair(
     if image.shape != reference.shape:
         raise ArrayError(f"the pictures differ in shape: {image.shape} and {reference.shape}")
     if shave < 0 or 2 * shave >= min(image.shape[:2]):
-        raise ArrayError(f"{shave} pixels cannot be shaved off every border of {image.shape[:2]}")
+        height, width = image.shape[:2]
+        raise ArrayError(f"{shave} pixels cannot be shaved off every border of {width}x{height}")
     inner = slice(shave, image.shape[0] - shave), slice(shave, image.shape[1] - shave)
     return luma(image[inner]), luma(reference[inner])
 

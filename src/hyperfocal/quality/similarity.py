@@ -17,7 +17,9 @@ from hyperfocal.quality.banded import Band, column_bands, multiply_columns, mult
 
 Plane = npt.NDArray[np.float64]
 
-_WINDOW, _SIGMA = 11, 1.5
+WINDOW = 11
+"""Pixels that a side must have at least."""
+_SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 _BLOCK = 16
 
@@ -31,15 +33,15 @@ def structural_similarity(image: Plane, reference: Plane, *, peak: float = 255.0
     if image.shape != reference.shape or image.ndim != 2:
         raise ArrayError(f"SSIM needs two planes of one shape: {image.shape}, {reference.shape}")
     height, width = image.shape
-    if min(height, width) < _WINDOW:
-        raise ArrayError(f"SSIM needs at least {_WINDOW}x{_WINDOW} pixels, not {width}x{height}")
+    if min(height, width) < WINDOW:
+        raise ArrayError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {width}x{height}")
     rows, columns = _gaussian(height), column_bands(_gaussian(width), 1)
     total = 0.0
     for band in rows:
         total += _band_sum(
             image[band.low : band.high], reference[band.low : band.high], band, columns, peak
         )
-    return float(total / ((height - _WINDOW + 1) * (width - _WINDOW + 1)))
+    return float(total / ((height - WINDOW + 1) * (width - WINDOW + 1)))
 
 
 def _band_sum(x: Plane, y: Plane, band: Band, columns: tuple[Band, ...], peak: float) -> float:
@@ -49,7 +51,7 @@ def _band_sum(x: Plane, y: Plane, band: Band, columns: tuple[Band, ...], peak: f
     down = np.empty((5, count, width))
     for plane, smoothed in zip((x, y, x * x, y * y, x * y), down, strict=True):
         multiply_rows(band.matrix, plane, smoothed)
-    smooth = np.empty((5 * count, width - _WINDOW + 1))
+    smooth = np.empty((5 * count, width - WINDOW + 1))
     multiply_columns(down.reshape(5 * count, width), columns, smooth)
     mean_x, mean_y, square_x, square_y, product = smooth.reshape(5, count, -1)
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
@@ -62,12 +64,12 @@ def _band_sum(x: Plane, y: Plane, band: Band, columns: tuple[Band, ...], peak: f
 
 @lru_cache(maxsize=16)
 def _gaussian(length: int) -> tuple[Band, ...]:
-    offsets = np.arange(_WINDOW)
-    weights = np.exp(-((offsets - _WINDOW // 2) ** 2) / (2.0 * _SIGMA**2))
-    count = length - _WINDOW + 1
+    offsets = np.arange(WINDOW)
+    weights = np.exp(-((offsets - WINDOW // 2) ** 2) / (2.0 * _SIGMA**2))
+    count = length - WINDOW + 1
     return row_bands(
         np.arange(count)[:, None] + offsets,
-        np.broadcast_to(weights / weights.sum(), (count, _WINDOW)),
+        np.broadcast_to(weights / weights.sum(), (count, WINDOW)),
         _BLOCK,
         "float64",
     )

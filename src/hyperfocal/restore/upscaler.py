@@ -192,8 +192,7 @@ class Upscaler:
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
             raise FidelityTooLow(
                 f"the result is {fidelity.consistency_db:.1f} dB from the input, and at least "
-                f"{min_fidelity:g} dB were asked for "
-                "(back-projection can raise it: back_project= in Python)"
+                f"{min_fidelity:g} dB were asked for (back-projection can raise it)"
             )
         return Result(
             picture=replace(picture, pixels=current, alpha=alpha),

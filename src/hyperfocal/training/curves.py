@@ -113,7 +113,7 @@ def read_curves(run: Path) -> dict[str, Curve]:
 
 
 def draw(runs: Sequence[Path], out: Path) -> None:
-    """A picture of the curves of some runs, one colour a run; PNG, SVG or PDF by its ending."""
+    """A picture of the curves of some runs, one colour a run; PNG, WebP, SVG or PDF by ending."""
     from matplotlib.figure import Figure
 
     found = [(run, read_curves(run)) for run in runs]

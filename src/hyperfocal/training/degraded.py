@@ -23,6 +23,7 @@ from hyperfocal.training.data import (
 )
 from hyperfocal.training.degradations import Degradations, Recipe, seed_of
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.given_pairs import PairPool, given_pair
 
 # LR pixels around a patch that are degraded with it and then cut off: half of them so that no
 # border effect of a filter reaches the patch, the rest so that the 8x8 blocks of the last JPEG
@@ -126,12 +127,16 @@ def training_pool(experiment: Experiment) -> PatchPool:
     )
     if data.degradation == "real":
         return DegradedPool(files, settings, experiment.degradation or Degradations())
+    if data.degradation == "given":
+        return PairPool(files, settings)
     return PatchPool(files, settings)
 
 
 def judged_pairs(experiment: Experiment, files: list[Path]) -> list[tuple[Pixels, Pixels]]:
-    """Pairs to judge a net by, as its experiment says: bicubic, or degraded the same always."""
+    """Pairs to judge a net by, as its experiment says: bicubic, degraded the same always, given."""
     net = experiment.net
     if experiment.data.degradation == "real":
         return degraded_pairs(files, net.scale, net.unshuffle)
+    if experiment.data.degradation == "given":
+        return [given_pair(path, net.scale, net.unshuffle) for path in files]
     return [bicubic_pair(read_rgb(path), net.scale, net.unshuffle) for path in files]

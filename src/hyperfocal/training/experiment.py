@@ -36,7 +36,8 @@ class DataSection(_Section):
 
     ``test``: pictures that only the finished net is judged on. Without it, ``held_back`` of the
     validation pictures (a share) serve for that and choose nothing; 0 holds none back.
-    ``degradation``: LR pictures are reduced bicubically, or degraded as real ones are.
+    ``degradation``: LR pictures are reduced bicubically, degraded as real ones are, or given: the
+    folders named are then ``HR``, each with a folder ``LR`` of the same names beside it.
     """
 
     train: str
@@ -48,7 +49,7 @@ class DataSection(_Section):
     patch: int = Field(default=64, ge=8)
     batch: int = Field(default=16, ge=1)
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
-    degradation: Literal["bicubic", "real"] = "bicubic"
+    degradation: Literal["bicubic", "real", "given"] = "bicubic"
 
 
 class NetSection(_Section):
@@ -127,7 +128,11 @@ class SweepSection(_Section):
 
 
 class Experiment(_Section):
-    """A training, whole. ``precision`` is Lightning's.
+    """A training, whole.
+
+    ``precision``: the arithmetic, by Lightning's names: "32-true" (float32 throughout),
+    "bf16-mixed" (bfloat16 where it is safe, for processors and GPUs that have it), "16-mixed"
+    (float16 where it is safe, with scaled losses, for older GPUs).
 
     ``tracking``: whether MLflow is told. ``deterministic``: forbid what gives another result
     at every run, which matters on a GPU and costs time there. ``degradation``: ranges other

@@ -40,7 +40,7 @@ class RangeTest:
     suggestion: float
 
     def draw(self, out: Path) -> None:
-        """The curve as a picture; PNG, SVG or PDF by its ending."""
+        """The curve as a picture; PNG, WebP, SVG or PDF by its ending."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")

@@ -1,0 +1,228 @@
+"""New pictures for a retraining: read, checked, told apart, and parted into three.
+
+Some train, some choose the checkpoint, and some are held back to judge the result. Which is
+which follows from what the pictures show, not from their names: a picture that was held back
+once tends to be held back again when more are added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.errors import InputError, InputMissing
+from hyperfocal.evaluate.pairs import Bytes, Example, read_example
+from hyperfocal.evaluate.suites import Pair, Suite, find_suite
+from hyperfocal.quality.luma import luma
+from hyperfocal.settings import Settings
+
+LEAST_PICTURES = 8
+"""Fewer different pictures cannot be parted into three that each say anything."""
+
+_HELD_BACK, _MOST_HELD_BACK = 0.25, 24
+_CHOOSING, _MOST_CHOOSING = 0.125, 12
+
+# A picture that was encoded or resized again differs by less than this (root mean square, 8-bit
+# levels) when both are averaged over a grid; different photographs differ by tens.
+_GRID, _SAME_LOOK = 16, 2.0
+# Below this contrast of the grid (standard deviation) there is nothing to recognise.
+_PLAIN = 4.0
+
+Look = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as it can be recognised: the digest of its pixels, and its averages on a grid."""
+
+    path: Path
+    digest: str
+    look: Look
+
+    @classmethod
+    def of(cls, path: Path, pixels: Bytes) -> Seen:
+        """``pixels``: uint8 ``(H, W)`` or ``(H, W, 3)``, as they are scored."""
+        grey = luma(pixels)
+        rows, columns = (
+            np.unique(np.arange(min(side, _GRID)) * side // min(side, _GRID)) for side in grey.shape
+        )
+        sums = np.add.reduceat(np.add.reduceat(grey, rows, axis=0), columns, axis=1)
+        heights = np.diff(rows, append=grey.shape[0])
+        widths = np.diff(columns, append=grey.shape[1])
+        look = np.zeros((_GRID, _GRID), np.float32)
+        look[: len(rows), : len(columns)] = sums / np.outer(heights, widths)
+        return cls(path, digest_of(pixels), look.ravel())
+
+
+def digest_of(pixels: Bytes) -> str:
+    """sha256 of a picture's size and pixels, however its file is named or compressed."""
+    shape = "x".join(map(str, pixels.shape)).encode()
+    return hashlib.sha256(shape + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+class Gallery:
+    """Pictures seen so far, to find one that shows the same."""
+
+    def __init__(self, pictures: Iterable[Seen] = ()) -> None:
+        self._by_digest: dict[str, int] = {}
+        self._seen: list[Seen] = []
+        self._looks: list[Look] = []
+        for picture in pictures:
+            self.add(picture)
+
+    def add(self, picture: Seen) -> None:
+        """Remember a picture."""
+        self._by_digest.setdefault(picture.digest, len(self._seen))
+        self._seen.append(picture)
+        self._looks.append(picture.look)
+
+    def find(self, picture: Seen) -> int | None:
+        """The number of the first picture added that is the same one, also resized or encoded
+        again; None if there is none. Plain pictures are told apart by their pixels alone.
+        """
+        if (known := self._by_digest.get(picture.digest)) is not None:
+            return known
+        if not self._looks or picture.look.std() < _PLAIN:
+            return None
+        off = np.square(np.stack(self._looks) - picture.look).mean(axis=1)
+        nearest = int(off.argmin())
+        return nearest if off[nearest] < _SAME_LOOK**2 else None
+
+    def __getitem__(self, number: int) -> Seen:
+        return self._seen[number]
+
+    @property
+    def pictures(self) -> tuple[Seen, ...]:
+        """All of them, in the order they were added."""
+        return tuple(self._seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Where every picture goes. ``group``: one original, with one or more LR pictures of it.
+
+    ``copies``, ``small``: how many were left out because they are there already, or too small to
+    cut a patch from. ``digest``: of all pixels that are used; ``brings_low``: whether LR
+    pictures were given.
+    """
+
+    folder: Path
+    training: tuple[Pair, ...]
+    choosing: tuple[Pair, ...]
+    held_back: tuple[Pair, ...]
+    copies: int
+    small: int
+    digest: str
+    brings_low: bool
+    pictures: tuple[Seen, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many pictures became what."""
+        return {
+            "training": len(self.training),
+            "choosing": len(self.choosing),
+            "held_back": len(self.held_back),
+            "copies_left_out": self.copies,
+            "too_small_left_out": self.small,
+        }
+
+
+def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
+    """Read all pictures of ``folder`` (originals, or ``HR`` and ``LR``) and part them.
+
+    ``least``: side of the smallest usable original, in pixels. :class:`InputMissing` for no
+    folder or too few different pictures, :class:`PairMismatch` for pairs that do not belong
+    together, and whatever reading a picture raises.
+    """
+    if not folder.is_dir():
+        raise InputMissing(f"there is no folder {folder}")
+    suite = find_suite(folder, scale)
+    gallery, used = Gallery(), set[tuple[str, str]]()
+    groups: list[list[Pair]] = []
+    digests: list[str] = []
+    group_of: list[int] = []  # by number in the gallery
+    copies = small = 0
+    for pair in suite.pairs:
+        example = read_example(pair, scale, settings)
+        if min(example.high.shape[:2]) < least:
+            small += 1
+            continue
+        seen = Seen.of(pair.high, example.high)
+        known = gallery.find(seen)
+        # Another LR picture of the same original is new; with LR pictures made here it is not.
+        low = digest_of(example.low) if suite.brings_low else ""
+        if (known is not None and not suite.brings_low) or (seen.digest, low) in used:
+            copies += 1
+            continue
+        used.add((seen.digest, low))
+        gallery.add(seen)
+        if known is None:
+            group_of.append(len(groups))
+            groups.append([pair])
+            digests.append(seen.digest)
+        else:
+            group_of.append(group_of[known])
+            groups[group_of[known]].append(pair)
+    if len(groups) < LEAST_PICTURES:
+        raise InputMissing(
+            f"{folder} has {len(groups)} different pictures to train on, and at least "
+            f"{LEAST_PICTURES} are needed{_why(copies, small, least)}"
+        )
+    ordered = [group for _, group in sorted(zip(digests, groups, strict=True), key=_first)]
+    judges = _share(len(ordered), _HELD_BACK, 2, _MOST_HELD_BACK)
+    chooses = judges + _share(len(ordered), _CHOOSING, 1, _MOST_CHOOSING)
+    every = "\n".join(sorted(f"{high} {low}".strip() for high, low in used))
+    return Parted(
+        folder=folder,
+        training=_sorted(ordered[chooses:]),
+        choosing=_sorted(ordered[judges:chooses]),
+        held_back=_sorted(ordered[:judges]),
+        copies=copies,
+        small=small,
+        digest=hashlib.sha256(every.encode()).hexdigest(),
+        brings_low=suite.brings_low,
+        pictures=gallery.pictures,
+    )
+
+
+def _first(entry: tuple[str, list[Pair]]) -> str:
+    return entry[0]
+
+
+def _share(count: int, share: float, least: int, most: int) -> int:
+    return min(max(round(count * share), least), most)
+
+
+def _sorted(groups: Sequence[list[Pair]]) -> tuple[Pair, ...]:
+    return tuple(sorted((pair for group in groups for pair in group), key=lambda pair: pair.name))
+
+
+def _why(copies: int, small: int, least: int) -> str:
+    reasons = []
+    if copies:
+        reasons.append(f"{copies} show what another one shows")
+    if small:
+        reasons.append(f"{small} have a side under {least} pixels")
+    return f" ({', '.join(reasons)})" if reasons else ""
+
+
+def refuse_shared(suite: Suite, scale: int, parted: Parted, settings: Settings) -> None:
+    """:class:`InputError` if any picture of a frozen suite is among the new ones too."""
+    gallery = Gallery(parted.pictures)
+    shared: list[tuple[Path, Path]] = []
+    for pair in suite.pairs:
+        example: Example = read_example(pair, scale, settings)
+        if (known := gallery.find(Seen.of(pair.high, example.high))) is not None:
+            shared.append((pair.high, gallery[known].path))
+    if shared:
+        ours, theirs = shared[0]
+        more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+        raise InputError(
+            f"{ours} of the suite {suite.name} is among the new pictures, as {theirs}{more}: a "
+            "model is not judged on what it was trained on; take them out of one of the two"
+        )

@@ -1,0 +1,181 @@
+"""What a retraining came to: figures, verdict, reasons; as JSON and to be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from hyperfocal.evaluate.report import Report
+from hyperfocal.imaging.atomic import write_file
+
+NEW = "new pictures, held back"
+_FILE = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Champion and challenger on the same pictures. PSNR in dB and SSIM are means of luma.
+
+    ``new``: whether these are the new pictures held back, or else a frozen suite. ``better``:
+    on how many pictures the challenger has the higher PSNR; ``worst``: its smallest gain, dB.
+    """
+
+    suite: str
+    new: bool
+    images: int
+    precision: str
+    bicubic_psnr: float
+    champion_psnr: float
+    champion_ssim: float
+    challenger_psnr: float
+    challenger_ssim: float
+    better: int
+    worst: float
+
+    @classmethod
+    def of(cls, champion: Report, challenger: Report, *, new: bool) -> Compared:
+        """From the reports of both on one suite."""
+        gains = [
+            theirs.psnr - ours.psnr
+            for ours, theirs in zip(champion.images, challenger.images, strict=True)
+        ]
+        return cls(
+            suite=NEW if new else champion.suite,
+            new=new,
+            images=len(gains),
+            precision=champion.precision,
+            bicubic_psnr=champion.bicubic.psnr,
+            champion_psnr=champion.mean.psnr,
+            champion_ssim=champion.mean.ssim,
+            challenger_psnr=challenger.mean.psnr,
+            challenger_ssim=challenger.mean.ssim,
+            better=sum(gain > 0.0 for gain in gains),
+            worst=min(gains),
+        )
+
+    @property
+    def gain(self) -> float:
+        """What the challenger gains in mean PSNR, dB."""
+        return self.challenger_psnr - self.champion_psnr
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``reasons``: one sentence for each suite, and one for whatever else decided."""
+
+    better: bool
+    reasons: tuple[str, ...]
+
+
+def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verdict:
+    """Better means: gains ``margin`` dB on the new pictures, loses over ``tolerance`` nowhere."""
+    better, reasons = True, []
+    for found in compared:
+        told = f"{found.suite}: {found.gain:+.3f} dB over {found.images} pictures"
+        if found.new:
+            enough = found.gain >= margin
+            wanted = f"at least {margin:+.3f} dB is asked for"
+        else:
+            enough = found.gain >= -tolerance
+            wanted = f"a loss of up to {tolerance:.3f} dB is allowed"
+        better = better and enough
+        reasons.append(f"{told}; {wanted}: {'met' if enough else 'NOT met'}")
+    return Verdict(better, tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainReport:
+    """A retraining, whole. ``files``: what was exported; empty where it was refused.
+
+    ``data``: folder, digest, degradation and counts; ``cost``: steps, seconds of training,
+    hardware; ``validation``: PSNR in dB over the pictures that chose the checkpoint, by
+    precision; ``notes``: what a reader should know besides.
+    """
+
+    champion: str
+    champion_sha256: str
+    challenger: str
+    verdict: Verdict
+    margin: float
+    tolerance: float
+    suites: tuple[Compared, ...]
+    data: Mapping[str, object]
+    cost: Mapping[str, object]
+    validation: Mapping[str, float]
+    notes: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values by name, lists and dicts only."""
+        plain = asdict(self)
+        plain["suites"] = [{**asdict(found), "gain": found.gain} for found in self.suites]
+        plain["verdict"]["reasons"] = list(self.verdict.reasons)
+        return {**plain, "notes": list(self.notes), "files": list(self.files)}
+
+    def to_markdown(self) -> str:
+        """The same, to be read."""
+        verdict = "better: exported" if self.verdict.better else "refused: nothing was exported"
+        lines = [
+            f"# {self.champion} retrained",
+            "",
+            f"**The challenger is {verdict}.**",
+            "",
+            *[f"- {reason}" for reason in self.verdict.reasons],
+            "",
+            "| suite | pictures | weights | bicubic | champion | challenger | gain | better on "
+            "| worst |",
+            "|---|--:|---|--:|--:|--:|--:|--:|--:|",
+            *[_row(found) for found in self.suites],
+            "",
+            "PSNR in dB / SSIM, of luma. Both models as they run on this machine, on the same "
+            "pictures.",
+            "",
+        ]
+        sections: tuple[tuple[str, Mapping[str, object]], ...] = (
+            ("Data", self.data),
+            ("Training", self.cost),
+            ("PSNR on the pictures that chose the checkpoint, dB", self.validation),
+        )
+        for title, facts in sections:
+            if facts:
+                lines += [f"## {title}", ""]
+                lines += [f"- {name.replace('_', ' ')}: {_plain(v)}" for name, v in facts.items()]
+                lines.append("")
+        for title, entries in (("Notes", self.notes), ("Files", self.files)):
+            if entries:
+                lines += [f"## {title}", "", *[f"- {entry}" for entry in entries], ""]
+        lines.append(f"Champion: {self.champion}, float weights {self.champion_sha256}")
+        return "\n".join(lines) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """``report.json`` and ``report.md``, each whole or not at all."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        for ending, content in (("json", text), ("md", self.to_markdown())):
+            write_file(folder / f"{_FILE}.{ending}", partial(_fill, content.encode()))
+
+
+def _fill(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
+
+
+def _row(found: Compared) -> str:
+    cells = (
+        found.suite,
+        str(found.images),
+        found.precision,
+        f"{found.bicubic_psnr:.2f}",
+        f"{found.champion_psnr:.3f} / {found.champion_ssim:.4f}",
+        f"{found.challenger_psnr:.3f} / {found.challenger_ssim:.4f}",
+        f"{found.gain:+.3f}",
+        f"{found.better} of {found.images}",
+        f"{found.worst:+.3f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,366 @@
+"""Retraining: a model goes on from where it is, on new pictures, and must prove itself.
+
+The model that goes on is the challenger, the one it comes from the champion. Both are measured
+on new pictures that nothing was trained on and on frozen suites; only a better challenger
+becomes a model.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hyperfocal.errors import (
+    Cancelled,
+    GarbledOutput,
+    InputMissing,
+    OutputExists,
+    SettingsError,
+    UsageError,
+)
+from hyperfocal.evaluate.measuring import SuiteChoice
+from hyperfocal.evaluate.record import record
+from hyperfocal.evaluate.report import Report
+from hyperfocal.evaluate.run import evaluate, select
+from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.models.card import ModelCard, Precision
+from hyperfocal.models.hardware import processor
+from hyperfocal.models.registry import SHIPPED
+from hyperfocal.retrain.champion import Champion, read_champion
+from hyperfocal.retrain.data import Parted, refuse_shared, survey
+from hyperfocal.retrain.report import Compared, RetrainReport, Verdict, judge
+from hyperfocal.retrain.staging import CHOOSING, HELD_BACK, TRAINING, stage
+from hyperfocal.settings import Settings
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.export import export
+from hyperfocal.training.fit import Trained, fit
+from hyperfocal.training.given_pairs import HIGH
+
+Degradation = Literal["bicubic", "real", "given"]
+
+_WORK, _START, _PLAN, _MODEL = "work", "champion.onnx", "experiment.toml", "model"
+_FIT, _DATA = "training", "data"
+_PATCH, _LEAST_PATCH = 64, 24
+_BORDER = 16
+"""LR pixels around a patch that real degradations need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to retrain, on what, for how long, and what counts as better.
+
+    ``champion``: a model's name, or its card's file. ``out``: where the results go,
+    ``retrained/NAME`` if not given. ``suites``: frozen suites. ``name``: of
+    the challenger, made from the champion's if not given. ``degradation``: of LR pictures made
+    here, by the champion's name if not given. Exactly one of ``minutes`` and ``steps``.
+    ``margin`` and ``tolerance`` in dB, see :func:`judge`. ``rate``: the highest learning rate.
+    """
+
+    data: Path
+    champion: str
+    out: Path | None = None
+    suites: tuple[SuiteChoice, ...] = ()
+    name: str | None = None
+    degradation: Literal["bicubic", "real"] | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    margin: float = 0.02
+    tolerance: float = 0.02
+    rate: float = 2e-4
+    seed: int = 0
+
+
+def retrain(
+    plan: Plan,
+    settings: Settings | None = None,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    told: Callable[[str], None] | None = None,
+) -> tuple[RetrainReport, Path]:
+    """Retrain, measure, judge; gives the report, and the folder it and a better model are in.
+
+    The folder then has ``report.json``, ``report.md``, ``metrics.csv`` (the training's
+    curves), the suite ``held-back``, and ``NAME.toml`` with its weights. Until the verdict,
+    everything lies in ``work`` there, from which ``resume`` goes on. ``told`` hears each stage.
+
+    :class:`InputMissing`, :class:`PairMismatch` and :class:`InputError` for unusable data or a
+    suite that shares pictures with it, :class:`ModelError` for a model that cannot go on,
+    :class:`UsageError`, :class:`OutputExists`, and :class:`Cancelled` when stopped.
+    """
+    settings = settings or Settings.read()
+    say = told or (lambda text: None)
+    if (plan.minutes is None) == (plan.steps is None):
+        raise UsageError("give either minutes or steps, not both")
+    champion = read_champion(plan.champion, settings)
+    name = _name(plan, champion)
+    out = plan.out or Path("retrained") / name
+    work = out / _WORK
+    _check_free(out, resume=resume)
+
+    say(f"reading {plan.data}")
+    degradation = _degradation(plan, champion, plan.data)
+    least = (_LEAST_PATCH + (_BORDER if degradation == "real" else 0)) * champion.card.scale
+    parted = survey(plan.data, champion.card.scale, least, settings)
+    for choice in plan.suites:
+        suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
+        refuse_shared(suite, champion.card.scale, parted, settings)
+
+    experiment = _prepare(plan, champion, name, degradation, parted, work, settings)
+    precision = champion.shipped_precision
+    champions = _measure(champion.card_path, precision, plan, work, settings, say)
+    say(f"training on {len(parted.training)} pictures")
+    trained = _fit(experiment, work / _FIT, resume=resume, progress=progress)
+    say("exporting the challenger")
+    made = export(work / _FIT / "best.ckpt", work / _MODEL)
+    path = work / _MODEL / f"{name}.toml"
+    card = _card(made.card, champion, parted, degradation)
+    card.write(path)
+    compared, verdict = _judged(plan, champions, path, precision, work, settings, say)
+    report = RetrainReport(
+        champion=champion.card.name,
+        champion_sha256=champion.card.weights["float"].sha256,
+        challenger=name,
+        verdict=verdict,
+        margin=plan.margin,
+        tolerance=plan.tolerance,
+        suites=compared,
+        data={
+            "folder": plan.data.resolve().name,
+            "sha256": parted.digest,
+            "degradation": degradation,
+            **parted.counts(),
+        },
+        cost=_cost(trained, card, experiment),
+        validation={k: v for k, v in made.validation.items() if k in card.weights},
+        notes=_notes(plan, parted),
+        files=_files(card) if verdict.better else (),
+    )
+    _publish(out, report, ModelCard.read(path))
+    return report, out
+
+
+def _check_free(out: Path, *, resume: bool) -> None:
+    if (out / _WORK / _PLAN).is_file() and not resume:
+        raise OutputExists(
+            f"{out} holds a retraining that was interrupted: go on with it (--resume), or name "
+            "another folder"
+        )
+    if any(out.glob("report.*")) or any(out.glob("*.onnx")):
+        raise OutputExists(f"{out} holds a retraining already; name another folder")
+
+
+def _name(plan: Plan, champion: Champion) -> str:
+    name = plan.name or champion.successor
+    if (SHIPPED / f"{name}.toml").is_file() or name == champion.card.name:
+        raise UsageError(f"there is a model '{name}' already; give the new one another name")
+    return name
+
+
+def _degradation(plan: Plan, champion: Champion, data: Path) -> Degradation:
+    """What LR pictures are made of: those given, or of the kind the champion was trained on."""
+    if not data.is_dir():
+        raise InputMissing(f"there is no folder {data}")
+    if find_suite(data, champion.card.scale).brings_low:
+        if plan.degradation is not None:
+            raise UsageError(f"{data} brings its own low-resolution pictures; none are to be made")
+        return "given"
+    return plan.degradation or ("real" if champion.card.name.startswith("restore-") else "bicubic")
+
+
+def _prepare(
+    plan: Plan,
+    champion: Champion,
+    name: str,
+    degradation: Degradation,
+    parted: Parted,
+    work: Path,
+    settings: Settings,
+) -> Experiment:
+    """Stage the data and plan the training, or take both up where they are the same."""
+    scale = champion.card.scale
+    described = f"{champion.card.name}, then {_described(parted, degradation)}"
+
+    def planned(patch: int) -> Experiment:
+        values = {
+            "name": name,
+            "purpose": champion.card.purpose,
+            "hardware": f"{processor().cores} cores of {processor().name}",
+            "seed": plan.seed,
+            # Emulated bfloat16 is slower than float32.
+            "precision": "bf16-mixed" if processor().has_bf16 else "32-true",
+            "tracking": False,
+            "data": {
+                "train": str((work / _DATA / TRAINING / HIGH).resolve()),
+                "validation": str((work / _DATA / CHOOSING / HIGH).resolve()),
+                "held_back": 0.0,
+                "description": described,
+                "patch": patch,
+                "degradation": degradation,
+            },
+            "net": {
+                **champion.net,
+                "qat": "int8" in champion.card.weights,
+                "start": str((work / _START).resolve()),
+            },
+            "schedule": {
+                "rate": plan.rate,
+                "warmup": min(100, (plan.steps or 1000) // 10),
+                "validate_every": max(1, min(200, (plan.steps or 1000) // 4)),
+                **({"steps": plan.steps} if plan.steps else {"minutes": plan.minutes}),
+            },
+        }
+        return Experiment.checked(values, "the retraining")
+
+    planned(_PATCH)  # Tells what cannot be before anything is written.
+    if (work / _PLAN).is_file():
+        old = Experiment.read(work / _PLAN)
+        if old != planned(old.data.patch):
+            raise SettingsError(
+                f"{work.parent} was begun with other data or options; go on with the same, or "
+                "name another folder"
+            )
+        return old
+    # What is there without a plan was interrupted while it was being staged.
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / _START).write_bytes(champion.weights)
+    shortest = stage(parted, scale, degradation, work / _DATA, settings)
+    room = shortest // scale - (_BORDER if degradation == "real" else 0)
+    experiment = planned(min(_PATCH, room))
+    partial = work / f"{_PLAN}.partial"
+    partial.write_text(experiment.to_toml(), encoding="utf-8")
+    partial.replace(work / _PLAN)
+    return experiment
+
+
+def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:
+    try:
+        return fit(experiment, folder, resume=resume, progress=progress, tracking=False)
+    except SystemExit as stopped:
+        # What Lightning makes of Ctrl-C.
+        raise Cancelled("stopped; go on with the same options and --resume") from stopped
+
+
+def _measure(
+    card: Path,
+    precision: Precision,
+    plan: Plan,
+    work: Path,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> list[Report]:
+    """Reports on the pictures held back, and on each frozen suite."""
+    reports = []
+    held_back = SuiteChoice(str(work / _DATA / HELD_BACK))
+    for choice in (held_back, *plan.suites):
+        say(f"measuring {card.stem} on {Path(choice.suite).name}")
+        reports.append(evaluate(choice.suite, str(card), None, choice.first, settings, precision))
+    return reports
+
+
+def _judged(
+    plan: Plan,
+    champions: list[Report],
+    path: Path,
+    precision: Precision,
+    work: Path,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> tuple[tuple[Compared, ...], Verdict]:
+    try:
+        challengers = _measure(path, precision, plan, work, settings, say)
+    except GarbledOutput as error:
+        return (), Verdict(False, (f"the challenger fails: {error}",))
+    compared = tuple(
+        Compared.of(ours, theirs, new=index == 0)
+        for index, (ours, theirs) in enumerate(zip(champions, challengers, strict=True))
+    )
+    for report in challengers:
+        record(report, path)
+    return compared, judge(compared, plan.margin, plan.tolerance)
+
+
+def _described(parted: Parted, degradation: Degradation) -> str:
+    kinds = {
+        "bicubic": "reduced bicubically",
+        "real": "blurred, resized, made noisy and compressed at random",
+        "given": "with low-resolution pictures of their own",
+    }
+    return (
+        f"{len(parted.training)} pictures of {parted.folder.resolve().name} "
+        f"(sha256 {parted.digest[:16]}), {kinds[degradation]}"
+    )
+
+
+def _card(
+    card: ModelCard, champion: Champion, parted: Parted, degradation: Degradation
+) -> ModelCard:
+    """The challenger's card: what is the champion's by nature, and where it comes from."""
+    old = champion.card
+    source = f"{old.name} (sha256 {old.weights['float'].sha256[:16]}; {old.training.data or '?'})"
+    training = card.training.model_copy(
+        update={"data": f"{source}, then {_described(parted, degradation)}", "experiment": ""}
+    )
+    return card.model_copy(
+        update={
+            "tier": old.tier,
+            "licence": old.licence,
+            "training": training,
+            # It ships as the champion does: what was not measured is not exported.
+            "weights": {kind: w for kind, w in card.weights.items() if kind in old.weights},
+        }
+    )
+
+
+def _cost(trained: Trained, card: ModelCard, experiment: Experiment) -> dict[str, object]:
+    return {
+        "steps": trained.steps,
+        "seconds": round(trained.seconds, 1),
+        "hardware": card.training.hardware,
+        "patch": experiment.data.patch,
+        "batch": experiment.data.batch,
+        "rate": experiment.schedule.rate,
+        "quantisation_aware": experiment.net.qat,
+        "seed": experiment.seed,
+    }
+
+
+def _notes(plan: Plan, parted: Parted) -> tuple[str, ...]:
+    notes = []
+    if not plan.suites:
+        notes.append("no frozen suite was given: what the model may have lost is not measured")
+    if len(parted.held_back) < 10:
+        notes.append(
+            f"only {len(parted.held_back)} pictures were held back: the gain on them is a rough one"
+        )
+    return tuple(notes)
+
+
+def _files(card: ModelCard) -> tuple[str, ...]:
+    return (f"{card.name}.toml", *(weights.file for weights in card.weights.values()))
+
+
+def _publish(out: Path, report: RetrainReport, card: ModelCard) -> None:
+    """Move what is kept out of the work folder, and remove that.
+
+    The card comes last: weights without one are no model.
+    """
+    work = out / _WORK
+    for source in (work / _DATA / HELD_BACK, work / _FIT / "metrics.csv"):
+        if source.exists():
+            _replace(source, out / source.name)
+    if report.verdict.better:
+        for file in reversed(_files(card)):
+            _replace(work / _MODEL / file, out / file)
+    report.write(out)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
