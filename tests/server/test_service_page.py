@@ -12,6 +12,7 @@ import pytest
 
 from hyperfocal.errors import UnknownFormat
 from hyperfocal.server.openapi import example_picture
+from hyperfocal.server.settings import ServerSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "service.md"
 
@@ -38,4 +39,7 @@ def test_every_example_works(pretending, tmp_path):
             if "no picture" in block:
                 assert json.loads(done.stdout)["status"] == 415
         assert (tmp_path / "large.png").read_bytes() == example_picture()[::-1]
-        assert running.pool.reloads == [("photo-fast-x2",), ("photo-fast-x2", "photo-fast-x4")]
+        assert running.pool.reloads == [
+            ("photo-fast-x2",),
+            ServerSettings.model_fields["models"].default,
+        ]

@@ -49,7 +49,7 @@ def pieces(path: Path, size: int) -> Iterator[bytes]:
 
 def picture_answer(path: Path, answer: Answer, name: str = "") -> FileBody:
     """The picture, with what is known about it in headers; ``name``: of the input's file."""
-    return FileBody(path, answer.media_type, {**facts(answer), **_disposition(answer, name)})
+    return FileBody(path, answer.media_type, {**facts(answer), **disposition(answer, name)})
 
 
 def facts(answer: Answer) -> dict[str, str]:
@@ -72,6 +72,9 @@ def facts(answer: Answer) -> dict[str, str]:
     if answer.notes:
         notes = json.dumps(list(answer.notes), ensure_ascii=False, separators=(",", ":"))
         headers["Hyperfocal-Notes"] = quote(notes)
+    if answer.choice:
+        choice = json.dumps(answer.choice, ensure_ascii=False, separators=(",", ":"))
+        headers["Hyperfocal-Choice"] = quote(choice)
     return headers
 
 
@@ -80,7 +83,8 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _disposition(answer: Answer, name: str) -> dict[str, str]:
+def disposition(answer: Answer, name: str) -> dict[str, str]:
+    """The header that names the result's file, after ``name``, the input's."""
     from hyperfocal.imaging.formats import FORMATS
 
     # Only the last part of what the sender calls it, and only harmless characters of that.
@@ -91,4 +95,4 @@ def _disposition(answer: Answer, name: str) -> dict[str, str]:
     value = f'attachment; filename="{plain}"'
     if plain != file:
         value += f"; filename*=UTF-8''{quote(file)}"
-    return {"Content-Disposition": value}
+    return {"content-disposition": value}

@@ -124,6 +124,7 @@ def picture_out() -> dict[int | str, dict[str, Any]]:
                 "Hyperfocal-SSIM": number,
                 "Hyperfocal-Basis": text,
                 "Hyperfocal-Notes": text,
+                "Hyperfocal-Choice": text,
                 "Server-Timing": text,
             },
         }

@@ -77,6 +77,7 @@ def test_a_form_with_a_reference(served):
         follow(s, answer.json()["id"])
         picture = s.client.get(f"/v1/jobs/{answer.json()['id']}/result")
         assert picture.content == b"made of " + PNG + PNG + b"!"
+        assert picture.headers["content-disposition"] == 'attachment; filename="a@2x.png"'
         assert s.pool.begun[0].options.long_edge == 900
 
 

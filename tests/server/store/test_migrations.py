@@ -76,3 +76,20 @@ def test_several_services_may_start_at_once(settings):
     started = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
     assert [one.wait(60) for one in started] == [0, 0, 0]
     Store.open(settings).close()
+
+
+def test_jobs_of_an_older_version_are_kept(engine):
+    """Revision 0002 names jobs; those from before have an empty name."""
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        values = {
+            "id": "a", "request_id": "r", "owner": "", "status": "queued", "progress": 0.0,
+            "revision": 1, "created": "2026-01-01 00:00:00", "expires": "2026-01-02 00:00:00",
+            "options": "{}", "source": "s", "attempts": 0, "runner": "", "fingerprint": "f",
+        }  # fmt: skip
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({marks})"), values)
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, name FROM jobs")).all() == [("a", "")]

@@ -27,6 +27,7 @@ _RESULT = (
     "basis",
     "timing_ms",
     "notes",
+    "choice",
 )
 
 

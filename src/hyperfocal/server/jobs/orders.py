@@ -46,6 +46,7 @@ async def take_in(
     request_id: str,
     owner: str,
     key: str | None,
+    name: str = "",
 ) -> tuple[Job, bool]:
     """Queue a job; gives it and whether it is new. The files are moved away.
 
@@ -71,6 +72,7 @@ async def take_in(
             fingerprint=fingerprint,
             expires=jobs.expiry(settings.job_hours),
             idempotency_key=key,
+            name=name,
         )
         job, is_new = await store.call(jobs.add, order, limit=settings.jobs)
     except HyperfocalError:

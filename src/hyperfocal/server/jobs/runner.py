@@ -99,6 +99,7 @@ class JobRunner:
         request_id: str,
         owner: str = "",
         key: str | None = None,
+        name: str = "",
     ) -> tuple[Job, bool]:
         """Queue a job, see :func:`take_in`; gives it and whether it is new."""
         job, is_new = await take_in(
@@ -111,6 +112,7 @@ class JobRunner:
             request_id=request_id,
             owner=owner,
             key=key,
+            name=name,
         )
         self._wake.set()
         return job, is_new

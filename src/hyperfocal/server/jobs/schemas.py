@@ -25,6 +25,10 @@ class JobResult(BaseModel):
     basis: Literal["consistency", "reference"]
     timing_ms: dict[str, float | None] = Field(description="decode, model, encode, total.")
     notes: list[str]
+    choice: dict[str, Any] | None = Field(
+        default=None,
+        description="Where no model was named: the kind chosen, photo or restore, and reasons.",
+    )
 
 
 _EXAMPLE: dict[str, Any] = {

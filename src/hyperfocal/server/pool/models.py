@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hyperfocal.errors import ModelMissing
 from hyperfocal.models.loaded import LoadedModel
+from hyperfocal.restore.auto import AUTO, FAMILIES
 
 if TYPE_CHECKING:
     from hyperfocal.restore import Upscaler
@@ -36,8 +37,9 @@ class Models:
     """Loads models by name and keeps them.
 
     ``names``: models or families to load at once. Of several with one native scale the first
-    serves requests that name no model. ``loads``: models loaded so far. Raises
-    :class:`ModelError`.
+    serves requests that name no model; where restore-fast is among them as well as others, it
+    serves pictures with signs of damage, as :mod:`hyperfocal.restore.auto` does. ``loads``:
+    models loaded so far. Raises :class:`ModelError`.
     """
 
     def __init__(self, names: Iterable[str], settings: Settings) -> None:
@@ -47,14 +49,21 @@ class Models:
         self.loads = 0
         self._settings = settings
         self._loaded: dict[str, LoadedModel] = {}
-        by_scale: dict[int, LoadedModel] = {}
+        first: dict[int, LoadedModel] = {}
+        restoring: dict[int, LoadedModel] = {}
         for name in names:
             shelf = Shelf.find(name, settings, load=self._loader(self._loaded))
             for scale in shelf.scales:
                 shelf.get(scale)
-                by_scale.setdefault(scale, self._loaded[shelf.card(scale).name])
-        shelf = Shelf.of(by_scale.values())
-        self._usual = Choice(Upscaler(shelf, settings), shelf, self._loaded)
+                net = self._loaded[shelf.card(scale).name]
+                kind = restoring if _restores(net) else first
+                kind.setdefault(scale, net)
+        shelf = Shelf.of((first or restoring).values())
+        # Every scale must be within reach of both, or the kind would decide what can be had.
+        both = first and first.keys() <= restoring.keys()
+        damaged = Shelf.of(restoring.values()) if both else None
+        self._automatic = damaged is not None
+        self._usual = Choice(Upscaler(shelf, settings, damaged), shelf, self._loaded)
         self._others: OrderedDict[str, Choice] = OrderedDict()
 
     @property
@@ -69,7 +78,7 @@ class Models:
 
     def choose(self, name: str | None, *, preview: bool = False) -> Choice:
         """The models to restore with; :class:`ModelError` for a name that is none."""
-        if name is None and not preview:
+        if (name is None and not preview) or (name == AUTO and self._automatic):
             return self._usual
         try:
             return self._other(name or PREVIEW_MODEL)
@@ -92,8 +101,12 @@ class Models:
             self._others.move_to_end(name)
             return self._others[name]
         nets: dict[str, LoadedModel] = {}
-        shelf = Shelf.find(name, self._settings, load=self._loader(nets))
-        self._others[name] = Choice(Upscaler(shelf, self._settings), shelf, nets)
+        load = self._loader(nets)
+        damaged = None
+        if name == AUTO:
+            damaged = Shelf.find(FAMILIES["restore"], self._settings, load=load)
+        shelf = Shelf.find(FAMILIES["photo"] if name == AUTO else name, self._settings, load=load)
+        self._others[name] = Choice(Upscaler(shelf, self._settings, damaged), shelf, nets)
         if len(self._others) > _OTHERS:
             self._others.popitem(last=False)
         return self._others[name]
@@ -112,6 +125,10 @@ class Models:
             return nets[exact]
 
         return load
+
+
+def _restores(net: LoadedModel) -> bool:
+    return net.card.name == f"{FAMILIES['restore']}-x{net.card.scale}"
 
 
 def version(net: LoadedModel) -> str:

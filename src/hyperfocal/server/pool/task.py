@@ -80,7 +80,8 @@ class Answer:
     result; ``scale``: its width over the input's; ``bytes``: of its file. ``consistency_db``:
     see :class:`hyperfocal.Fidelity`. ``psnr``, ``ssim``: of luma, by ``basis`` against the
     reference, or of the result reduced again against the input; 0 in an estimate.
-    ``timing_ms``: decode, model, encode, total. ``statistics``: of the input, see
+    ``choice``: where the service chose between photo and restore models, which kind, and the
+    reasons. ``timing_ms``: decode, model, encode, total. ``statistics``: of the input, see
     :func:`hyperfocal.quality.statistics.measure`, and its width and height and, of a JPEG, its
     jpeg_quality. ``estimate``: of an estimate only: seconds, memory_bytes and tiles.
     """
@@ -101,6 +102,7 @@ class Answer:
     statistics: Mapping[str, float]
     notes: tuple[str, ...] = ()
     estimate: Mapping[str, float] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""

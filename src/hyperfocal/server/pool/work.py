@@ -141,7 +141,14 @@ def do(job: Job) -> Answer:
         timing_ms=timing,
         statistics=statistics,
         notes=_notes(picture, made, form, options),
+        choice=_choice(result),
     )
+
+
+def _choice(result: Result) -> dict[str, object]:
+    if result.choice is None:
+        return {}
+    return {"kind": result.choice.kind, "reasons": list(result.choice.reasons)}
 
 
 def _statistics(picture: Picture, data: bytes) -> dict[str, float]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from hyperfocal.errors import HyperfocalError
-from hyperfocal.server.answers import facts
+from hyperfocal.server.answers import disposition, facts
 from hyperfocal.server.errors import Draining
 from hyperfocal.server.intake import receive_picture
 from hyperfocal.server.jobs.document import document
@@ -78,6 +78,7 @@ async def submit(
         request_id=request.state.request_id,
         owner=owner_of(request),
         key=idempotency_key,
+        name=incoming.name,
     )
     headers = {"location": f"/v1/jobs/{job.id}"}
     if not is_new:
@@ -160,15 +161,14 @@ async def result(request: Request, job_id: str) -> Response:
     if job.status is not Status.SUCCEEDED or job.output is None or job.answer is None:
         raise NotDone(f"the job is {job.status.value}; it has no result")
     kept = await service.results.find(job.output)
-    return send(service.results, kept, _headers(job.answer, kept.name))
+    return send(service.results, kept, _headers(job.answer, job.name))
 
 
 def _headers(plain: Mapping[str, Any], name: str) -> dict[str, str]:
     # JSON has no infinity: of a result that equals what it is compared with, the PSNR is null.
     psnr = math.inf if plain["psnr"] is None else plain["psnr"]
     answer = Answer.from_plain({**plain, "psnr": psnr})
-    file = f"picture@{answer.scale:g}x.{name.rpartition('.')[2]}"
-    return {**facts(answer), "content-disposition": f'attachment; filename="{file}"'}
+    return {**facts(answer), **disposition(answer, name)}
 
 
 async def _job(request: Request, job_id: str) -> tuple[Service, Job]:

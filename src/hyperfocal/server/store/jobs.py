@@ -59,6 +59,7 @@ class Job:
     problem: Mapping[str, Any] | None
     attempts: int
     fingerprint: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,11 @@ class Order:
     fingerprint: str
     expires: datetime
     idempotency_key: str | None = None
+    name: str = ""
 
 
 _FIELDS = tuple(Job.__dataclass_fields__)
+_NAME_LENGTH = 255
 _LIVE = (Status.QUEUED.value, Status.RUNNING.value)
 
 
@@ -107,6 +110,7 @@ def add(session: Session, order: Order, *, limit: int) -> tuple[Job, bool]:
         runner="",
         idempotency_key=order.idempotency_key,
         fingerprint=order.fingerprint,
+        name=order.name[:_NAME_LENGTH],
     )
     try:
         with session.begin_nested():

@@ -19,6 +19,7 @@ class JobRow(Base):
     ``source``, ``reference`` and ``output`` are names in the storage. ``revision`` counts the
     changes, so that a reader knows whether it has seen the last one. ``runner`` and ``beat``:
     which service works on it and when that last gave a sign of life.
+    ``name``: what the sender calls the picture's file.
     """
 
     __tablename__ = "jobs"
@@ -49,3 +50,4 @@ class JobRow(Base):
     beat: Mapped[datetime | None] = mapped_column(Moment)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(255), server_default="")
