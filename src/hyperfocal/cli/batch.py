@@ -158,7 +158,7 @@ class Work:
         facts = imaging.inspect(_source(job), settings=self.settings, limits=True)
         # Which of the two it will be is in the pixels; they take as long and as much memory.
         model = FAMILIES["photo"] if self.model == AUTO else self.model
-        planned = forecast(facts, self.target, Shelf.find(model, self.settings), self.settings)
+        planned = forecast(facts, self.target, Shelf.at(model, self.settings), self.settings)
         height, width = planned.size
         form = self._format(job, facts.format)
         imaging.check_fits(form, width, height, self.writing.bit_depth)

@@ -68,7 +68,8 @@ def upscale(
         "-m",
         "--model",
         metavar="MODEL",
-        help="Model or family of models; auto: photo-fast or, for damaged pictures, restore-fast.",
+        help="Model, family of models, or a model's card (.toml); auto: photo-fast or, for "
+        "damaged pictures, restore-fast.",
     ),
     form: str | None = typer.Option(
         None, "-f", "--format", metavar="FORMAT", help="Format of the results, such as png."
@@ -207,9 +208,12 @@ def _own_scale(model: str, settings: Settings) -> int:
     """The scale where none was asked for: the model's, or the smallest of its family."""
     from hyperfocal import models
     from hyperfocal.errors import ModelMissing
+    from hyperfocal.models.registry import read_entry
     from hyperfocal.restore.auto import AUTO, FAMILIES
 
     model = FAMILIES["photo"] if model == AUTO else model
+    if model.endswith(".toml"):
+        return read_entry(Path(model)).card.scale
     try:
         return models.show(model, settings=settings).scale
     except ModelMissing:

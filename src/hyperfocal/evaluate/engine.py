@@ -43,14 +43,7 @@ def load_upscaler(model: str, settings: Settings, precision: str | None = None) 
 
     if model == AUTO:
         raise UsageError("name a model to measure: auto is another one for every picture")
-    if not model.endswith(".toml"):
-        return Upscaler.load(model, settings=settings, precision=precision)
-    from hyperfocal.models.loaded import load_entry
-    from hyperfocal.models.registry import read_entry
-
-    if precision is not None:
-        settings = Settings.read({}, **{**settings.model_dump(), "precision": precision})
-    return Upscaler(load_entry(read_entry(Path(model)), settings), settings)
+    return Upscaler.load(model, settings=settings, precision=precision)
 
 
 def name_of(model: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from hyperfocal.errors import ModelMissing, UsageError
 from hyperfocal.models.card import ModelCard
@@ -57,6 +58,19 @@ class Shelf:
         shelf = cls({card.scale: card}, load)
         shelf.get(card.scale)
         return shelf
+
+    @classmethod
+    def at(cls, model: str, settings: Settings) -> Shelf:
+        """As :meth:`find`, or the model of a card's file (``.toml``), wherever that lies.
+
+        Not for names that strangers send: a path says which files there are.
+        """
+        if not model.endswith(".toml"):
+            return cls.find(model, settings)
+        from hyperfocal.models.loaded import load_entry
+        from hyperfocal.models.registry import read_entry
+
+        return cls.of([load_entry(read_entry(Path(model)), settings)])
 
     @property
     def scales(self) -> tuple[int, ...]:

@@ -63,6 +63,8 @@ class Upscaler:
     ) -> Upscaler:
         """Load a model (``"photo-fast-x2"``), a family (``"photo-fast"``) or ``"auto"``.
 
+        A model may also be named by its card's file (``.toml``), wherever that lies.
+
         Auto takes photo-fast for clean pictures and restore-fast for those with signs of
         compression, noise or blur, each loaded when first needed.
 
@@ -87,7 +89,7 @@ class Upscaler:
         if model == AUTO:
             photo, restore = (Shelf.find(FAMILIES[kind], settings) for kind in ("photo", "restore"))
             return cls(photo, settings, restore)
-        return cls(Shelf.find(model, settings), settings)
+        return cls(Shelf.at(model, settings), settings)
 
     @property
     def scales(self) -> tuple[int, ...]:
