@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _PEERS = Path(__file__).parent / "peers.toml"
 _SUITES = {"Set5": ("Set5", 5), "BSD100": ("BSD100", 100), "Urban20": ("Urban100", 20)}
-_PRECISION = ROOT / "benchmarks" / "precision.json"
 _SHOWN = "int8"
 
 
@@ -62,7 +61,7 @@ def page() -> str:
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
     lines += ["", "## At the same milliseconds", "", _gaps(cards)]
-    lines += ["", "## Mixed precision in training", "", *_precision(), "", "## One by one"]
+    lines += ["", "## One by one"]
     for card in cards:
         lines += ["", *_section(card)]
     return "\n".join(lines) + "\n"
@@ -147,23 +146,6 @@ def _ahead(mine: Row, rivals: list[Row], suite: str) -> str:
         return ""
     best = max(told, key=lambda row: row.psnr[suite])
     return f"{mine.psnr[suite] - best.psnr[suite]:+.2f}, {best.name}"
-
-
-def _precision() -> list[str]:
-    """What ``benchmarks/precision.py`` measured."""
-    found: dict[str, Any] = json.loads(_PRECISION.read_text(encoding="utf-8"))
-    table = [["precision", "ms a step", "validation PSNR"]]
-    table += [
-        [row["precision"], f"{row['step_ms']:.0f}", f"{row['psnr']:.2f}"] for row in found["rows"]
-    ]
-    return [
-        f"{found['steps']} steps of a net of {found['channels']} channels and {found['depth']} "
-        f"inner layers, x{found['scale']}, {found['batch']} patches of {found['patch']}x"
-        f"{found['patch']}, on {found['device']} (`benchmarks/precision.py`). A step includes its "
-        "share of the validation.",
-        "",
-        markdown(table, "-##"),
-    ]
 
 
 def _section(card: ModelCard) -> list[str]:
