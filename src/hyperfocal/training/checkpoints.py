@@ -55,7 +55,10 @@ class Checkpoints(Checkpoint):
             self.save(trainer)
 
     def save(self, trainer: lightning.Trainer) -> None:
-        """Write the state as it is now, judged by the last validation."""
+        """Write the state as it is now, judged by the last validation.
+
+        Where several processes train together all call it, and the first one writes.
+        """
         self.saved_at = trainer.global_step
         self.psnr = float(trainer.callback_metrics["val_psnr"])
         name = f"step-{trainer.global_step:07d}.ckpt"
@@ -65,6 +68,13 @@ class Checkpoints(Checkpoint):
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"{LAST}.partial"
         trainer.save_checkpoint(partial, weights_only=False)
+        if trainer.is_global_zero:
+            self._name(partial, name, ranked)
+        # None reads the best state before it is there.
+        trainer.strategy.barrier("checkpoints")
+
+    def _name(self, partial: Path, name: str, ranked: list[tuple[float, str]]) -> None:
+        """Give a state just written the names it has a right to, and drop what it pushes out."""
         names = {entry[1] for entry in self.kept}
         if name in names:
             same_file(partial, self.folder / name)

@@ -65,7 +65,10 @@ def bicubic_pair(hr: Pixels, scale: int, multiple: int = 1) -> tuple[Pixels, Pix
 
 @dataclass(frozen=True)
 class PatchSettings:
-    """What a training batch looks like. ``patch`` is the LR side in pixels."""
+    """What a training batch looks like. ``patch`` is the LR side in pixels.
+
+    ``rank``: which of several processes draws it; each draws other patches of the same tiles.
+    """
 
     scale: int
     patch: int
@@ -73,14 +76,15 @@ class PatchSettings:
     reduce_from: float = 0.5
     refresh_every: int = 1500
     seed: int = 0
+    rank: int = 0
 
 
 class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless batches ``(lr, hr)``, uint8 ``(N, 3, h, w)``, flipped and turned at random.
 
     Every ``refresh_every`` batches each tile gets a new random reduction (half of them none).
-    A batch depends on the seed and its number only, so a training can go on with batch
-    ``position`` as if it had never stopped.
+    A batch depends on the seed, the rank and its number only, so a training can go on with
+    batch ``position`` as if it had never stopped.
     """
 
     def __init__(self, files: list[Path], settings: PatchSettings) -> None:
@@ -98,8 +102,8 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
         self.position = 0
         self._turn = -1
 
-    def _generator(self, purpose: int, number: int) -> np.random.Generator:
-        return np.random.default_rng((self.settings.seed, purpose, number))
+    def _generator(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng((self.settings.seed, *key))
 
     def _reduced(self, tile: Pixels, generator: np.random.Generator) -> Pixels:
         smallest = (self.settings.patch + 1) * self.settings.scale
@@ -137,7 +141,9 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
         """The batch of that number, counted from 0."""
         self.refresh(number // self.settings.refresh_every)
-        generator = self._generator(1, number)
+        # The tiles are those of every rank; what is cut from them is not.
+        rank = self.settings.rank
+        generator = self._generator(1, number, *([rank] if rank else []))
         crops = [self._crop(generator) for _ in range(self.settings.batch)]
         return tuple(  # type: ignore[return-value]
             torch.from_numpy(np.stack([crop[i].transpose(2, 0, 1) for crop in crops]))

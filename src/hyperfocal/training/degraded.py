@@ -24,6 +24,7 @@ from hyperfocal.training.data import (
 from hyperfocal.training.degradations import Degradations, Recipe, seed_of
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.given_pairs import PairPool, given_pair
+from hyperfocal.training.group import ALONE, Group
 
 # LR pixels around a patch that are degraded with it and then cut off: half of them so that no
 # border effect of a filter reaches the patch, the rest so that the 8x8 blocks of the last JPEG
@@ -114,16 +115,17 @@ def degraded_pairs(
     ]
 
 
-def training_pool(experiment: Experiment) -> PatchPool:
-    """The training patches of an experiment."""
+def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
+    """The training patches of an experiment: this process's share of every batch."""
     data = experiment.data
     files = pictures_in(Path(data.train))[: data.limit]
     settings = PatchSettings(
         scale=experiment.net.scale,
         patch=data.patch,
-        batch=data.batch,
+        batch=group.batch_share(data.batch),
         reduce_from=data.reduce_from,
         seed=experiment.seed,
+        rank=group.rank,
     )
     if data.degradation == "real":
         return DegradedPool(files, settings, experiment.degradation or Degradations())

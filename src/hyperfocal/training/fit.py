@@ -29,6 +29,7 @@ from hyperfocal.training.data import (
 )
 from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.module import Restoration, build_net
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.samples import Samples
@@ -67,6 +68,7 @@ def fit(
     progress: bool = True,
     tracking: bool | None = None,
     preset: Preset | None = None,
+    group: Group = ALONE,
 ) -> Trained:
     """Train; checkpoints, curves and samples go under ``out``.
 
@@ -77,22 +79,19 @@ def fit(
     ``preset``: "one-batch" trains and validates on the first batch alone, which a sound net
     learns by heart; "dev-run" runs one step, one validation picture and one test picture, and
     writes nothing.
+
+    ``group``: the processes that train this net together, each of which calls this. The first
+    one alone writes, and tells MLflow.
     """
     last = out / LAST
-    if not resume and preset is None and last.exists():
-        raise OutputExists(
-            f"{out} holds a training already: go on with it (--resume), or train in another folder"
-        )
-    state = _read(last) if resume and last.exists() else None
+    if not resume and preset is None:
+        refuse_another(out)
     _hush()
     lightning.seed_everything(experiment.seed, verbose=False)
-    net = build_net(experiment)
-    if experiment.net.start is not None and state is None:
-        start_from(net, Path(experiment.net.start))
-        if isinstance(net, PlainNet) and experiment.net.qat:
-            net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
-    module = Restoration(experiment, net)
-    pictures = _Pictures(experiment, one_batch=preset == "one-batch")
+    with group.agreed():
+        state = _read(last) if resume and last.exists() else None
+        module = Restoration(experiment, _net(experiment, started=state is not None))
+        pictures = _Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
     checkpoints = Checkpoints(out)
@@ -100,37 +99,42 @@ def fit(
         return _dev_run(experiment, module, pictures)
 
     out.mkdir(parents=True, exist_ok=True)
-    (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
-    told = experiment.tracking if tracking is None else tracking
+    if group.leads:
+        (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
+    told = group.leads and (experiment.tracking if tracking is None else tracking)
+    judged = _loader(pictures.share(pictures.validation))
     with _tracked(experiment, out, module, resumed=state is not None, wanted=told) as tracker:
         trainer = _trainer(
             experiment,
+            group,
             callbacks=[
                 _Position(pictures.training),
-                *([Bar()] if progress else []),
-                Samples(out, pictures.validation.pairs),
+                *([Bar()] if progress and group.leads else []),
+                *([Samples(out, pictures.validation.pairs)] if group.leads else []),
                 *_patience(experiment),
                 checkpoints,
             ],
             logger=[
                 CurveFile(out, kept_until=None if state is None else state["global_step"]),
                 *([tracker] if tracker else []),
-            ],
+            ]
+            if group.leads
+            else False,
         )
         trainer.fit(
             module,
             _loader(pictures.training),
-            _loader(pictures.validation),
+            judged,
             ckpt_path=None if state is None else str(last),
             weights_only=True,
         )
         timed = trainer.callback_metrics.get("epoch_time")
         if checkpoints.saved_at != trainer.global_step:
             # The budget ended between two validations: judge the final weights too.
-            trainer.validate(module, _loader(pictures.validation), verbose=False)
+            trainer.validate(module, judged, verbose=False)
             checkpoints.save(trainer)
         steps, final = trainer.global_step, checkpoints.psnr
-        test = _test(trainer, module, pictures.test, out / BEST)
+        test = _test(trainer, module, pictures.share(pictures.test), out / BEST)
         if tracker:
             tracker.finish(out, module)
     every = experiment.schedule.validate_every
@@ -145,11 +149,30 @@ def fit(
     )
 
 
+def refuse_another(out: Path) -> None:
+    """:class:`OutputExists` where a folder holds a training that could be gone on with."""
+    if (out / LAST).exists():
+        raise OutputExists(
+            f"{out} holds a training already: go on with it (--resume), or train in another folder"
+        )
+
+
+def _net(experiment: Experiment, *, started: bool) -> torch.nn.Module:
+    """The net, with the weights it is to start from unless a checkpoint has better ones."""
+    net = build_net(experiment)
+    if experiment.net.start is not None and not started:
+        start_from(net, Path(experiment.net.start))
+        if isinstance(net, PlainNet) and experiment.net.qat:
+            net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
+    return net
+
+
 class _Pictures:
     """The pictures of an experiment, decoded."""
 
-    def __init__(self, experiment: Experiment, *, one_batch: bool) -> None:
-        pool = training_pool(experiment)
+    def __init__(self, experiment: Experiment, group: Group, *, one_batch: bool) -> None:
+        self._group = group
+        pool = training_pool(experiment, group)
         self.training: PatchPool | OneBatch = pool
         self.test: ValidationPictures | None = None
         if one_batch:
@@ -160,6 +183,10 @@ class _Pictures:
         self.validation = ValidationPictures(judged_pairs(experiment, validation))
         if test:
             self.test = ValidationPictures(judged_pairs(experiment, test))
+
+    def share(self, pictures: ValidationPictures | None) -> ValidationPictures | None:
+        """Those that this process judges. Their mean is that of all: they go by their number."""
+        return pictures and ValidationPictures(self._group.share(pictures.pairs))
 
 
 def judged_on(experiment: Experiment) -> tuple[list[Path], list[Path]]:
@@ -201,11 +228,11 @@ def _loader(pictures: Any) -> DataLoader[Any]:
     return DataLoader(pictures, batch_size=single, num_workers=workers, generator=torch.Generator())
 
 
-def _trainer(experiment: Experiment, **given: Any) -> lightning.Trainer:
+def _trainer(experiment: Experiment, group: Group, **given: Any) -> lightning.Trainer:
     schedule = experiment.schedule
     return lightning.Trainer(
         accelerator="auto",
-        devices=1,
+        **group.trainer,
         precision=experiment.precision,
         deterministic=experiment.deterministic,
         max_steps=schedule.steps or -1,

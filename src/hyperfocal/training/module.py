@@ -72,6 +72,15 @@ class Restoration(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         self._started = time.monotonic()
 
+    def _time(self) -> float:
+        """Seconds of training so far; where they decide, all processes go by the first one's."""
+        clock = self._resumed + time.monotonic() - self._started
+        if self.experiment.schedule.minutes is None or self.trainer.world_size == 1:
+            return clock
+        told = torch.tensor(clock, dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(told, 0)
+        return float(told)
+
     @property
     def progress(self) -> float:
         """How much of the budget is used, 0 to 1."""
@@ -106,7 +115,7 @@ class Restoration(lightning.LightningModule):
         self._epoch_from = self.batches
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
-        self.clock = self._resumed + time.monotonic() - self._started
+        self.clock = self._time()
         schedule, progress = self.experiment.schedule, self.progress
         if progress >= 1.0:
             self.trainer.should_stop = True
@@ -128,7 +137,14 @@ class Restoration(lightning.LightningModule):
         loss = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
         error = (output.detach() - hr).square().mean()
-        self.log("train_mse_loss", error, on_step=False, on_epoch=True, batch_size=len(lr))
+        self.log(
+            "train_mse_loss",
+            error,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(lr),
+            sync_dist=True,
+        )
         return loss * SQUARED_GAIN if squared else loss
 
     def configure_gradient_clipping(
@@ -166,10 +182,16 @@ class Restoration(lightning.LightningModule):
         output = self.average(lr).float()
         found = protocol_scores(output, hr, self.experiment.net.scale)
         loss = {"val": "val_mse_loss", "test": "test_loss"}[kind]
-        self.log(loss, (output - hr).square().mean(), batch_size=1)
-        self.log(f"{kind}_psnr", found.psnr, prog_bar=True, batch_size=1)
-        self.log(f"{kind}_ssim", found.ssim, batch_size=1)
-        self.log(f"{kind}_snr", found.snr, batch_size=1)
+        figures = {
+            loss: (output - hr).square().mean(),
+            f"{kind}_psnr": found.psnr,
+            f"{kind}_ssim": found.ssim,
+            f"{kind}_snr": found.snr,
+        }
+        # The weight of a picture. Lightning divides the sum of all weights by the number of
+        # processes and drops the fraction: with this weight there is none, whoever has more
+        # pictures.
+        self.log_dict(figures, batch_size=self.trainer.world_size, sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = self.experiment.model_dump()
