@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class FakeTrainer:
     def __init__(self) -> None:
         self.global_step = 0
         self.callback_metrics = {"val_psnr": 0.0}
+        self.is_global_zero = True
+        self.strategy = SimpleNamespace(barrier=lambda name: None)
 
     def save_checkpoint(self, path: Path, weights_only: bool) -> None:
         path.write_text(str(self.global_step))
