@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,6 +82,8 @@ def test_the_ranking_outlives_a_resume(tmp_path: Path) -> None:
         global_step=4,
         callback_metrics={"val_psnr": 32.0},
         save_checkpoint=lambda path, weights_only: path.write_text("4"),
+        is_global_zero=True,
+        strategy=SimpleNamespace(barrier=lambda name: None),
     )
     later.save(trainer)  # type: ignore[arg-type]
     assert texts(tmp_path)["best.ckpt"] == "2"

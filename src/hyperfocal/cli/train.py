@@ -12,6 +12,7 @@ from hyperfocal.cli.choices import only_one
 from hyperfocal.cli.degrading import degrade_suite, preview_degradations
 from hyperfocal.cli.extras import needs_torch
 from hyperfocal.cli.tuning import curves, lr_find, sweep
+from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.training.experiment import Experiment
@@ -51,11 +52,24 @@ def fit(
     dev_run: bool = typer.Option(
         False, "--fast-dev-run", help="Only run one step and one picture of everything."
     ),
+    ray: str = typer.Option(
+        None,
+        "--ray",
+        metavar="ADDRESS",
+        help="Train by several workers of a Ray cluster (extra 'ray'): 'local' starts one here, "
+        "'auto' joins the one of this machine, HOST:PORT another.",
+    ),
+    ray_workers: int = typer.Option(
+        None, "--ray-workers", min=1, help="How many workers share every batch; 2 by default."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="No progress bar."),
 ) -> None:
     """Train a net as an experiment file says, keeping the best and the last checkpoint."""
     needs_torch()
     only_one(resume=resume, overfit_one_batch=overfit, fast_dev_run=dev_run)
+    only_one(ray=ray is not None, overfit_one_batch=overfit, fast_dev_run=dev_run)
+    if ray_workers is not None and ray is None:
+        raise UsageError("--ray-workers goes with --ray ADDRESS")
     from hyperfocal.training.checkpoints import LAST
     from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.fit import fit as run
@@ -71,7 +85,20 @@ def fit(
             f"note: there is no checkpoint in {folder} to go on from; the training starts anew"
         )
     tracked = plan.tracking and tracking
-    trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
+    if ray is None:
+        trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
+    else:
+        from hyperfocal.training.ray_cluster import fit_on_ray
+
+        trained = fit_on_ray(
+            plan,
+            folder,
+            address=ray,
+            workers=ray_workers or 2,
+            resume=resume,
+            progress=not quiet,
+            tracking=tracked,
+        )
     facts = [
         ("checkpoint", str(folder / "best.ckpt")),
         ("best validation PSNR", f"{trained.best_psnr:.3f} dB"),

@@ -57,9 +57,9 @@ class Group:
 
         found: list[HyperfocalError | None] = [None] * self.size
         torch.distributed.all_gather_object(found, problem)
-        for error in found:
-            if error is not None:
-                raise error
+        first = next(filter(None, found), None)
+        if first is not None:
+            raise first
 
 
 ALONE = Group()

@@ -110,7 +110,7 @@ def cluster(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet = {"logging_level": "warning", "log_to_driver": True}
+    quiet: dict[str, Any] = {"logging_level": "warning", "log_to_driver": True}
     try:
         if address == LOCAL:
             ray.init(
@@ -195,8 +195,13 @@ def _usual_interrupt() -> Iterator[None]:
 def _trained(
     task: dict[str, Any], out: Path, workers: int, each: dict[str, float], restarts: int
 ) -> Trained:
-    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
-    from ray.train import TrainingFailedError
+    from ray.train import (
+        FailureConfig,
+        LoggingConfig,
+        RunConfig,
+        ScalingConfig,
+        TrainingFailedError,
+    )
     from ray.train.torch import TorchTrainer
 
     from hyperfocal.training.ray_worker import work_on

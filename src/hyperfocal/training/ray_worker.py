@@ -11,9 +11,9 @@ from typing import Any
 
 from hyperfocal.errors import HyperfocalError, InputMissing
 from hyperfocal.training.checkpoints import LAST
+from hyperfocal.training.data import pictures_in
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import Trained, fit, judged_on
-from hyperfocal.training.data import pictures_in
 from hyperfocal.training.group import Group
 
 STARTS = "ray-starts.json"

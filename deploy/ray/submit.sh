@@ -1,0 +1,44 @@
+#!/bin/sh
+# Train on a Ray cluster, as a job of the cluster that outlives this terminal:
+#
+#     RAY_ADDRESS=http://HEAD:8265 deploy/ray/submit.sh EXPERIMENT.toml OUT [WORKERS [OPTION…]]
+#
+# EXPERIMENT.toml is a file of this repository. OUT and the folders of the data are paths on
+# storage that all nodes share. Options after WORKERS go to "hyperfocal train fit" (--resume).
+# The job runs the committed tree, whatever lies in the checkout, and is named after its commit.
+set -eu
+if [ $# -lt 2 ]; then
+    echo "usage: $0 EXPERIMENT.toml OUT [WORKERS [OPTION...]]" >&2
+    exit 2
+fi
+experiment=$1
+out=$2
+workers=${3:-2}
+if [ $# -gt 2 ]; then shift 3; else shift 2; fi
+
+cd "$(dirname "$0")/../.."
+if ! git cat-file -e "HEAD:$experiment" 2>/dev/null; then
+    echo "$0: $experiment is not in the last commit; the job would not find it" >&2
+    exit 3
+fi
+commit=$(git rev-parse --short=12 HEAD)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+git archive HEAD pyproject.toml src experiments "$experiment" | tar -x -C "$tree"
+
+# The nodes have the libraries; the program itself travels with the job.
+environment='"PYTHONPATH": "src"'
+for name in HYPERFOCAL_DATA MLFLOW_TRACKING_URI MLFLOW_EXPERIMENT_NAME; do
+    value=$(printenv "$name" || true)
+    if [ -n "$value" ]; then
+        environment="$environment, \"$name\": \"$value\""
+    fi
+done
+
+ray job submit \
+    --submission-id "hyperfocal-$(basename "$experiment" .toml)-$commit-$(date -u +%Y%m%dT%H%M%SZ)" \
+    --metadata-json "{\"commit\": \"$commit\", \"experiment\": \"$experiment\"}" \
+    --working-dir "$tree" \
+    --runtime-env-json "{\"env_vars\": {$environment}}" \
+    -- python -m hyperfocal train fit "$experiment" --out "$out" \
+    --ray auto --ray-workers "$workers" --quiet "$@"
