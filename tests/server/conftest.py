@@ -43,8 +43,8 @@ def _shared(tmp_path_factory):
 @pytest.fixture
 def running(_shared):
     """A service with the usual settings, which the tests share: none may stop or change it."""
-    # A request that the test before gave up on may only now reach the pool.
-    _shared.until_clean()
+    # What the test before gave up on, requests and jobs, may only now reach the pool.
+    _shared.until_idle()
     _shared.pool.forget()
     return _shared
 

@@ -15,6 +15,7 @@ from hyperfocal.server.app import create_app
 from hyperfocal.server.errors import Draining, QueueFull
 from hyperfocal.server.http_server import Server
 from hyperfocal.server.pool import Answer
+from hyperfocal.server.store import jobs
 
 VERSIONS = {"photo-fast-x2": "0123456789ab", "photo-fast-x4": "ba9876543210"}
 
@@ -141,6 +142,19 @@ class Running:
         """Until no request's folder is left: they go just after the answer."""
         while list(self.service.settings.spool.glob("request-*")):
             assert self.client.get("/healthz").status_code == 200
+
+    def until_idle(self) -> None:
+        """Until no request's folder and no job is left that the pool could still be given."""
+        self.release()
+        self.until_clean()
+        while self._open_jobs() or self.pool.running:
+            assert self.client.get("/healthz").status_code == 200
+
+    def _open_jobs(self) -> int:
+        counting = asyncio.run_coroutine_threadsafe(
+            self.service.store.call(jobs.counts), self._loop
+        )
+        return sum(n for status, n in counting.result(20).items() if not status.has_ended)
 
     @contextmanager
     def connection(self):
