@@ -153,6 +153,20 @@ def test_what_is_no_http_is_refused_and_the_service_goes_on(running, sent):
     assert running.ready()
 
 
+def test_what_is_refused_as_no_http_is_not_answered_twice(running, caplog):
+    # The application would refuse it for its kind, just after the rubbish was read.
+    sent = head(Content_Type="text/html", Transfer_Encoding="chunked") + b"1\r\nx\r\nZZ\r\n"
+    received = b""
+    with running.connection() as connection:
+        connection.sendall(sent)
+        while piece := connection.recv(65536):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+    running.until_clean()
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == []
+
+
 def test_too_many_connections_are_turned_away(pretending):
     with pretending(max_connections=3) as running:
         running.client.close()

@@ -128,6 +128,10 @@ class PatientFor(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered: with a problem document."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            # Whatever works on the request's beginning must not answer it, too.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             # Rubbish behind an answer that has begun: a second one would only confuse.
             self.transport.close()
