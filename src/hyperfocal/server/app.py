@@ -60,6 +60,7 @@ _TELLS = [
     "hyperfocal-ssim",
     "hyperfocal-basis",
     "hyperfocal-notes",
+    "hyperfocal-choice",
 ]
 
 

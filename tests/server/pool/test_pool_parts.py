@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperfocal import errors
-from hyperfocal.errors import PairMismatch
+from hyperfocal.errors import PairMismatch, TooLarge
 from hyperfocal.quality import degrade, scores, ssim
 from hyperfocal.restore.forecast import forecast
 from hyperfocal.server import errors as server_errors
@@ -16,6 +16,7 @@ from hyperfocal.server.errors import WorkerFailed
 from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring
 from hyperfocal.server.pool.leftovers import sweep, workplace
 from hyperfocal.server.pool.sizing import size
+from hyperfocal.server.pool.work import tell
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,15 @@ def test_every_error_comes_back_as_itself():
         assert type(back) is kind
         assert str(back) == "why"
     assert type(protocol.error_from_plain({"class": "SystemExit", "message": ""})) is WorkerFailed
+
+
+def test_an_error_is_told_without_the_services_paths_and_else_word_for_word(tmp_path):
+    # As jobs call their files, and requests their results.
+    task = Task(tmp_path / "in", tmp_path / "result", reference=tmp_path / "reference")
+    for words in ("the result is not in the setting's limits", "nothing in the reference"):
+        assert tell(TooLarge(words), task) == words
+    assert tell(TooLarge(f"{task.source}: cut off"), task) == "the picture: cut off"
+    assert tell(TooLarge(f"{task.reference}: cut off"), task) == "the reference: cut off"
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"no json\n", b"\xff\n", b'"text"\n'])

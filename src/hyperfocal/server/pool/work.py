@@ -239,5 +239,5 @@ def tell(error: HyperfocalError, task: Task) -> str:
     paths = ((task.source, "the picture"), (task.reference, "the reference"))
     for path, name in (*paths, (task.output, "the result")):
         if path is not None:
-            text = text.replace(str(path), name).replace(path.name, name)
+            text = text.replace(str(path), name)
     return text
