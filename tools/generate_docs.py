@@ -153,9 +153,10 @@ def _settings() -> str:
 
 
 def _service() -> str:
+    from hyperfocal.server.figures import FIGURES
     from hyperfocal.server.settings import ServerSettings
 
-    lines = ["# The service: settings, addresses and problems", "", _NOTE, ""]
+    lines = ["# The service: settings, addresses, metrics and problems", "", _NOTE, ""]
     lines += [
         "[How to run it](service.md). Amounts of bytes may be written `20MB` or `1.5GiB`. How",
         "pictures are restored is told by the engine's own [settings](settings.md).",
@@ -183,6 +184,17 @@ def _service() -> str:
             f"| `{method.upper()} {path}` | {operation['summary']} |"
             for method, operation in operations.items()
         ]
+    lines += ["", "## Metrics", ""]
+    lines += [
+        "At `/metrics`, of all worker processes together. A model that a client made up, and a",
+        "version that nobody knows, is `unknown`; models run one after another are joined by `+`.",
+        "",
+        "| metric | kind | labels | |",
+        "|---|---|---|---|",
+    ]
+    for name, figure in FIGURES.items():
+        labels = " ".join(f"`{label}`" for label in figure.labels)
+        lines.append(f"| `{name}` | {figure.kind} | {labels} | {figure.text} |")
     lines += ["", "## Problems", ""]
     lines += ["`code` of a problem document is for programs and does not change.", ""]
     lines += ["| status | code | |", "|---|---|---|"]

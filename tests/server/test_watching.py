@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hyperfocal.server import logs
 from hyperfocal.server.errors import QueueFull
+from hyperfocal.server.figures import FIGURES
 
 
 @pytest.fixture
@@ -52,6 +53,14 @@ def test_requests_are_counted_by_route_and_status(running):
     assert any(("method", "other") in key for key in found)
 
 
+def series(found, name, **labels):
+    return found[(name, *sorted(labels.items()))]
+
+
+FAST = {"model": "photo-fast-x2", "version": "0123456789ab"}
+UNKNOWN = {"model": "unknown", "version": "unknown"}
+
+
 def test_pictures_are_counted_by_model(running):
     client = running.client
     client.post("/v1/upscale", content=b"abc")
@@ -61,30 +70,81 @@ def test_pictures_are_counted_by_model(running):
     client.post("/v1/upscale?model=photo-fast-x4", content=b"abc")
     found = figures(running)
     total = "predict_requests_total"
-    assert found[total, ("model", "photo-fast-x2"), ("status", "200")] == 2
-    assert found[total, ("model", "unknown"), ("status", "422")] == 1
-    assert found[total, ("model", "photo-fast-x4"), ("status", "503")] == 1
-    assert found["predict_request_duration_seconds_count", ("model", "photo-fast-x2")] == 2
-    assert found["hyperfocal_rejections_total", ("reason", "queue-full")] == 1
-    assert found["hyperfocal_rejections_total", ("reason", "broken-picture")] == 1
+    large = {"model": "photo-fast-x4", "version": "ba9876543210"}
+    assert series(found, total, **FAST, status="200") == 2
+    assert series(found, total, **UNKNOWN, status="422") == 1
+    assert series(found, total, **large, status="503") == 1
+    assert series(found, "predict_request_duration_seconds_count", **FAST) == 2
+    assert series(found, "hyperfocal_rejections_total", reason="queue-full") == 1
+    assert series(found, "hyperfocal_rejections_total", reason="broken-picture") == 1
+
+
+def test_a_model_loaded_later_has_the_version_that_its_worker_told(running):
+    running.pool.changes["model_version"] = "feedfacecafe"
+    running.client.post("/v1/upscale", content=b"abc")
+    found = figures(running)
+    later = {"model": "photo-fast-x2", "version": "feedfacecafe"}
+    assert series(found, "predict_requests_total", **later, status="200") == 1
+    assert series(found, "hyperfocal_consistency_db_count", **later) == 1
+
+
+def test_an_estimate_is_no_picture(running):
+    assert running.client.post("/v1/estimate", content=b"abc").status_code == 200
+    assert running.client.post("/v1/estimate", content=b"broken").status_code == 422
+    assert not [key for key in figures(running) if key[0].startswith("predict_")]
+
+
+def test_a_job_is_counted_once_when_it_ends(running):
+    png = b"\x89PNG\r\n\x1a\n"
+    headers = {"idempotency-key": "one"}
+    for _ in range(2):
+        answer = running.client.post("/v1/jobs", content=png, headers=headers)
+        assert answer.status_code == 202
+    assert running.client.post("/v1/jobs", content=b"words").status_code == 415
+    running.until_idle()
+    found = figures(running)
+    total = "predict_requests_total"
+    assert series(found, total, **FAST, status="200") == 1
+    assert series(found, total, **UNKNOWN, status="415") == 1
+    assert series(found, "predict_request_duration_seconds_count", **FAST) == 1
+    # From its order to its end: longer than the 6 ms that the worker tells of.
+    assert series(found, "predict_request_duration_seconds_sum", **FAST) != 0.006
 
 
 def test_what_workers_report_is_there(running):
     running.client.post("/v1/upscale", content=b"abc")
     running.client.post("/v1/estimate", content=b"abc")
     found = figures(running)
-    assert found["hyperfocal_stage_seconds_sum", ("stage", "model")] == pytest.approx(0.002)
-    assert found["hyperfocal_stage_seconds_count", ("stage", "encode")] == 1
-    assert found["hyperfocal_consistency_db_sum",] == 44.5
-    assert found["hyperfocal_input_megapixels_sum",] == pytest.approx(16 * 12 / 1e6)
-    assert found["hyperfocal_input_brightness_count",] == 1
-    assert found["hyperfocal_input_jpeg_quality_count",] == 0
-    assert found["hyperfocal_queue_depth",] == 0
-    assert found["hyperfocal_running",] == 0
-    assert found["hyperfocal_worker_restarts_total", ("reason", "died")] == 2
-    assert (
-        found["hyperfocal_model_info", ("model", "photo-fast-x2"), ("version", "0123456789ab")] == 1
-    )
+    model = FAST["model"]
+    stage = "hyperfocal_stage_seconds"
+    assert series(found, f"{stage}_sum", stage="model", model=model) == pytest.approx(0.002)
+    assert series(found, f"{stage}_count", stage="encode", model=model) == 1
+    assert series(found, "hyperfocal_consistency_db_sum", **FAST) == 44.5
+    assert series(found, "hyperfocal_input_megapixels_sum") == pytest.approx(16 * 12 / 1e6)
+    assert series(found, "hyperfocal_input_brightness_count") == 1
+    assert series(found, "hyperfocal_input_jpeg_quality_count") == 0
+    assert series(found, "hyperfocal_queue_depth") == 0
+    assert series(found, "hyperfocal_running") == 0
+    assert series(found, "hyperfocal_worker_restarts_total", reason="died") == 2
+    assert series(found, "hyperfocal_model_info", **FAST) == 1
+
+
+def test_what_is_told_is_what_is_described(running):
+    """Names, kinds, meanings and labels are those of the table that the reference is made from."""
+    running.client.post("/v1/upscale", content=b"abc")
+    running.client.post("/v1/upscale", content=b"broken")
+    running.pool.waiting = 3
+    text = running.client.get("/metrics").text
+    told = {}
+    for family in text_string_to_metric_families(text):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        told[name] = (family.type, family.documentation, labels)
+        if name == "hyperfocal_queue_depth":
+            assert family.samples[0].value == 3
+    assert told == {
+        name: (figure.kind, figure.text, set(figure.labels)) for name, figure in FIGURES.items()
+    }
 
 
 def test_verdicts_are_counted(running):

@@ -94,8 +94,10 @@ class Envelope:
         problem = state.get("problem")
         if problem is not None and status >= 400 and route != "/readyz":
             self._metrics.rejected(problem)
-        if state.get("is_prediction"):
-            self._metrics.predicted(state.get("model"), status, seconds)
+        # An order that is taken is counted when its job ends.
+        if state.get("is_prediction") or (state.get("is_order") and status >= 400):
+            version = state.get("model_version")
+            self._metrics.predicted(state.get("model"), status, seconds, version=version)
         caller = state.get("caller", NOBODY)
         fields = {
             "method": scope["method"],

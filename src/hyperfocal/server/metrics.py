@@ -1,46 +1,34 @@
 """What the service counts and measures, for Prometheus.
 
 One process answers HTTP and worker processes report to it with each answer, so one registry holds
-everything; each application has its own. Every label comes from a list known beforehand.
+everything; each application has its own. :mod:`hyperfocal.server.figures` says what there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from hyperfocal.server.figures import FIGURES
+
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from hyperfocal.server.pool import Answer, Pool
 
+_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_DURATIONS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 40, 60, 120)
-_STAGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_DECIBELS = (20, 25, 30, 32.5, 35, 37.5, 40, 42.5, 45, 47.5, 50, 55, 60, 70)
+# Of the statistics that come with an answer, besides its size.
+_STATISTICS = ("brightness", "blur", "noise", "jpeg_quality")
 _UNKNOWN = "unknown"
-
-# Of the statistics that come with an answer: name, buckets, what it is.
-_STATISTICS: Mapping[str, tuple[tuple[float, ...], str]] = {
-    "brightness": (tuple(step / 20 for step in range(1, 20)), "Mean luma, 0 to 1."),
-    "blur": (
-        (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
-        "Sharpness or blur as the engine's statistics tell it.",
-    ),
-    "noise": (
-        (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2),
-        "Standard deviation of the noise, of a full scale of 1.",
-    ),
-    "jpeg_quality": (tuple(range(5, 101, 5)), "Quality setting a JPEG was written with."),
-}
-_MEGAPIXELS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 24, 50, 100)
 
 
 class Metrics:
@@ -50,63 +38,30 @@ class Metrics:
         # The time each series began is noise to everybody.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        own = self.registry
-        self._requests = Counter(
-            "http_requests_total",
-            "Requests answered.",
-            ("method", "route", "status"),
-            registry=own,
-        )
-        self._pictures = Counter(
-            "predict_requests_total",
-            "Requests for a restored picture, by how they ended.",
-            ("model", "status"),
-            registry=own,
-        )
-        self._durations = Histogram(
-            "predict_request_duration_seconds",
-            "From a request's first byte to its last, waiting included.",
-            ("model",),
-            buckets=_DURATIONS,
-            registry=own,
-        )
-        self._rejections = Counter(
-            "hyperfocal_rejections_total",
-            "Requests refused, by the code of the problem.",
-            ("reason",),
-            registry=own,
-        )
-        self._stages = Histogram(
-            "hyperfocal_stage_seconds",
-            "Time of decoding, of the model and of encoding.",
-            ("stage",),
-            buckets=_STAGES,
-            registry=own,
-        )
-        self._consistency = Histogram(
-            "hyperfocal_consistency_db",
-            "How near results, reduced again, come to their inputs.",
-            buckets=_DECIBELS,
-            registry=own,
-        )
-        self._megapixels = Histogram(
-            "hyperfocal_input_megapixels",
-            "Size of the pictures that came in.",
-            buckets=_MEGAPIXELS,
-            registry=own,
-        )
-        self._inputs = {
-            name: Histogram(f"hyperfocal_input_{name}", text, buckets=buckets, registry=own)
-            for name, (buckets, text) in _STATISTICS.items()
-        }
-        self._feedback = Counter(
-            "hyperfocal_feedback_total", "Verdicts given.", ("verdict",), registry=own
-        )
+        self._requests = self._counter("http_requests_total")
+        self._pictures = self._counter("predict_requests_total")
+        self._durations = self._histogram("predict_request_duration_seconds")
+        self._rejections = self._counter("hyperfocal_rejections_total")
+        self._stages = self._histogram("hyperfocal_stage_seconds")
+        self._consistency = self._histogram("hyperfocal_consistency_db")
+        self._megapixels = self._histogram("hyperfocal_input_megapixels")
+        self._inputs = {name: self._histogram(f"hyperfocal_input_{name}") for name in _STATISTICS}
+        self._feedback = self._counter("hyperfocal_feedback_total")
         for verdict in ("up", "down"):
             self._feedback.labels(verdict)
         self._models: frozenset[str] = frozenset()
         self._state = _State()
-        own.register(self._state)
+        self.registry.register(self._state)
+
+    def _counter(self, name: str) -> Counter:
+        figure = FIGURES[name]
+        return Counter(name, figure.text, figure.labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        figure = FIGURES[name]
+        return Histogram(
+            name, figure.text, figure.labels, buckets=figure.buckets, registry=self.registry
+        )
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
@@ -126,12 +81,14 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
 
-    def predicted(self, model: str | None, status: int, seconds: float) -> None:
-        """A request for a picture ended."""
-        name = self._known(model)
-        self._pictures.labels(name, str(status)).inc()
+    def predicted(
+        self, model: str | None, status: int, seconds: float, *, version: str | None = None
+    ) -> None:
+        """A request for a picture ended; ``version``: of the model, where a worker told it."""
+        labels = self._labels(model, version)
+        self._pictures.labels(*labels, str(status)).inc()
         if status < 400:
-            self._durations.labels(name).observe(seconds)
+            self._durations.labels(*labels).observe(seconds)
 
     def rejected(self, reason: str) -> None:
         """A request was refused; ``reason``: the code of a problem, of which there are few."""
@@ -139,11 +96,12 @@ class Metrics:
 
     def answered(self, answer: Answer) -> None:
         """A worker made a picture; jobs and requests alike."""
+        model, version = self._labels(answer.model, answer.model_version)
         for stage in ("decode", "model", "encode"):
             if stage in answer.timing_ms:
-                self._stages.labels(stage).observe(answer.timing_ms[stage] / 1000)
+                self._stages.labels(stage, model).observe(answer.timing_ms[stage] / 1000)
         if answer.consistency_db is not None:
-            self._consistency.observe(answer.consistency_db)
+            self._consistency.labels(model, version).observe(answer.consistency_db)
         found = answer.statistics
         if "width" in found and "height" in found:
             self._megapixels.observe(found["width"] * found["height"] / 1e6)
@@ -159,9 +117,13 @@ class Metrics:
         """How many jobs there are in each status."""
         self._state.jobs = dict(by_status)
 
-    def _known(self, model: str | None) -> str:
+    def _labels(self, model: str | None, version: str | None) -> tuple[str, str]:
+        """What a client made up, or a version that nobody told, is unknown."""
         parts = (model or "").split("+")
-        return "+".join(parts) if model and self._models.issuperset(parts) else _UNKNOWN
+        if not model or not self._models.issuperset(parts):
+            return _UNKNOWN, _UNKNOWN
+        loaded = self._state.models
+        return model, version or "+".join(loaded.get(part, _UNKNOWN) for part in parts)
 
 
 class _State(Collector):
@@ -175,31 +137,27 @@ class _State(Collector):
     def collect(self) -> Iterator[Metric]:
         """The present figures."""
         if self.pool is not None:
-            yield GaugeMetricFamily(
-                "hyperfocal_queue_depth", "Pictures waiting for a worker.", self.pool.waiting
+            yield _gauge("hyperfocal_queue_depth", [((), self.pool.waiting)])
+            yield _gauge("hyperfocal_running", [((), self.pool.running)])
+            restarts = self.pool.restarts.items()
+            yield _counter(
+                "hyperfocal_worker_restarts_total", (((reason,), n) for reason, n in restarts)
             )
-            yield GaugeMetricFamily(
-                "hyperfocal_running", "Pictures being worked on.", self.pool.running
-            )
-            yield _labelled(
-                CounterMetricFamily(
-                    "hyperfocal_worker_restarts", "Workers replaced.", labels=("reason",)
-                ),
-                (((reason,), count) for reason, count in self.pool.restarts.items()),
-            )
-        yield _labelled(
-            GaugeMetricFamily(
-                "hyperfocal_model_info", "Models loaded.", labels=("model", "version")
-            ),
-            ((pair, 1) for pair in self.models.items()),
-        )
-        yield _labelled(
-            GaugeMetricFamily("hyperfocal_jobs", "Jobs kept.", labels=("status",)),
-            (((status,), count) for status, count in self.jobs.items()),
-        )
+        yield _gauge("hyperfocal_model_info", ((pair, 1) for pair in self.models.items()))
+        yield _gauge("hyperfocal_jobs", (((status,), n) for status, n in self.jobs.items()))
 
 
-def _labelled(family: Metric, rows: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+def _gauge(name: str, rows: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
+    figure = FIGURES[name]
+    return _filled(GaugeMetricFamily(name, figure.text, labels=figure.labels), rows)
+
+
+def _counter(name: str, rows: Iterable[tuple[tuple[str, ...], float]]) -> CounterMetricFamily:
+    figure = FIGURES[name]
+    return _filled(CounterMetricFamily(name, figure.text, labels=figure.labels), rows)
+
+
+def _filled(family: _Family, rows: Iterable[tuple[tuple[str, ...], float]]) -> _Family:
     for labels, value in rows:
-        family.add_metric(labels, value)  # type: ignore[attr-defined]
+        family.add_metric(labels, value)
     return family

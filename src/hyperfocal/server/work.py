@@ -28,13 +28,14 @@ RESULT = "result"
 
 
 @contextmanager
-def in_progress(request: Request) -> Iterator[Service]:
+def in_progress(request: Request, *, is_prediction: bool = True) -> Iterator[Service]:
     """Around the handling of a picture: what is inside is finished before the service stops.
 
-    Raises :class:`Draining` or :class:`QueueFull`, before a byte of the picture is read.
+    ``is_prediction``: whether a picture is to come of it, for the metrics. Raises
+    :class:`Draining` or :class:`QueueFull`, before a byte of the picture is read.
     """
     service = service_of(request)
-    request.state.is_prediction = True
+    request.state.is_prediction = is_prediction
     check_room(request)
     service.in_progress += 1
     try:
@@ -59,7 +60,7 @@ async def restore(
     )
     run = service.pool.run(task, seconds=service.settings.task_seconds)
     answer = await unless_gone(request, run)
-    request.state.model = answer.model
+    request.state.model, request.state.model_version = answer.model, answer.model_version
     if kind != "estimate":
         service.metrics.answered(answer)
         await _record(request, service, answer)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hyperfocal.errors import HyperfocalError
 from hyperfocal.feedback import Request, book
+from hyperfocal.feedback.records import now
 from hyperfocal.server import logs
 from hyperfocal.server.errors import Draining, WorkerDied, WorkerFailed
 from hyperfocal.server.jobs.changes import Changes, heard
@@ -186,7 +187,7 @@ class Work:
             await self._results.delete(name)
             return
         self._metrics.answered(answer)
-        self._metrics.predicted(answer.model, 200, answer.timing_ms.get("total", 0.0) / 1000)
+        self._count(answer.model, 200, version=answer.model_version)
         await self._results.inputs.delete(self.job.source, self.job.reference)
 
     async def _fail(self, error: BaseException) -> None:
@@ -194,8 +195,12 @@ class Work:
             _log.error("job %s failed", self.job.id, exc_info=error)
             error = WorkerFailed("something went wrong that nobody foresaw; the log tells more")
         if await self._write(jobs.fail, problem=problem_of_job(error, self.job)):
-            self._metrics.predicted(None, status_of(error), 0.0)
+            self._count(options_of(self.job.options).model, status_of(error))
             await self._results.inputs.delete(self.job.source, self.job.reference)
+
+    def _count(self, model: str | None, status: int, *, version: str | None = None) -> None:
+        seconds = (now() - self.job.created).total_seconds()
+        self._metrics.predicted(model, status, seconds, version=version)
 
     async def _write(
         self,

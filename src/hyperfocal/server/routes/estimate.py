@@ -20,7 +20,7 @@ router = APIRouter(tags=["pictures"])
 )
 async def estimate(request: Request) -> EstimateAnswer:
     """Size of the result, seconds, bytes of memory and tiles, from the header alone."""
-    with in_progress(request):
+    with in_progress(request, is_prediction=False):
         incoming = await receive_picture(request)
         form = read_form(UpscaleForm, incoming.fields)
         answer = await restore(request, incoming, form.options(), "estimate")

@@ -63,11 +63,13 @@ async def submit(
 ) -> Response:
     """Takes what ``POST /v1/upscale`` takes; the job is worked on whether or not anybody waits."""
     service = service_of(request)
+    request.state.is_order = True
     if service.draining:
         raise Draining("the service is stopping; try again in a moment")
     check_key(idempotency_key)
     incoming = await receive_picture(request)
     options = read_form(UpscaleForm, incoming.fields).options()
+    request.state.model = options.model
     for path in (incoming.source, incoming.reference):
         if path is not None:
             await kind_of(path)
