@@ -62,11 +62,16 @@ class PretendPool:
     def forget(self) -> None:
         """Everything a test has told it, and all it was given."""
         self.capacity, self.waiting, self.hold = 1, 0, False
+        self.replacing = False
         self.raises: list[BaseException] = []
         self.changes: dict = {}
         self.tasks, self.stopped, self.reloads = [], [], []
         self.arrived, self.cancelled = threading.Event(), threading.Event()
         self._go = asyncio.Event()
+
+    @property
+    def accepts(self) -> bool:
+        return self.ready or self.replacing
 
     async def start(self) -> None:
         if "no-such-model" in self.models:
@@ -90,7 +95,7 @@ class PretendPool:
         return f"version {len(self.reloads)}"
 
     async def run(self, task, *, seconds, on_progress=None, wait=False) -> Answer:
-        if not self.ready:
+        if not self.accepts:
             raise Draining("stopping")
         if not wait and self.running >= self.capacity and self.waiting >= self.settings.queue:
             raise QueueFull("too many wait")

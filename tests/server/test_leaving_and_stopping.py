@@ -76,6 +76,13 @@ def test_until_the_models_are_loaded_it_is_alive_but_not_ready(pretending):
         assert running.client.get("/v1/models").status_code == 200
 
 
+def test_a_worker_that_is_being_replaced_is_waited_for(pretending):
+    with pretending() as running:
+        running.pool.ready, running.pool.replacing = False, True
+        check_problem(running.client.get("/readyz"), 503, "draining")
+        assert running.client.post("/v1/upscale", content=b"abc").content == b"cba"
+
+
 def test_stopping_finishes_what_was_begun_and_takes_nothing_new(pretending):
     with pretending() as running, ThreadPoolExecutor(1) as threads:
         running.pool.hold = True

@@ -104,7 +104,7 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
 def check_room(request: Request) -> None:
     """Raise before the body is read what would be raised after it: draining, queue full."""
     service = service_of(request)
-    if service.draining or not service.pool.ready:
+    if service.draining or not service.pool.accepts:
         raise Draining("the service is starting or stopping; try again soon")
     if service.pool.running >= service.pool.capacity and (
         service.pool.waiting >= service.settings.queue

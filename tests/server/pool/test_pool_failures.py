@@ -43,6 +43,26 @@ def test_kill_9_loses_the_one_task(runner, desk, open_pool, tricky):
     assert len(desk.leftovers()) == 2
 
 
+def test_a_worker_being_replaced_is_waited_for_until_that_fails(
+    runner, desk, open_pool, tricky, monkeypatch
+):
+    async def gone():
+        async with open_pool() as pool:
+            monkeypatch.setattr(handle, "ENTRY", "no_such_module")
+            with pytest.raises(WorkerDied):
+                await pool.run(desk.flat(tricky.CRASHING), seconds=60)
+            while pool.ready:
+                await asyncio.sleep(0)
+            assert pool.accepts
+            while pool.accepts:
+                await asyncio.sleep(0.01)
+            monkeypatch.setattr(handle, "ENTRY", "tricky_worker")
+            await pool.run(desk.flat(9), seconds=60)
+            return pool.ready and pool.accepts
+
+    assert runner.run(gone())
+
+
 @pytest.mark.parametrize(
     ("level", "kind", "restarts"),
     [

@@ -37,12 +37,18 @@ class Crew:
         self._on_ready, self._on_gone = on_ready, on_gone
         self._workers: dict[int, Worker] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._failing: set[int] = set()
         self.versions: Mapping[str, str] = {}
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """Those that have loaded."""
         return tuple(self._workers.values())
+
+    @property
+    def is_hopeful(self) -> bool:
+        """Whether there is a worker, or one is being replaced and that has not failed."""
+        return bool(self._workers) or len(self._failing) < len(self._orders)
 
     @property
     def version(self) -> str:
@@ -107,11 +113,15 @@ class Crew:
         failures = 0
         while True:
             try:
-                return await self._hire(slot, self._orders[slot])
+                worker = await self._hire(slot, self._orders[slot])
             except HyperfocalError as error:
                 failures += 1
+                self._failing.add(slot)
                 _log.error("a worker could not be replaced: %s", error)
                 await asyncio.sleep(_pause(failures + 1, _LONGEST_LOADING))
+            else:
+                self._failing.discard(slot)
+                return worker
 
 
 def _pause(failures: int, longest: float) -> float:

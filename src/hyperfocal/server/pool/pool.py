@@ -51,8 +51,13 @@ class Pool:
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
     @property
+    def accepts(self) -> bool:
+        """Whether a task may be given: a worker that is being replaced is worth waiting for."""
+        return not self._draining and self._crew is not None and self._crew.is_hopeful
+
+    @property
     def ready(self) -> bool:
-        """Whether a task given now would be worked on."""
+        """Whether there is a worker for a task given now."""
         return not self._draining and self._crew is not None and bool(self._crew.workers)
 
     @property
