@@ -82,6 +82,7 @@ class ScheduleSection(_Section):
 
     A budget in minutes anneals by the clock: on a shared machine that is the only way to both
     finish on time and reach a learning rate of zero. ``validate_every`` steps are an epoch.
+    ``optimizer``: "muon" orthogonalises the steps of inner kernels and is for plain nets.
     ``patience``: so many validations without a better PSNR end the training early.
     """
 
@@ -90,7 +91,7 @@ class ScheduleSection(_Section):
     rate: float = Field(default=1e-3, gt=0.0)
     final_rate: float = Field(default=0.0, ge=0.0)
     warmup: int = Field(default=200, ge=0)
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"
     beta1: float = Field(default=0.9, ge=0.0, lt=1.0)
     beta2: float = Field(default=0.999, ge=0.0, lt=1.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
@@ -151,6 +152,12 @@ class Experiment(_Section):
     schedule: ScheduleSection
     degradation: Degradations | None = None
     sweep: SweepSection | None = None
+
+    @model_validator(mode="after")
+    def _muon_of_plain(self) -> Experiment:
+        if self.schedule.optimizer == "muon" and self.net.name != "plain":
+            raise ValueError("schedule.optimizer = 'muon' is for plain nets")
+        return self
 
     @model_validator(mode="after")
     def _ranges_of_real(self) -> Experiment:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from hyperfocal.quality.metrics import Scores, scores
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
+from hyperfocal.training.muon import Muon
 from hyperfocal.training.nets import NETS
 
 Batch = tuple[Tensor, Tensor]
@@ -22,6 +25,16 @@ Batch = tuple[Tensor, Tensor]
 # in the same direction, so the kernel moves about ten steps: enough to kill ReLUs for good.
 FACTORS = (".wide", ".point")
 FACTOR_RATE = 0.1
+
+# Kernels of the inner convolutions. The first and the last are left to Adam: pixels are no
+# activations, and what the last one makes is already the picture.
+KERNEL = re.compile(r"body\.\d+\.direct")
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "muon": Muon,
+}
 
 # Makes gradients of the squared error about as large as those of the absolute one, whose errors
 # are about a twentieth. Adam's idea of their size is a thousand steps old: with ten times this,
@@ -91,14 +104,17 @@ class Restoration(lightning.LightningModule):
         return min(1.0, self.clock / 60.0 / schedule.minutes)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        factors = [p for name, p in self.net.named_parameters() if name.endswith(FACTORS)]
-        direct = [p for name, p in self.net.named_parameters() if not name.endswith(FACTORS)]
-        groups = [{"params": direct, "share": 1.0}]
+        schedule = self.experiment.schedule
+        rest = dict(self.net.named_parameters())
+        groups: list[dict[str, Any]] = []
+        if schedule.optimizer == "muon":
+            kernels = [rest.pop(name) for name in list(rest) if KERNEL.fullmatch(name)]
+            groups.append({"params": kernels, "share": 1.0, "kernels": True})
+        factors = [rest.pop(name) for name in list(rest) if name.endswith(FACTORS)]
+        groups.append({"params": list(rest.values()), "share": 1.0})
         if factors:
             groups.append({"params": factors, "share": FACTOR_RATE})
-        schedule = self.experiment.schedule
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[schedule.optimizer]
-        return kind(
+        return OPTIMIZERS[schedule.optimizer](
             groups,
             lr=schedule.rate,
             betas=(schedule.beta1, schedule.beta2),

@@ -26,7 +26,7 @@ from hyperfocal.training.checkpoints import BEST
 from hyperfocal.training.curves import FILE as CURVES
 from hyperfocal.training.data import pictures_in
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.module import Restoration
+from hyperfocal.training.module import OPTIMIZERS, Restoration
 from hyperfocal.training.outbox import Outbox
 from hyperfocal.training.samples import FOLDER as SAMPLES
 
@@ -271,7 +271,7 @@ def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
     """The usual parameters under their usual names."""
     schedule = experiment.schedule
     return {
-        "optimizer_name": {"adam": "Adam", "adamw": "AdamW"}[schedule.optimizer],
+        "optimizer_name": OPTIMIZERS[schedule.optimizer].__name__,
         "lr": schedule.rate,
         "betas": (schedule.beta1, schedule.beta2),
         "weight_decay": schedule.weight_decay,
