@@ -137,7 +137,7 @@ def test_damaged_exif_never_costs_the_picture(format, broken, capfd):
     given_ = made.picture(3, metadata=made.metadata(exif=broken))
     data = imaging.encode(given_, format)
     assert imaging.open(data).pixels.shape == (61, 83, 3)
-    if format in ("jpeg", "png", "webp"):
+    if format != "tiff":
         # The damage is in the file itself.
         good = imaging.encode(made.picture(3, metadata=made.metadata()), format)
         block = imaging.open(good).metadata.exif
@@ -269,6 +269,23 @@ def test_maker_notes_are_not_moved():
     inside = fields(got)[1]
     assert inside.integer(0xA002) == 70_000  # written as SHORT, now too large for one
     assert inside.integer(0xA003) == 12
+
+
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != "tiff"])
+def test_a_file_holds_exif_as_it_was(format):
+    note = b"Nikon\0\2\x10\0\0" + bytes(range(200))
+    block = made.exif_block(maker_note=note, dpi=(300, 150), size=(83, 61), order=">")
+    data = imaging.encode(made.picture(3, metadata=made.metadata(exif=block)), format)
+    assert block in data
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_orientation_that_makes_no_sense_never_costs_the_picture(format, capfd):
+    main = made.parsed(made.exif_block())
+    main.fields[274] = ifd.Field(ifd.RATIONAL, b"\1\0\0\0" * 2)
+    given_ = made.picture(3, metadata=made.metadata(exif=ifd.block(main)))
+    assert imaging.open(imaging.encode(given_, format)).pixels.shape == (61, 83, 3)
+    assert capfd.readouterr().err == ""
 
 
 def test_resolution_is_added_where_nothing_has_to_move():

@@ -1,6 +1,10 @@
 """Files of every kind that other programs write."""
 
 import io
+import struct
+import subprocess
+import sys
+import zlib
 
 import imagecodecs
 import made
@@ -122,26 +126,66 @@ def test_png_grey_with_alpha_and_sixteen_bit_grey():
     assert np.array_equal(imaging.to_array(imaging.open(imagecodecs.png_encode(deep))), deep)
 
 
-def test_interlaced_png():
-    """Adam7, assembled by hand: one pixel of the first pass is a whole 1 x 1 picture."""
-    import struct
-    import zlib
+def chunk(kind, body):
+    check = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + check
 
-    def chunk(kind, body):
-        check = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + check
 
+def adam7(samples, bits, colour, more=b"", cut=0):
+    """An interlaced file, assembled by hand: each pass is a small picture of its own."""
     rows = []
     for x0, y0, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
                            (1, 0, 2, 2), (0, 1, 1, 2)):  # fmt: skip
-        rows += [b"\0" + row.tobytes() for row in RGB[y0::dy, x0::dx]]
-    data = (
+        for row in samples[y0::dy, x0::dx]:
+            if row.size:
+                packed = np.packbits(row) if bits == 1 else row.astype(">u2" if bits > 8 else "u1")
+                rows.append(b"\0" + packed.tobytes())
+    height, width = samples.shape[:2]
+    body = b"".join(rows)
+    return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", RGB.shape[1], RGB.shape[0], 8, 2, 0, 0, 1))
-        + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 1))
+        + more
+        + chunk(b"IDAT", zlib.compress(body[: len(body) - cut]))
         + chunk(b"IEND", b"")
     )
-    assert np.array_equal(imaging.open(data).pixels, RGB)
+
+
+DEEP = made.photo(channels=4, dtype=np.uint16)
+
+
+@pytest.mark.parametrize(("height", "width"), [(61, 83), (3, 2), (1, 1)])
+@pytest.mark.parametrize(
+    ("samples", "bits", "colour"),
+    [
+        (RGB, 8, 2),
+        (RGBA, 8, 6),
+        (GREY > 127, 1, 0),
+        (np.dstack([GREY, RGBA[..., 3]]), 8, 4),
+        (DEEP[..., 0], 16, 0),
+        (DEEP[..., :3], 16, 2),
+        (DEEP, 16, 6),
+    ],
+)
+def test_interlaced_png(samples, bits, colour, height, width):
+    samples = samples[:height, :width]
+    got = imaging.open(adam7(samples, bits, colour))
+    wanted = samples * np.uint8(255) if bits == 1 else samples
+    channels = got.pixels if got.alpha is None else np.dstack([got.pixels, got.alpha])
+    assert channels.dtype == wanted.dtype
+    assert np.array_equal(channels, wanted)
+
+
+def test_interlaced_png_with_a_palette_and_transparency():
+    table = np.random.default_rng(0).integers(0, 256, (64, 4), np.uint8)
+    more = chunk(b"PLTE", table[:, :3].tobytes()) + chunk(b"tRNS", table[:, 3].tobytes())
+    got = imaging.open(adam7(GREY // 4, 8, 3, more))
+    assert np.array_equal(np.dstack([got.pixels, got.alpha]), table[GREY // 4])
+
+
+def test_interlaced_png_that_is_cut():
+    with pytest.raises(BrokenPicture, match="PNG"):
+        imaging.open(adam7(RGB, 8, 2, cut=1))
 
 
 def test_animated_png_gives_its_first_frame():
@@ -149,6 +193,15 @@ def test_animated_png_gives_its_first_frame():
     got = imaging.open(made.filed(frames[0], "PNG", save_all=True, append_images=frames[1:]))
     assert np.array_equal(got.pixels, RGB)
     assert "only the first of 2 frames was read" in got.notes
+
+
+def test_warnings_of_libraries_do_not_reach_stderr(tmp_path):
+    """In a process of its own: pytest has handlers for everything that is logged."""
+    for name, data in (("a", adam7(DEEP, 16, 6)), ("b", adam7(GREY > 127, 1, 0))):
+        (tmp_path / name).write_bytes(data)
+    code = f"import hyperfocal; [hyperfocal.open(f'{tmp_path}/{{name}}') for name in 'ab']"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 # JPEG

@@ -52,6 +52,7 @@ def read_header(data: bytes) -> Header:
 def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the first frame; more than 8 bits come out as uint16 over the full range."""
     notes: list[str] = []
+    data = bmff.picture_alone(data)
     with decoding("AVIF"):
         pixels = _animated(data) if b"moov" in data else _still(data)
     if pixels.shape[:2] != (header.height, header.width):

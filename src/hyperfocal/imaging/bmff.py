@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdi
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
 _XMP = b"application/rdf+xml"
 _MOST_ITEMS = 65536
+# An item's entry, versions 2 and 3: its number, its protection, and what it is.
+_METADATA_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -91,6 +94,14 @@ def read(data: bytes) -> Contents:
         elif kind == b"mime" and detail.startswith(_XMP) and found.xmp is None:
             found.xmp = _payload(data, tables, item) or None
     return found
+
+
+def picture_alone(data: bytes) -> bytes:
+    """The file with its EXIF and XMP called something that decoders do not look at.
+
+    libavif refuses a picture whose EXIF it cannot parse.
+    """
+    return _METADATA_ITEM.sub(rb"\1skip", data)
 
 
 def _boxes(data: bytes, at: int, end: int, parent: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -9,11 +10,20 @@ from typing import TypeVar
 from hyperfocal.errors import BrokenPicture, HyperfocalError, TooLarge
 
 _T = TypeVar("_T")
+_LIBRARIES = ("imagecodecs", "tifffile")
 
 
 @contextmanager
 def decoding(label: str) -> Iterator[None]:
-    """Inside, any exception but ours becomes BrokenPicture; running out of memory TooLarge."""
+    """Inside, any exception but ours becomes BrokenPicture; running out of memory TooLarge.
+
+    What the libraries log goes where the program sends it, and nowhere if it does not: without a
+    handler of their own, Python would print their warnings on stderr.
+    """
+    for library in _LIBRARIES:
+        log = logging.getLogger(library)
+        if not log.handlers:
+            log.addHandler(logging.NullHandler())
     try:
         yield
     except HyperfocalError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from io import BytesIO
 from typing import Any, cast
 
@@ -73,10 +72,6 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the first page."""
     import tifffile
 
-    # Without a handler of its own, the library's log would end up on stderr.
-    log = logging.getLogger("tifffile")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
     with decoding("TIFF"), tifffile.TiffFile(BytesIO(data)) as file:
         page = file.pages[0]
         if page.is_tiled or page.imagedepth != 1:

@@ -53,9 +53,32 @@ def _write_modern(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
             options["method"] = _WEBP_METHOD
         image.save(sink, "WEBP", **options)
         return
+    if found.exif is not None:
+        options["exif"] = _as_it_is(found.exif)
     quality = AVIF_QUALITY if plan.quality is None else plan.quality
     colour = "4:0:0" if plan.grey else "4:4:4"
     image.save(sink, "AVIF", quality=quality, subsampling=colour, speed=_AVIF_SPEED, **options)
+
+
+def _as_it_is(block: bytes) -> Image.Exif:
+    """EXIF that Pillow passes on untouched.
+
+    Given bytes with an orientation, its AVIF plug-in would write the block anew, which moves
+    maker notes and fails for values that make no sense.
+    """
+    from PIL import Image
+
+    class Block(Image.Exif):
+        def __bool__(self) -> bool:
+            return True
+
+        def __contains__(self, tag: object) -> bool:
+            return False
+
+        def tobytes(self, offset: int = 8) -> bytes:
+            return block
+
+    return Block()
 
 
 def _image(plan: Plan) -> Image.Image:
