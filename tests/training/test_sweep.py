@@ -32,6 +32,19 @@ def test_a_grid_is_every_combination() -> None:
     assert found[1] == {"precision": "32-true", "schedule.rate": 2e-3}
 
 
+def test_variants_change_together_and_meet_every_combination() -> None:
+    variants = [{"net": {"channels": 48, "depth": 10}}, {"net": {"channels": 32, "depth": 22}}]
+    assert combinations(section(values={"seed": [1, 2]}, variants=variants)) == [
+        {"net.channels": 48, "net.depth": 10, "seed": 1},
+        {"net.channels": 48, "net.depth": 10, "seed": 2},
+        {"net.channels": 32, "net.depth": 22, "seed": 1},
+        {"net.channels": 32, "net.depth": 22, "seed": 2},
+    ]
+    assert combinations(section(variants=variants[:1])) == [{"net.channels": 48, "net.depth": 10}]
+    with pytest.raises(ValueError, match=r"sweep\.variants"):
+        section(method="random", trials=2, values={"seed": [1, 2]}, variants=variants)
+
+
 def test_random_trials_differ_and_follow_the_seed() -> None:
     values = {
         "schedule": {"rate": {"low": 1e-4, "high": 1e-1, "log": True}},

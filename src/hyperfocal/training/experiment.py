@@ -113,18 +113,22 @@ class SweepSection(_Section):
     """Which values to try: ``hyperfocal train sweep`` reads it, ``fit`` does not.
 
     ``values`` has the shape of an experiment, with a list wherever there is a choice. "grid"
-    tries all combinations, "random" draws ``trials`` different ones.
+    tries all combinations, "random" draws ``trials`` different ones. ``variants``: what changes
+    together, each a table in the shape of an experiment; each is tried with all combinations.
     """
 
     method: Literal["grid", "random"] = "grid"
     trials: int | None = Field(default=None, ge=1)
     seed: int = 0
-    values: dict[str, Any]
+    values: dict[str, Any] = Field(default_factory=dict)
+    variants: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _trials_of_random(self) -> SweepSection:
         if (self.method == "random") == (self.trials is None):
             raise ValueError("give sweep.trials for the method 'random', and only for that")
+        if self.variants and self.method == "random":
+            raise ValueError("sweep.variants are for the method 'grid'")
         return self
 
 

@@ -54,17 +54,20 @@ def combinations(section: SweepSection) -> list[dict[str, Any]]:
     drawn evenly, or with ``log = true`` evenly in its logarithm.
     """
     choices = _choices(section.values)
-    if not choices:
+    if not choices and not section.variants:
         raise SettingsError("sweep.values holds no values to try")
     if section.method == "random":
         return list(itertools.islice(_drawn(section, choices), section.trials))
     for name, choice in choices.items():
         if not isinstance(choice, list):
             raise SettingsError(f"sweep.values.{name}: a range needs the method 'random'")
-    if (count := math.prod(len(choice) for choice in choices.values())) > _MOST:
+    variants: list[dict[str, Any]] = [flat(variant) for variant in section.variants] or [{}]
+    if (count := math.prod(map(len, choices.values())) * len(variants)) > _MOST:
         raise SettingsError(f"the grid has {count} trials, more than {_MOST}; use 'random'")
     return [
-        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+        {**variant, **dict(zip(choices, values, strict=True))}
+        for variant in variants
+        for values in itertools.product(*choices.values())
     ]
 
 
