@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +103,41 @@ def test_a_broken_state_is_refused(experiment: Experiment, tmp_path: Path) -> No
     (tmp_path / "last.ckpt").write_bytes(b"not a checkpoint")
     with pytest.raises(ModelBroken, match=r"last\.ckpt is no checkpoint"):
         fit(experiment, tmp_path, resume=True, progress=False, tracking=False)
+
+
+# Sends itself the signal in the middle of the second epoch.
+STOPPED = """
+import os, signal, sys
+from hyperfocal.cli import main
+from hyperfocal.training.module import Restoration
+
+number = int(sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+usual = Restoration.on_train_batch_end
+
+def end(self, *args):
+    usual(self, *args)
+    if self.global_step == 10:
+        os.kill(os.getpid(), number)
+
+Restoration.on_train_batch_end = end
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_told_to_stop_says_so_and_can_go_on(
+    experiment: Experiment, experiment_file: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    words = ["train", "fit", str(experiment_file), "--out", str(out), "--quiet"]
+    script = [sys.executable, "-c", STOPPED, str(int(number)), *words]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 130, done.stderr
+    assert "stopped; --resume goes on from the last checkpoint" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(out)["global_step"] == 7
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as tracked:
+        assert tracked.execute("select status from runs").fetchall() == [("KILLED",)]
+    assert fit(experiment, out, resume=True, progress=False, tracking=False).steps == 30

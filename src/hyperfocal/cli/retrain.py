@@ -11,6 +11,7 @@ import typer
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, only_one, read_settings
 from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class MadeHow(StrEnum):
     REAL = "real"
 
 
+@terminated_as_interrupt()
 def retrain(
     data: Path = typer.Option(
         ...,

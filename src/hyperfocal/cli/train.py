@@ -11,8 +11,9 @@ from hyperfocal.cli import say
 from hyperfocal.cli.choices import only_one
 from hyperfocal.cli.degrading import degrade_suite, preview_degradations
 from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.cli.tuning import curves, lr_find, sweep
-from hyperfocal.errors import UsageError
+from hyperfocal.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.training.experiment import Experiment
@@ -31,6 +32,7 @@ def app() -> typer.Typer:
     return verbs
 
 
+@terminated_as_interrupt()
 def fit(
     experiment: Path = typer.Argument(help="The experiment file (TOML)."),
     out: Path = typer.Option(
@@ -85,20 +87,24 @@ def fit(
             f"note: there is no checkpoint in {folder} to go on from; the training starts anew"
         )
     tracked = plan.tracking and tracking
-    if ray is None:
-        trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
-    else:
-        from hyperfocal.training.ray_cluster import fit_on_ray
+    try:
+        if ray is None:
+            trained = run(plan, folder, resume=resume, progress=not quiet, tracking=tracked)
+        else:
+            from hyperfocal.training.ray_cluster import fit_on_ray
 
-        trained = fit_on_ray(
-            plan,
-            folder,
-            address=ray,
-            workers=ray_workers or 2,
-            resume=resume,
-            progress=not quiet,
-            tracking=tracked,
-        )
+            trained = fit_on_ray(
+                plan,
+                folder,
+                address=ray,
+                workers=ray_workers or 2,
+                resume=resume,
+                progress=not quiet,
+                tracking=tracked,
+            )
+    except KeyboardInterrupt as stopped:
+        hint = "; --resume goes on from the last checkpoint" if (folder / LAST).exists() else ""
+        raise Cancelled(f"stopped{hint}") from stopped
     facts = [
         ("checkpoint", str(folder / "best.ckpt")),
         ("best validation PSNR", f"{trained.best_psnr:.3f} dB"),

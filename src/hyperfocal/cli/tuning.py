@@ -10,11 +10,13 @@ import typer
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON
 from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.stopping import terminated_as_interrupt
 
 if TYPE_CHECKING:
     from hyperfocal.training.sweep import Trial
 
 
+@terminated_as_interrupt()
 def sweep(
     experiment: Path = typer.Argument(help="An experiment file with a [sweep] table."),
     out: Path = typer.Option(

@@ -240,8 +240,7 @@ def _prepare(
 def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:
     try:
         return fit(experiment, folder, resume=resume, progress=progress, tracking=False)
-    except SystemExit as stopped:
-        # What Lightning makes of Ctrl-C.
+    except KeyboardInterrupt as stopped:
         raise Cancelled("stopped; go on with the same options and --resume") from stopped
 
 

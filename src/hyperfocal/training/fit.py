@@ -30,6 +30,7 @@ from hyperfocal.training.data import (
 from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
+from hyperfocal.training.interrupts import kept_interrupts
 from hyperfocal.training.module import Restoration, build_net
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.samples import Samples
@@ -82,6 +83,8 @@ def fit(
 
     ``group``: the processes that train this net together, each of which calls this. The first
     one alone writes, and tells MLflow.
+
+    :class:`KeyboardInterrupt` on Ctrl-C and on a request to terminate.
     """
     last = out / LAST
     if not resume and preset is None:
@@ -103,7 +106,10 @@ def fit(
         (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
     told = group.leads and (experiment.tracking if tracking is None else tracking)
     judged = _loader(pictures.share(pictures.validation))
-    with _tracked(experiment, out, module, resumed=state is not None, wanted=told) as tracker:
+    with (
+        _tracked(experiment, out, module, resumed=state is not None, wanted=told) as tracker,
+        kept_interrupts(),
+    ):
         trainer = _trainer(
             experiment,
             group,
@@ -275,9 +281,10 @@ def _dev_run(experiment: Experiment, module: Restoration, pictures: _Pictures) -
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(module, _loader(pictures.training), _loader(pictures.validation))
-    steps, psnr = trainer.global_step, float(trainer.callback_metrics["val_psnr"])
-    test = _test(trainer, module, pictures.test, None)
+    with kept_interrupts():
+        trainer.fit(module, _loader(pictures.training), _loader(pictures.validation))
+        steps, psnr = trainer.global_step, float(trainer.callback_metrics["val_psnr"])
+        test = _test(trainer, module, pictures.test, None)
     return Trained(steps, module.clock, psnr, psnr, test=test)
 
 
