@@ -104,6 +104,27 @@ def test_models_verify(run: Run) -> None:
     assert run("models", "verify", "nothing").code == 4
 
 
+def test_models_alias_use_move_and_unalias(run: Run, photo: Photo) -> None:
+    assert "stands for bicubic-x2" in run("models", "alias", "champion-x2", "bicubic-x2").text
+    assert run("upscale", "-m", "champion-x2", photo("a.png"), "-o", "b.png").code == 0
+    assert "no longer for bicubic-x2" in run("models", "alias", "champion-x2", "bicubic-x3").text
+    assert run("models", "list", "champion*", "--json").json == {
+        "models": [],
+        "aliases": {"champion-x2": "bicubic-x3"},
+    }
+    assert "stands for bicubic-x3" in run("models", "list").text
+    assert run("models", "alias", "bicubic-x2", "bicubic-x3").code == 2
+    assert run("models", "alias", "champion-x2", "nothing").code == 4
+    assert run("models", "unalias", "champion-x2").code == 0
+    assert run("models", "unalias", "champion-x2").code == 4
+
+
+def test_a_family_by_its_alias(run: Run, photo: Photo) -> None:
+    run("models", "alias", "champion", "bicubic")
+    assert run("upscale", "-m", "champion", photo("a.png")).code == 0
+    assert Path("a@2x.png").exists()
+
+
 def nearest_neighbour(path: Path) -> None:
     """A network that doubles every pixel."""
     graph = helper.make_graph(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,16 @@ _NAME = typer.Argument(..., metavar="NAME", help="Name of a model.", show_defaul
 def app() -> typer.Typer:
     """The verbs below ``models``."""
     verbs = typer.Typer(
-        help="List, show, verify and import models.", no_args_is_help=True, rich_markup_mode=None
+        help="List, show, verify, import and alias models.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     verbs.command("list")(list_models)
     verbs.command("show")(show)
     verbs.command("verify")(verify)
     verbs.command("import")(import_model)
+    verbs.command("alias")(alias)
+    verbs.command("unalias")(unalias)
     return verbs
 
 
@@ -36,14 +41,21 @@ def list_models(
     """List the models whose name matches a wildcard."""
     from hyperfocal import models
 
-    cards = models.list(pattern, settings=read_settings())
+    settings = read_settings()
+    cards = models.list(pattern, settings=settings)
+    aliases = {
+        name: model
+        for name, model in models.aliases(settings).items()
+        if fnmatch.fnmatchcase(name, pattern)
+    }
     if as_json:
-        say.document({"models": [_plain(card) for card in cards]})
-    elif cards:
+        say.document({"models": [_plain(card) for card in cards], "aliases": aliases})
+    elif cards or aliases:
         rows = [("name", "scale", "weights", "licence", "purpose")]
         for card in cards:
             weights = " ".join(sorted(card.weights)) or card.kind
             rows.append((card.name, f"x{card.scale}", weights, card.licence, card.purpose))
+        rows.extend((name, "", "alias", "", f"stands for {aliases[name]}") for name in aliases)
         say.table(rows)
     else:
         say.line(f"no model matches '{pattern}'")
@@ -97,6 +109,33 @@ def import_model(
         say.document(_plain(card))
     else:
         typer.echo(f"{card.name} is in {settings.models}; use it with -m {card.name}")
+
+
+def alias(
+    name: str = typer.Argument(
+        ..., metavar="ALIAS", help="Such as champion-x2.", show_default=False
+    ),
+    model: str = typer.Argument(
+        ..., metavar="MODEL", help="A model or a family.", show_default=False
+    ),
+) -> None:
+    """Let a name stand for a model; a service that has loaded the name changes over."""
+    from hyperfocal import models
+
+    settings = read_settings()
+    before = models.aliases(settings).get(name)
+    models.set_alias(name, model, settings=settings)
+    typer.echo(f"{name} stands for {model}" + (f", no longer for {before}" if before else ""))
+
+
+def unalias(
+    name: str = typer.Argument(..., metavar="ALIAS", help="An alias.", show_default=False),
+) -> None:
+    """Forget an alias."""
+    from hyperfocal import models
+
+    models.remove_alias(name, settings=read_settings())
+    typer.echo(f"{name} is no alias any more")
 
 
 def _plain(card: ModelCard) -> dict[str, object]:

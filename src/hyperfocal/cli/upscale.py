@@ -208,12 +208,13 @@ def _own_scale(model: str, settings: Settings) -> int:
     """The scale where none was asked for: the model's, or the smallest of its family."""
     from hyperfocal import models
     from hyperfocal.errors import ModelMissing
+    from hyperfocal.models.aliasing import resolve
     from hyperfocal.models.registry import read_entry
     from hyperfocal.restore.auto import AUTO, FAMILIES
 
-    model = FAMILIES["photo"] if model == AUTO else model
     if model.endswith(".toml"):
         return read_entry(Path(model)).card.scale
+    model = FAMILIES["photo"] if model == AUTO else resolve(model, settings)
     try:
         return models.show(model, settings=settings).scale
     except ModelMissing:

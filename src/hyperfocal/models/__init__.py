@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hyperfocal.models.aliasing import aliases, remove_alias, set_alias
     from hyperfocal.models.card import ModelCard
     from hyperfocal.models.importing import import_onnx
     from hyperfocal.models.integrity import Verdict, verify
@@ -15,9 +16,12 @@ __all__ = [
     "LoadedModel",
     "ModelCard",
     "Verdict",
+    "aliases",
     "import_onnx",
     "list",
     "load",
+    "remove_alias",
+    "set_alias",
     "show",
     "verify",
 ]
@@ -26,9 +30,12 @@ _HOMES = {
     "LoadedModel": "loaded",
     "ModelCard": "card",
     "Verdict": "integrity",
+    "aliases": "aliasing",
     "import_onnx": "importing",
     "list": "registry",
     "load": "loaded",
+    "remove_alias": "aliasing",
+    "set_alias": "aliasing",
     "show": "registry",
     "verify": "integrity",
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperfocal.errors import ModelBroken, ModelMissing
+from hyperfocal.models.aliasing import aliases, resolve
 from hyperfocal.models.card import ModelCard
 from hyperfocal.settings import Settings
 
@@ -55,16 +56,27 @@ def read_entry(path: Path) -> Entry:
     return Entry(card, path.parent)
 
 
-def find(name: str, settings: Settings | None = None) -> Entry:
-    """The model called ``name``; :class:`ModelMissing` names the nearest ones."""
-    settings = settings or Settings.read()
+def card_file(name: str, settings: Settings) -> Path | None:
+    """The card of the model called ``name``; None where there is none."""
     # The name becomes part of a path, so nothing but a plain name may get that far.
     if _NAME.fullmatch(name):
         for folder in folders(settings):
             path = folder / f"{name}.toml"
             if path.is_file():
-                return read_entry(path)
-    known = [path.stem for path in card_files("*", settings)]
+                return path
+    return None
+
+
+def find(name: str, settings: Settings | None = None) -> Entry:
+    """The model called ``name``, or that an alias stands for.
+
+    :class:`ModelMissing` names the nearest ones.
+    """
+    settings = settings or Settings.read()
+    path = card_file(resolve(name, settings), settings)
+    if path is not None:
+        return read_entry(path)
+    known = [path.stem for path in card_files("*", settings)] + [*aliases(settings)]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see 'hyperfocal models list'"
     raise ModelMissing(f"there is no model '{name}'; {hint}")

@@ -40,12 +40,15 @@ class Shelf:
     def find(cls, name: str, settings: Settings, load: Callable[[str], Net] | None = None) -> Shelf:
         """The model called ``name``, or the family ``name-x2``, ``name-x4`` and so on.
 
+        An alias is what it stands for.
         A single model is loaded at once, so that what is wrong with it shows here; a family
         when its scale is needed. ``load``: how, by exact name; :func:`models.load` if left out.
         :class:`ModelMissing` for an unknown name.
         """
         from hyperfocal import models
+        from hyperfocal.models.aliasing import resolve
 
+        name = resolve(name, settings)
         load = load or (lambda exact: models.load(exact, settings=settings))
 
         try:

@@ -13,10 +13,12 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from hyperfocal.errors import HyperfocalError
+from hyperfocal.models.aliasing import aliases
 from hyperfocal.server import openapi, problems, spool
 from hyperfocal.server.envelope import Envelope
 from hyperfocal.server.gate import Gate
 from hyperfocal.server.limits import BodyLimits
+from hyperfocal.server.loading import choose, follow
 from hyperfocal.server.metrics import Metrics
 from hyperfocal.server.security.keys import Keys
 from hyperfocal.server.security.starting import check_production
@@ -126,13 +128,17 @@ async def _running(
     from hyperfocal.server.store import Store
 
     spool.prepare(settings.spool)
-    pool, results = Pool(settings), Results(settings)
+    # Before it is looked what they stand for: an alias that moves meanwhile has moved since.
+    seen = await to_thread.run_sync(aliases)
+    chosen = await to_thread.run_sync(choose, settings.models)
+    pool = Pool(settings.model_copy(update={"models": chosen.models}))
+    results = Results(settings)
     store = await to_thread.run_sync(Store.open, settings)
     jobs = JobRunner(settings, pool, store, results, metrics)
-    service = Service(settings, metrics, pool, store, results, jobs, keys, chosen=settings.models)
+    service = Service(settings, metrics, pool, store, results, jobs, chosen, keys)
     metrics.watch(pool)
     # In the background, so that the service can already say that it is not ready.
-    loading = asyncio.create_task(_load(service))
+    loading = asyncio.create_task(_load(service, seen))
     try:
         yield service
     finally:
@@ -144,7 +150,8 @@ async def _running(
         await to_thread.run_sync(store.close)
 
 
-async def _load(service: Service) -> None:
+async def _load(service: Service, seen: dict[str, str]) -> None:
+    """Load the models, begin with the jobs, and then follow the aliases."""
     try:
         await service.pool.start()
         await service.tell_models()
@@ -158,3 +165,5 @@ async def _load(service: Service) -> None:
         raise
     else:
         _log.info("ready", extra={"fields": {"models": service.pool.models}})
+        if service.settings.alias_seconds:
+            await follow(service, seen, service.settings.alias_seconds)

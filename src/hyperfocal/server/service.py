@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from hyperfocal.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Models to load: the ``names`` asked for, and the ``models`` that these stood for then."""
+
+    names: tuple[str, ...]
+    models: tuple[str, ...]
+
+
 @dataclass
 class Service:
     """The parts of a running service.
@@ -30,8 +38,8 @@ class Service:
     ``keys``: None where no key is asked for. ``draining``: no new picture is taken; what is in
     progress is finished. ``in_progress``: requests that work on a picture at present.
     ``failure``: why the models could not be loaded. ``decoders``: how many bodies are decoded at
-    once. ``chosen``: the models asked for last, ``previous``: those before, latest last;
-    ``changing``: held while others are loaded.
+    once. ``chosen``: what is loaded, ``previous``: what was before, latest last; ``changing``:
+    held while others are loaded.
     """
 
     settings: ServerSettings
@@ -40,12 +48,12 @@ class Service:
     store: Store
     results: Results
     jobs: JobRunner
+    chosen: Chosen
     keys: Keys | None = None
     draining: bool = False
     in_progress: int = 0
     failure: HyperfocalError | None = None
-    chosen: tuple[str, ...] = ()
-    previous: list[tuple[str, ...]] = field(default_factory=list)
+    previous: list[Chosen] = field(default_factory=list)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 

@@ -55,6 +55,11 @@ class ServerSettings(BaseModel):
         " that name none get the first of each scale; pictures with signs of damage get"
         " restore-fast, where it is among them.",
     )
+    alias_seconds: float = Field(
+        default=5,
+        ge=0,
+        description="Seconds between looks at whether an alias of models has moved; 0: none.",
+    )
     max_body: int = Field(default=50 * 10**6, gt=0, description="Bytes of a request, at most.")
     max_pixels: int = Field(
         default=100_000_000, gt=0, description="Pixels a picture may declare, at most."

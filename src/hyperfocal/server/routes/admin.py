@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 
 from fastapi import APIRouter, Request
 
-from hyperfocal.errors import UsageError
 from hyperfocal.server.errors import BodyTooLarge, Malformed, UnsupportedBody
 from hyperfocal.server.intake import chunks
+from hyperfocal.server.loading import go_back, load
 from hyperfocal.server.openapi import reload_in
 from hyperfocal.server.schemas import ReloadAnswer, ReloadRequest, read_form
-from hyperfocal.server.service import Service, service_of
+from hyperfocal.server.service import service_of
 
 router = APIRouter(tags=["administration"])
 
-_log = logging.getLogger(__name__)
 _BODY_BYTES = 1 << 16
-
-
-class NothingBefore(UsageError):
-    """There were no other models before."""
-
-    code = "nothing-before"
-    status = 409
 
 
 @router.post(
@@ -42,31 +32,15 @@ async def reload(request: Request) -> ReloadAnswer:
     """
     wish = read_form(ReloadRequest, await _json(request))
     service = service_of(request)
-    before = service.chosen
-    answer = await _load(service, tuple(wish.models))
-    if before != tuple(wish.models):
-        service.previous.append(before)
-    return answer
+    version = await load(service, tuple(wish.models))
+    return ReloadAnswer(models=sorted(service.pool.versions), version=version)
 
 
 @router.post("/v1/admin/rollback", summary="Load the models before", response_model=ReloadAnswer)
 async def rollback(request: Request) -> ReloadAnswer:
     """Go back to the models that were loaded before the last change."""
     service = service_of(request)
-    if not service.previous:
-        raise NothingBefore("no other models were loaded before these")
-    answer = await _load(service, service.previous[-1])
-    service.previous.pop()
-    return answer
-
-
-async def _load(service: Service, models: tuple[str, ...]) -> ReloadAnswer:
-    async with service.changing:
-        # Not undone when the client leaves: the new workers may be in place by then.
-        version = await asyncio.shield(service.pool.reload(models))
-        service.chosen = models
-    await service.tell_models()
-    _log.info("models loaded", extra={"fields": {"models": models, "version": version}})
+    version = await go_back(service)
     return ReloadAnswer(models=sorted(service.pool.versions), version=version)
 
 

@@ -1,0 +1,100 @@
+"""Names that stand for a model and can be moved to another.
+
+Programs ask for the alias; to promote a model, or to go back, is to move it. All aliases are one
+TOML file beside the user's models, ``ALIAS = "MODEL"`` a line, replaced whole at every change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tomllib
+from pathlib import Path
+
+from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
+from hyperfocal.models.toml import write_toml
+from hyperfocal.settings import Settings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def aliases(settings: Settings | None = None) -> dict[str, str]:
+    """What each alias stands for, sorted; :class:`ModelBroken` where the file is damaged."""
+    path = _file(settings or Settings.read())
+    if not os.access(path, os.F_OK):
+        # Nor are there models in a folder that is missing or cannot be entered.
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelBroken(f"{path}: the aliases cannot be read: {error}") from error
+    for name, model in found.items():
+        if not isinstance(model, str) or not (_NAME.fullmatch(name) and _NAME.fullmatch(model)):
+            raise ModelBroken(f'{path}: an alias is a line such as: champion-x2 = "photo-fast-x2"')
+    return dict(sorted(found.items()))
+
+
+def resolve(name: str, settings: Settings | None = None) -> str:
+    """What a name stands for: the model of an alias, any other name itself.
+
+    A model is never hidden by an alias of its name. Raises :class:`ModelBroken`.
+    """
+    from hyperfocal.models.registry import card_file
+
+    settings = settings or Settings.read()
+    if card_file(name, settings) is not None:
+        return name
+    return aliases(settings).get(name, name)
+
+
+def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> None:
+    """Let ``alias`` stand for a model or a family, whatever it stood for before.
+
+    :class:`ModelMissing` where there is no such model, :class:`UsageError` for an alias that is
+    the name of a model or of a family, :class:`OutputRefused`.
+    """
+    settings = settings or Settings.read()
+    if not _NAME.fullmatch(alias):
+        raise UsageError(
+            f"'{alias}' cannot name an alias: lower-case letters, digits, '.', '_' and '-'"
+        )
+    if _is_model(alias, settings):
+        raise UsageError(f"'{alias}' is a model; choose another name for the alias")
+    if not _is_model(model, settings):
+        raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
+    _write({**aliases(settings), alias: model}, settings)
+
+
+def remove_alias(alias: str, *, settings: Settings | None = None) -> None:
+    """Forget an alias; :class:`ModelMissing` where it is none, :class:`OutputRefused`."""
+    settings = settings or Settings.read()
+    left = aliases(settings)
+    if left.pop(alias, None) is None:
+        raise ModelMissing(f"there is no alias '{alias}'; see 'hyperfocal models list'")
+    _write(left, settings)
+
+
+def _is_model(name: str, settings: Settings) -> bool:
+    from hyperfocal.models.registry import card_files
+
+    member = re.compile(rf"{re.escape(name)}(-x\d+)?")
+    return any(member.fullmatch(path.stem) for path in card_files("*", settings))
+
+
+def _file(settings: Settings) -> Path:
+    # No suffix: what ends in .toml is a card.
+    return settings.models / "aliases"
+
+
+def _write(names: dict[str, str], settings: Settings) -> None:
+    path = _file(settings)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(write_toml(dict(sorted(names.items()))), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OutputRefused(f"{path}: the aliases cannot be written: {error.strerror}") from error

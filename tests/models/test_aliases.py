@@ -1,0 +1,73 @@
+import pytest
+
+from hyperfocal import Settings, Upscaler, models
+from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
+from hyperfocal.models.aliasing import resolve
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(models=tmp_path / "models")
+
+
+def test_a_name_that_moves(settings):
+    assert models.aliases(settings) == {}
+    models.set_alias("champion-x2", "bicubic-x2", settings=settings)
+    models.set_alias("other", "bicubic-x3", settings=settings)
+    assert models.show("champion-x2", settings=settings).name == "bicubic-x2"
+    assert models.load("champion-x2", settings=settings).card.name == "bicubic-x2"
+    models.set_alias("champion-x2", "bicubic-x4", settings=settings)
+    assert models.aliases(settings) == {"champion-x2": "bicubic-x4", "other": "bicubic-x3"}
+    assert resolve("champion-x2", settings) == "bicubic-x4"
+    assert resolve("bicubic-x2", settings) == "bicubic-x2"
+    models.remove_alias("champion-x2", settings=settings)
+    assert models.aliases(settings) == {"other": "bicubic-x3"}
+    with pytest.raises(ModelMissing):
+        models.show("champion-x2", settings=settings)
+
+
+def test_an_alias_of_a_family_is_the_family(settings):
+    models.set_alias("champion", "photo-realtime", settings=settings)
+    assert Upscaler.load("champion", settings=settings).scales == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("alias", "model", "error", "words"),
+    [
+        ("bicubic-x2", "bicubic-x3", UsageError, "is a model"),
+        ("photo-fast", "bicubic-x3", UsageError, "is a model"),
+        ("../up", "bicubic-x3", UsageError, "cannot name"),
+        ("Upper", "bicubic-x3", UsageError, "cannot name"),
+        ("champion", "nothing", ModelMissing, "no model 'nothing'"),
+        ("champion", "other", ModelMissing, "no model 'other'"),
+    ],
+)
+def test_what_can_be_no_alias(settings, alias, model, error, words):
+    models.set_alias("other", "bicubic-x2", settings=settings)
+    with pytest.raises(error, match=words):
+        models.set_alias(alias, model, settings=settings)
+    assert models.aliases(settings) == {"other": "bicubic-x2"}
+
+
+def test_an_alias_that_is_none(settings):
+    with pytest.raises(ModelMissing, match="no alias 'nothing'"):
+        models.remove_alias("nothing", settings=settings)
+    models.set_alias("champion-x2", "bicubic-x2", settings=settings)
+    with pytest.raises(ModelMissing, match="did you mean champion-x2"):
+        models.show("champio-x2", settings=settings)
+
+
+@pytest.mark.parametrize("text", ["no toml", "a = 3", '"../a" = "bicubic-x2"', 'a = "../b"', "[a]"])
+def test_a_damaged_file_is_told_but_hides_no_model(settings, text):
+    settings.models.mkdir()
+    (settings.models / "aliases").write_text(text)
+    with pytest.raises(ModelBroken, match="alias"):
+        models.show("champion", settings=settings)
+    assert models.show("bicubic-x2", settings=settings).name == "bicubic-x2"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "models").write_text("a file")
+    assert models.aliases(Settings(models=tmp_path / "models")) == {}
+    with pytest.raises(OutputRefused, match="aliases cannot be written"):
+        models.set_alias("a", "bicubic-x2", settings=Settings(models=tmp_path / "models"))
