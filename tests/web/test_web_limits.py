@@ -186,7 +186,7 @@ def test_followers_leave_threads_for_the_others(upstream, fronted):
         upstream.over.wait(20)
 
     upstream.behave = follow
-    with fronted(threads=3, followers=1) as web:
+    with fronted(threads=3, followers=1, uploads=1) as web:
         with web.client.stream("GET", "/v1/jobs/a/events") as first:
             assert next(first.iter_lines()) == "event: job"
             second = web.client.get("/v1/jobs/b/events")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hyperfocal.server.page import HEADERS, INDEX, assets
 from hyperfocal.web import rules
+from hyperfocal.web.incoming import Incoming
 from hyperfocal.web.problems import (
     MEDIA_TYPE,
     Refused,
@@ -114,8 +115,10 @@ def _forward(
     length = request.content_length
     if length is not None and length > settings.max_body:
         raise too_large(settings.max_body)
-    has_body = bool(length) or "chunked" in request.headers.get("Transfer-Encoding", "")
     environ = request.environ
+    body = environ["wsgi.input"]
+    # Of one that comes in chunks and is not complete there is no length.
+    has_body = bool(length) or isinstance(body, Incoming)
     ask = Ask(
         method=request.method,
         address=rules.forwarded_address(request.path, request.query_string),
@@ -124,13 +127,12 @@ def _forward(
             address=request.remote_addr or "unknown",
             request_id=rules.request_id(request.headers.get("X-Request-ID")),
         ),
-        body=environ["wsgi.input"] if has_body else None,
+        body=body if has_body else None,
         length=length,
         is_gone=environ.get("waitress.client_disconnected") or (lambda: False),
     )
     answer = upstream.send(ask)
-    body = _Body(answer, on_close)
-    response = Response(body, status=answer.status, direct_passthrough=True)
+    response = Response(_Body(answer, on_close), status=answer.status, direct_passthrough=True)
     # One by one, because a header may come twice; Flask's own guess of the type goes.
     response.headers.clear()
     response.headers.extend(rules.answer_headers(answer.headers))

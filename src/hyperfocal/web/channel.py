@@ -1,23 +1,31 @@
-"""A connection of waitress that has limits of time, and whose refusals can be read."""
+"""A connection of waitress that has limits of time, passes bodies on while they come, and whose
+refusals can be read."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hyperfocal.server.page import HEADERS
 from hyperfocal.web import rules
+from hyperfocal.web.incoming import WAITING_BYTES, Incoming
 from hyperfocal.web.problems import MEDIA_TYPE, Refused, too_large, too_late
 
 if TYPE_CHECKING:
     from hyperfocal.web.settings import WebSettings
 
+# Bodies up to this size are taken whole before a thread is spent on them.
+WHOLE_BYTES = 256 * 1024
+
 
 def channel_class(settings: WebSettings) -> Any:
     """A class of connections with these limits."""
     from waitress.channel import HTTPChannel
+
+    uploads = threading.BoundedSemaphore(settings.uploads)
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         """Takes a request within ``body_seconds``, and gives up who does not read for as long.
@@ -26,10 +34,12 @@ def channel_class(settings: WebSettings) -> Any:
         So only our side is closed, and what still comes is thrown away for a while.
         """
 
+        task_class = _early_task()
         error_task_class = _problem_task(settings)
         request: Any = None
         was_refused = False
         _thrown_away: int | None = None
+        _incoming: Incoming | None = None
         # When this request began to come, or the one before was answered.
         _since = 0.0
         _sent_at = 0.0
@@ -45,11 +55,47 @@ def channel_class(settings: WebSettings) -> Any:
                 if self._thrown_away > settings.max_body:
                     super().handle_close()
                 return False
-            is_first = self.request is None
+            before = self.request
             taken = bool(super().received(data))
-            if is_first and self.request is not None:
+            if before is None and self.request is not None:
                 self._since = time.monotonic()
+            if self._incoming is not None and before is not None and before.completed:
+                self._finish(before)
+            elif self.request is not None:
+                self._pass_on(self.request)
             return taken
+
+        def _finish(self, request: Any) -> None:
+            incoming, self._incoming = self._incoming, None
+            assert incoming is not None
+            incoming.finish(_problem(request.error, settings) if request.error else None)
+
+        def _pass_on(self, request: Any) -> None:
+            """Begin to answer a request of which much is still to come."""
+            body = request.body_rcv
+            if self._incoming is not None or body is None or request.error:
+                return
+            # Where there was no thread to spare at first it is taken whole: it may be in a file.
+            if not WHOLE_BYTES < len(body) <= WAITING_BYTES or not uploads.acquire(blocking=False):
+                return
+            with self.requests_lock:
+                if self.requests or self.will_close or self.close_when_flushed:
+                    uploads.release()
+                    return
+                held = body.buf
+                self._incoming = request.incoming = body.buf = Incoming(
+                    held.get(-1), on_room=self.server.pull_trigger, on_over=uploads.release
+                )
+                held.close()
+                # As there is nothing to be done when it is complete.
+                request.empty = True
+                self.requests.append(request)
+                self.server.add_task(self)
+
+        def readable(self) -> bool:
+            """Whether more is taken from the client."""
+            incoming = self._incoming
+            return bool(super().readable()) and not (incoming is not None and incoming.is_full)
 
         def send_continue(self) -> None:
             """Ask for the body, unless there is no use for it."""
@@ -83,6 +129,12 @@ def channel_class(settings: WebSettings) -> Any:
                     # Not a mark for later: nothing of what a deaf client has is ever writable.
                     super().handle_close()
                 return
+            incoming = self._incoming
+            if incoming is not None and not incoming.is_over:
+                # Full, it is the API that is slow.
+                if self._since < late and not incoming.is_full:
+                    incoming.finish(too_late(settings.body_seconds))
+                return
             # Of an answer that has just been given, the one may be known before the other.
             if self.requests or max(self._since, self._sent_at) >= late:
                 return
@@ -113,6 +165,23 @@ def channel_class(settings: WebSettings) -> Any:
             super().handle_close()
 
     return Channel
+
+
+def _early_task() -> Callable[..., Any]:
+    from waitress.task import WSGITask
+
+    class EarlyTask(WSGITask):  # type: ignore[misc]
+        """An answer that may be given before all of the request has come."""
+
+        def build_response_header(self) -> bytes:
+            """What is still to come has no use, and can be no other request."""
+            incoming = getattr(self.request, "incoming", None)
+            if incoming is not None and not incoming.is_whole:
+                self.set_close_on_finish()
+                self.channel.was_refused = True
+            return bytes(super().build_response_header())
+
+    return EarlyTask
 
 
 class _TooLate:

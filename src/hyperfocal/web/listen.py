@@ -1,9 +1,10 @@
 """The server under the application: waitress.
 
-It takes a request in by one loop for all connections and hands it to a thread once it is
-complete, so slow uploads hold no thread. Up to half a megabyte of a body stays in memory, the
-rest lies in a temporary file, and from there it is streamed. Answers go out as they come, events
-one by one; what a client is slow to read waits in memory up to a megabyte, then the API waits.
+It takes requests in by one loop for all connections. A thread gets one once it is complete or a
+quarter of a megabyte has come; the rest is then passed on while it comes, with a megabyte at most
+held in memory. Where too many such threads are busy a body is taken whole first, into a temporary
+file, so that slow uploads cannot hold all of them. Answers go out as they come, events one by one;
+what a client is slow to read waits in memory up to a megabyte, then the API waits.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ _POSITIVE = (
     "answer_seconds",
     "threads",
     "followers",
+    "uploads",
     "connections",
 )
 
@@ -31,7 +32,8 @@ class WebSettings:
     ``body_seconds``: within which a request must have arrived, and for which an answer may wait to
     be read. ``connect_seconds`` and ``answer_seconds``: how long the API may take to be reached,
     and to begin its answer or go on with it; events (which come when something happens) have no
-    limit. ``threads``: answers at once. ``followers``: how many of these may be events of jobs.
+    limit. ``threads``: answers at once. ``followers``: how many of these may be events of jobs;
+    ``uploads``: how many may be large bodies that are still coming (others are taken whole first).
     ``connections`` at once; more wait.
     """
 
@@ -43,7 +45,8 @@ class WebSettings:
     connect_seconds: float = 5.0
     answer_seconds: float = 120.0
     threads: int = 64
-    followers: int = 48
+    followers: int = 44
+    uploads: int = 12
     connections: int = 1000
 
     def __post_init__(self) -> None:
@@ -54,8 +57,10 @@ class WebSettings:
         for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise SettingsError(f"setting '{name}' must be positive")
-        if self.followers >= self.threads:
-            raise SettingsError("setting 'followers' must leave threads for other answers")
+        if self.followers + self.uploads >= self.threads:
+            raise SettingsError(
+                "settings 'followers' and 'uploads' must leave threads for other answers"
+            )
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"there is no port {self.port}")
 

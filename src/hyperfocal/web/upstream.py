@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from waitress.channel import ClientDisconnected
 
+from hyperfocal.web.incoming import Incoming
 from hyperfocal.web.problems import too_large, too_slow, unreachable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Ask:
     method: str
     address: str
     headers: list[tuple[str, str]]
-    body: IO[bytes] | None
+    body: IO[bytes] | Incoming | None
     length: int | None
     is_gone: Callable[[], bool]
 
@@ -101,25 +102,46 @@ class Upstream:
         headers += [(name, "") for name in ("accept-encoding", "user-agent") if name not in names]
         if ask.length is not None:
             headers.append(("content-length", str(ask.length)))
-        content = _pieces(ask.body, self._settings.max_body) if ask.body is not None else None
+        clock = _Clock(self._settings.answer_seconds)
+        content = self._pieces(ask.body, clock) if ask.body is not None else None
         request = self._client.build_request(
             ask.method, ask.address, headers=headers, content=content
         )
-        response: httpx.Response = await self._in_time(self._client.send(request, stream=True))
+        response: httpx.Response = await self._in_time(
+            self._client.send(request, stream=True), clock
+        )
         return response
+
+    async def _pieces(self, body: IO[bytes] | Incoming, clock: _Clock) -> AsyncIterator[bytes]:
+        count, most = 0, self._settings.max_body
+        while True:
+            if isinstance(body, Incoming):
+                # How long the client takes is not the API's fault.
+                clock.stop()
+                piece = await body.read()
+                clock.start()
+            else:
+                piece = body.read(_PIECE)
+            if not piece:
+                return
+            count += len(piece)
+            if count > most:
+                raise too_large(most)
+            yield piece
 
     async def next_piece(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> bytes:
         """What has come of the body since; empty at its end."""
         # Events come when something happens.
         endless = response.headers.get("content-type", "").startswith("text/event-stream")
-        piece: bytes = await self._in_time(anext(pieces, b""), endless=endless)
+        clock = _Clock(None if endless else self._settings.answer_seconds)
+        piece: bytes = await self._in_time(anext(pieces, b""), clock)
         return piece
 
-    async def _in_time(self, work: Awaitable[Any], *, endless: bool = False) -> Any:
+    async def _in_time(self, work: Awaitable[Any], clock: _Clock) -> Any:
         import httpx
 
         try:
-            async with asyncio.timeout(None if endless else self._settings.answer_seconds):
+            async with clock.run():
                 return await work
         except (TimeoutError, httpx.TimeoutException) as error:
             raise too_slow() from error
@@ -158,10 +180,23 @@ class Answer:
         self._upstream.wait(self._response.aclose(), lambda: False)
 
 
-async def _pieces(body: IO[bytes], most: int) -> AsyncIterator[bytes]:
-    count = 0
-    while piece := body.read(_PIECE):
-        count += len(piece)
-        if count > most:
-            raise too_large(most)
-        yield piece
+class _Clock:
+    """How long the API may keep silent; ``seconds``: None for ever."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+
+    def run(self) -> asyncio.Timeout:
+        """A block that raises :class:`TimeoutError` when it was silent for too long."""
+        self._timeout = asyncio.timeout(self._seconds)
+        return self._timeout
+
+    def stop(self) -> None:
+        """It has nothing to do."""
+        self._timeout.reschedule(None)
+
+    def start(self) -> None:
+        """From now on it has."""
+        if self._seconds is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
