@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -142,3 +143,25 @@ def test_a_full_disk_behind_a_pipe_is_told_plainly(photo: Photo, tmp_path: Path)
         )
     assert done.returncode == 1
     assert b"standard output: no space left on the disk" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_a_name_that_is_no_text(photo: Photo, tmp_path: Path, encoding: str) -> None:
+    """As old archives hold them; most locales make stdout strict."""
+    name = os.fsdecode(b"f\xfcnf \xe6\x97\xa5.png")
+    (tmp_path / photo("a.png")).rename(tmp_path / name)
+
+    def output_of(*arguments: str) -> bytes:
+        return subprocess.run(
+            [*_HYPERFOCAL, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+
+    done = json.loads(output_of("upscale", name, "-m", "bicubic", "-o", "b.png", "--json"))
+    assert done["files"][0]["input"] == name
+    assert json.loads(output_of("inspect", name, "--json"))
+    assert b"nf \xe6\x97\xa5.png" in output_of("inspect", name)

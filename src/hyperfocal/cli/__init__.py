@@ -9,6 +9,11 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line with the arguments of this process, and exit."""
+    import sys
+
     from hyperfocal.cli.app import build
 
+    # File names need not be text in any encoding; one that is not must not end in a traceback.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     build()(prog_name="hyperfocal")

@@ -20,8 +20,12 @@ def error(text: str) -> None:
 
 
 def document(content: Mapping[str, object] | Sequence[object]) -> None:
-    """One JSON document on stdout."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON document on stdout, in UTF-8 whatever the locale (RFC 8259, section 8.1).
+
+    What is no text in a file's name becomes an escape, from which Python makes the name again.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
