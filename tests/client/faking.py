@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -114,6 +115,7 @@ _FACTS = {
     "Hyperfocal-SSIM": "0.991",
     "Hyperfocal-Basis": "consistency",
     "Hyperfocal-Notes": "%5B%22made%20%C3%A9%22%5D",
+    "Hyperfocal-Choice": quote('{"kind":"photo","reasons":["no sign of noise"]}'),
     "Server-Timing": "decode;dur=1.5, model;dur=20, encode;dur=3.25, total;dur=25",
     "Content-Disposition": "attachment; filename=\"x.png\"; filename*=UTF-8''%C3%A9t%C3%A9.png",
 }

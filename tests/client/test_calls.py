@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -48,8 +49,15 @@ def test_bytes_go_as_the_body_with_the_options_in_the_query(fake: Fake, client: 
     assert restored.request_id == "request-1"
     assert restored.timing_ms == {"decode": 1.5, "model": 20.0, "encode": 3.25, "total": 25.0}
     assert restored.notes == ("made é",)
+    assert restored.choice == {"kind": "photo", "reasons": ["no sign of noise"]}
     assert restored.file_name == "été.png"
     assert (restored.format, restored.bytes) == ("png", len(PNG) + 8)
+
+
+@pytest.mark.parametrize("choice", ["", "%7B", "[]", quote('{"kind": 3, "reasons": []}')])
+def test_a_choice_that_was_not_made_or_not_understood(fake: Fake, client: Client, choice) -> None:
+    fake.otherwise = picture(Hyperfocal_Choice=choice)
+    assert client.upscale(PNG).choice is None
 
 
 def test_a_result_that_was_not_measured(fake: Fake, client: Client) -> None:

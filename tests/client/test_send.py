@@ -165,6 +165,7 @@ def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: 
     assert by_name["in/b.jpg"]["request_id"] == "request-9"
     assert by_name["in/a.png"]["request_id"] == "request-1"
     assert by_name["in/a.png"]["version"] == "0123abcd"
+    assert by_name["in/a.png"]["choice"]["kind"] == "photo"
     assert sorted(results(folder)) == ["a.png", "sub/c.png"]
     # Only what failed is tried again.
     fake.otherwise = picture()

@@ -192,6 +192,7 @@ class Sending:
             },
             bytes=made.bytes,
             notes=made.notes,
+            choice=made.choice,
             request_id=made.request_id,
             version=made.model_version,
         )

@@ -60,5 +60,7 @@ def told(outcome: Outcome, *, verbose: bool = False) -> list[str]:
     parts.append(size_of(outcome.bytes or 0))
     text = [f"{outcome.input} -> {outcome.output}  {', '.join(parts)}"]
     if verbose:
+        if outcome.choice is not None:
+            text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
         text.extend(f"    {note}" for note in outcome.notes)
     return text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +29,8 @@ class Restored:
     over input width. ``consistency_db``: how close the result, reduced again, is to the input
     (None: not measured). ``psnr`` (dB), ``ssim``: against the reference where one was given, else
     of the consistency, as ``basis`` says; infinite for equal pictures. ``timing_ms``: of the
-    service, by stage. ``notes``: what was converted or dropped.
+    service, by stage. ``notes``: what was converted or dropped. ``choice``: where the service chose
+    between photo and restore models, the ``kind`` and the ``reasons``.
     """
 
     data: builtins.bytes | None
@@ -48,6 +49,7 @@ class Restored:
     basis: Basis
     timing_ms: Mapping[str, float]
     notes: tuple[str, ...]
+    choice: Mapping[str, Any] | None
     file_name: str
 
     @property

@@ -262,6 +262,7 @@ def read_restored(
         basis="reference" if basis == "reference" else "consistency",
         timing_ms=_server_timing(headers.get("server-timing", "")),
         notes=_notes(headers.get("hyperfocal-notes", "")),
+        choice=_choice(headers.get("hyperfocal-choice", "")),
         file_name=_file_name(headers.get("content-disposition", "")),
     )
 
@@ -280,11 +281,23 @@ def _server_timing(text: str) -> dict[str, float]:
 
 
 def _notes(text: str) -> tuple[str, ...]:
-    try:
-        notes = json.loads(unquote(text)) if text else []
-    except ValueError:
-        return ()
+    notes = _json(text)
     return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
+
+
+def _choice(text: str) -> dict[str, Any] | None:
+    match _json(text):
+        case {"kind": str(kind), "reasons": list(reasons)}:
+            return {"kind": kind, "reasons": [str(reason) for reason in reasons]}
+    return None
+
+
+def _json(text: str) -> object:
+    """Of a header; None where it is no JSON."""
+    try:
+        return json.loads(unquote(text))
+    except ValueError:
+        return None
 
 
 def _file_name(text: str) -> str:
