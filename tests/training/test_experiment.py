@@ -13,6 +13,22 @@ def test_paths_are_relative_to_the_file(experiment_file: Path) -> None:
     assert Path(experiment.data.train) == experiment_file.parent.resolve() / "train"
 
 
+def test_paths_of_variants_are_relative_to_the_file(experiment_file: Path) -> None:
+    text = '\n[[sweep.variants]]\nschedule = { teacher = "large.onnx" }\n'
+    experiment_file.write_text(experiment_file.read_text() + text)
+    sweep = Experiment.read(experiment_file).sweep
+    assert sweep is not None
+    teacher = experiment_file.parent.resolve() / "large.onnx"
+    assert sweep.variants == [{"schedule": {"teacher": str(teacher)}}]
+
+
+@pytest.mark.parametrize("text", ["data = 1", "sweep = 1", "[sweep]\nvariants = 1"])
+def test_what_is_no_table_is_told(experiment_file: Path, text: str) -> None:
+    experiment_file.write_text(f"name = 'x'\n{text}\n")
+    with pytest.raises(SettingsError):
+        Experiment.read(experiment_file)
+
+
 def test_environment_variables_are_expanded(
     experiment_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

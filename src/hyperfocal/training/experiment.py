@@ -21,7 +21,13 @@ from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.models.toml import write_toml
 from hyperfocal.training.degradations import Degradations
 
-_PATHS = (("data", "train"), ("data", "validation"), ("data", "test"), ("net", "start"))
+_PATHS = (
+    ("data", "train"),
+    ("data", "validation"),
+    ("data", "test"),
+    ("net", "start"),
+    ("schedule", "teacher"),
+)
 
 # What pydantic calls a name that does not exist, in a model and in a dataclass.
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
@@ -83,6 +89,8 @@ class ScheduleSection(_Section):
     A budget in minutes anneals by the clock: on a shared machine that is the only way to both
     finish on time and reach a learning rate of zero. ``validate_every`` steps are an epoch.
     ``optimizer``: "muon" orthogonalises the steps of inner kernels and is for plain nets.
+    ``teacher``: a float ONNX file of a trained plain net whose results count for
+    ``teacher_weight`` of the loss, and the originals for the rest.
     ``patience``: so many validations without a better PSNR end the training early.
     """
 
@@ -99,6 +107,8 @@ class ScheduleSection(_Section):
     ema: float = Field(default=0.999, ge=0.0, lt=1.0)
     luma_weight: float = Field(default=0.5, ge=0.0, le=1.0)
     mse_finish: float = Field(default=0.2, ge=0.0, le=1.0)
+    teacher: str | None = None
+    teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
     validate_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
 
@@ -182,10 +192,12 @@ class Experiment(_Section):
             raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path} is not TOML: {error}") from error
-        for section, key in _PATHS:
-            value = raw.get(section, {}).get(key)
-            if isinstance(value, str):
-                raw[section][key] = str((path.parent / _expanded(value, path)).resolve())
+        variants = _table(raw, "sweep").get("variants")
+        for values in (raw, *(variants if isinstance(variants, list) else ())):
+            for section, key in _PATHS:
+                table = _table(values, section)
+                if isinstance(value := table.get(key), str):
+                    table[key] = str((path.parent / _expanded(value, path)).resolve())
         return cls.checked(raw, path)
 
     @classmethod
@@ -199,6 +211,12 @@ class Experiment(_Section):
     def to_toml(self) -> str:
         """The experiment as TOML text, without what has its default value; paths are absolute."""
         return write_toml(self.model_dump(exclude_defaults=True, exclude={"sweep"}))
+
+
+def _table(values: Any, name: str) -> dict[str, Any]:
+    """A table within another; an empty one where it is something else, which checking tells."""
+    found = values.get(name) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _expanded(value: str, path: Path) -> str:
