@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.errors import InputError, InputMissing, SettingsError
 from hyperfocal.quality import imresize
 from hyperfocal.training.data import (
     OneBatch,
@@ -110,3 +111,26 @@ def test_validation_pictures_are_whole_and_follow_the_protocol(photographs: Path
     assert hr.shape == (3, 96, 96)
     want = imresize(hr.numpy().transpose(1, 2, 0), 1 / 3)
     assert np.abs(want.astype(int) - lr.numpy().transpose(1, 2, 0)).max() <= 1
+
+
+def test_a_file_that_is_no_picture_is_named(photographs: Path) -> None:
+    (photographs / "train" / "zz.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match=r"zz\.jpg"):
+        pool(photographs)
+
+
+def test_deep_grey_is_read_as_8_bits(tmp_path: Path) -> None:
+    grey = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    want = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    assert np.array_equal(read_rgb(tmp_path / "deep.png"), want)
+
+
+def test_a_photograph_lying_on_its_side_is_read_upright(tmp_path: Path) -> None:
+    image = Image.fromarray(np.repeat(np.arange(40, dtype=np.uint8)[:, None], 30, axis=1))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.convert("RGB").save(tmp_path / "side.png", exif=exif)
+    found = read_rgb(tmp_path / "side.png")
+    assert found.shape == (30, 40, 3)
+    assert found[0, 0, 0] == 39

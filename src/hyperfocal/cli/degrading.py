@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hyperfocal.cli import say
+from hyperfocal.cli.extras import needs_torch
 
 if TYPE_CHECKING:
     from hyperfocal.training.degradations import Degradations
@@ -24,6 +25,7 @@ def preview_degradations(
     seed: int = typer.Option(0, "--seed", min=0, help="Another number, other degradations."),
 ) -> None:
     """Show what degradations do: original, clean and degraded, and what was done, on one sheet."""
+    needs_torch()
     from hyperfocal.training.data import pictures_in
     from hyperfocal.training.preview import contact_sheet, save_sheet
 
@@ -43,6 +45,7 @@ def degrade_suite(
     Every original is cut into four parts, each degraded as its name decides: the same files come
     out at every run.
     """
+    needs_torch()
     from hyperfocal.training.suite import write_suite
 
     made = write_suite(originals, out, scale)

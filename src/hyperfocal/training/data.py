@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
+from hyperfocal import imaging
 from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
@@ -37,9 +38,9 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_rgb(path: Path) -> Pixels:
-    """A picture as ``(H, W, 3)`` uint8."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    """A picture as ``(H, W, 3)`` uint8, upright; :class:`InputError` where it is none."""
+    pixels = to_8_bit(imaging.open(path).pixels)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def hold_back(files: list[Path], share: float) -> tuple[list[Path], list[Path]]:
