@@ -21,10 +21,14 @@ _CHUNK = 1 << 18
 
 
 class StorageUnavailable(HyperfocalError):
-    """The place where files are kept cannot be reached, is full or refuses."""
+    """The place where files are kept cannot be reached, is full or refuses.
+
+    ``told``: what those hear who shall not know where it is.
+    """
 
     code = "storage-unavailable"
     status = 503
+    told = "the storage of pictures cannot be used at present; try again later"
 
 
 class FileMissing(HyperfocalError):

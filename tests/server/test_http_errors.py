@@ -24,6 +24,8 @@ from hyperfocal.server.errors import (
     WorkerFailed,
     WorkerMemory,
 )
+from hyperfocal.server.store import StoreUnavailable
+from hyperfocal.storage import StorageUnavailable
 
 FORM = {"content-type": "multipart/form-data; boundary=x"}
 JSON = {"content-type": "application/json"}
@@ -150,3 +152,11 @@ def test_paths_of_the_machine_are_not_told(running):
     answer = running.client.post("/v1/upscale", content=b"picture!")
     check_problem(answer, 500, "model-broken")
     assert "somebody" not in answer.text
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable, StoreUnavailable])
+def test_where_things_are_kept_is_logged_and_not_told(running, caplog, error):
+    running.pool.raises.append(error("no connection to 10.0.0.7, user somebody"))
+    problem = check_problem(running.client.post("/v1/upscale", content=b"x"), 503, error.code)
+    assert problem["detail"] == error.told
+    assert "somebody" in caplog.text

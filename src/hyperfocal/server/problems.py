@@ -79,8 +79,16 @@ def problem_of(error: HyperfocalError, *, instance: str, request_id: str) -> dic
 
 def detail_of(error: HyperfocalError) -> str:
     """What a client is told: of a fault of the installation, such as a path, nothing."""
+    if (told := _instead(error)) is not None:
+        return told
     inside = isinstance(error, WorkerError | GarbledOutput)
     return str(error) if inside or status_of(error) != 500 else _NOT_THEIRS
+
+
+def _instead(error: HyperfocalError) -> str | None:
+    """What is told in place of an error whose own words say how the service is set up."""
+    told: str | None = getattr(error, "told", None)
+    return told
 
 
 def respond(
@@ -116,12 +124,12 @@ def install(app: FastAPI) -> None:
 
 async def _on_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HyperfocalError)
+    if status_of(error) == 500 or _instead(error) is not None:
+        _log.error("%s: %s", error.code, error)
     if status_of(error) == 503 and not hasattr(error, "retry_after"):
         return respond(
             error, request.scope, {"retry-after": str(max(1, service_of(request).pool.retry_after))}
         )
-    if status_of(error) == 500:
-        _log.error("%s: %s", error.code, error)
     return respond(error, request.scope)
 
 

@@ -27,10 +27,14 @@ _T = TypeVar("_T")
 
 
 class StoreUnavailable(HyperfocalError):
-    """The database cannot be reached, is locked, or its disk is full."""
+    """The database cannot be reached, is locked, or its disk is full.
+
+    ``told``: what those hear who shall not know where it is.
+    """
 
     code = "store-unavailable"
     status = 503
+    told = "the database cannot be used at present; try again later"
 
 
 class Store:
