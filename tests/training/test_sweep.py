@@ -36,8 +36,8 @@ def test_variants_change_together_and_meet_every_combination() -> None:
     variants = [{"net": {"channels": 48, "depth": 10}}, {"net": {"channels": 32, "depth": 22}}]
     assert combinations(section(values={"seed": [1, 2]}, variants=variants)) == [
         {"net.channels": 48, "net.depth": 10, "seed": 1},
-        {"net.channels": 48, "net.depth": 10, "seed": 2},
         {"net.channels": 32, "net.depth": 22, "seed": 1},
+        {"net.channels": 48, "net.depth": 10, "seed": 2},
         {"net.channels": 32, "net.depth": 22, "seed": 2},
     ]
     assert combinations(section(variants=variants[:1])) == [{"net.channels": 48, "net.depth": 10}]

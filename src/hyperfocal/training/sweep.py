@@ -66,8 +66,8 @@ def combinations(section: SweepSection) -> list[dict[str, Any]]:
         raise SettingsError(f"the grid has {count} trials, more than {_MOST}; use 'random'")
     return [
         {**variant, **dict(zip(choices, values, strict=True))}
-        for variant in variants
         for values in itertools.product(*choices.values())
+        for variant in variants
     ]
 
 
