@@ -1,18 +1,28 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import hyperfocal
 import hyperfocal.models as models
 from hyperfocal.errors import ArrayError, ModelBroken, ModelMissing
 from hyperfocal.models.hardware import processor
+from hyperfocal.models.registry import SHIPPED
 
 ENGINES = ["openvino", "onnxruntime"]
 
 
 def pixels(height=24, width=40, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    """96 x 128 of a photograph."""
+    sample = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+    return np.ascontiguousarray(hyperfocal.open(sample).pixels[40:136, 60:188])
 
 
 def load(settings, name="net", **changes):
@@ -68,6 +78,21 @@ def test_engines_agree_on_int8_weights_within_a_few_levels(settings, add_model, 
     difference = np.abs(first.run(pixels()).astype(int) - second.run(pixels()))
     assert difference.max() <= 8
     assert difference.mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    "name", sorted({path.name.partition(".")[0] for path in SHIPPED.glob("*.onnx")})
+)
+def test_engines_agree_on_shipped_models(settings, name, astronaut):
+    """Float: within 1/255 everywhere. Int8: nearly so, see ``onnx_runtime``."""
+    for precision, most, mean in (("float", 1, 0.001), ("int8", 8, 0.5)):
+        first, second = (
+            load(settings, name, runtime=engine, precision=precision).run(astronaut)
+            for engine in ENGINES
+        )
+        difference = np.abs(first.astype(int) - second)
+        assert difference.max() <= most
+        assert difference.mean() < mean
 
 
 @pytest.mark.parametrize("engine", ENGINES)
