@@ -17,8 +17,8 @@ SPEED = ROOT / "benchmarks" / "speed.json"
 
 def filled(readme: str) -> str:
     """The README's text with both tables as they should be."""
-    readme = _between(readme, "quality", quality())
-    return _between(readme, "speed", speed())
+    readme = between(readme, "quality", quality())
+    return between(readme, "speed", speed())
 
 
 def quality() -> str:
@@ -86,7 +86,8 @@ def markdown(rows: Sequence[Sequence[str]], columns: str) -> str:
     return "\n".join(lines)
 
 
-def _between(text: str, name: str, content: str) -> str:
+def between(text: str, name: str, content: str) -> str:
+    """``text`` with ``content`` between the marks of that name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     inside = f"\n\n{content}\n\n" if content else "\n"
     return re.sub(

@@ -1,0 +1,98 @@
+"""What the trials of experiments/ablation.toml came to, for docs/decisions/0006.
+
+    hyperfocal train sweep experiments/ablation.toml --out runs/ablation
+    python tools/ablation.py runs/ablation     # on an idle machine: it times the nets
+
+Every trial is exported, so that int8 counts too; benchmarks/ablation.json keeps the figures and
+``make docs`` makes the table of them.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "benchmarks" / "ablation.json"
+_DEFAULTS = {"net.unshuffle": 1, "net.expand": 0, "schedule.optimizer": "muon"}
+
+
+def main(folder: str) -> None:
+    """Export and time what was trained."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for result in sorted(Path(folder).glob("trial-*/result.json")):
+        trial = json.loads(result.read_text(encoding="utf-8"))
+        values = {name: value for name, value in trial["values"].items() if name != "seed"}
+        if "schedule.teacher" in values:
+            values["schedule.teacher"] = Path(values["schedule.teacher"]).name.partition(".")[0]
+        key = json.dumps(values, sort_keys=True)
+        row = _measured(result.parent / "best.ckpt", time=key not in found)
+        found[key].append({**row, "seed": trial["values"]["seed"], "steps": trial["steps"]})
+        print(key, found[key][-1], flush=True)
+    rows = [{"values": json.loads(key), "trials": trials} for key, trials in found.items()]
+    FIGURES.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _measured(checkpoint: Path, *, time: bool) -> dict[str, Any]:
+    """PSNR of validation in dB, by precision; median milliseconds of int8 at 512x512."""
+    from hyperfocal.evaluate.bench import bench
+    from hyperfocal.settings import Settings
+    from hyperfocal.training.export import export
+
+    with tempfile.TemporaryDirectory() as scratch:
+        made = export(checkpoint, Path(scratch))
+        row: dict[str, Any] = dict(made.validation)
+        if time:
+            card = str(Path(scratch) / f"{made.card.name}.toml")
+            timed = bench(card, 2.0, settings=Settings(precision="int8", cache=Path(scratch)))
+            row |= {"ms": timed.median, "reference": timed.reference}
+    return row
+
+
+def table() -> str:
+    """The figures as Markdown, best first; empty where there are none."""
+    from readme_figures import markdown
+
+    if not FIGURES.is_file():
+        return ""
+    rows = json.loads(FIGURES.read_text(encoding="utf-8"))
+    lines = [
+        ["channels", "layers", "cells", "branches", "trained by", "ms", "float dB", "int8 dB"],
+    ]
+    for row in sorted(rows, key=lambda row: -_mean(row, "float")):
+        values = _DEFAULTS | row["values"]
+        by = str(values["schedule.optimizer"])
+        if "schedule.teacher" in values:
+            by += f", taught by {values['schedule.teacher']}"
+        lines.append(
+            [
+                str(values["net.channels"]),
+                str(values["net.depth"]),
+                f"{values['net.unshuffle']}x{values['net.unshuffle']}",
+                "yes" if values["net.expand"] else "no",
+                by,
+                f"{row['trials'][0]['ms']:.0f}",
+                _spread(row, "float"),
+                _spread(row, "int8"),
+            ]
+        )
+    return markdown(lines, "###--###")
+
+
+def _mean(row: dict[str, Any], precision: str) -> float:
+    return statistics.mean(trial[precision] for trial in row["trials"])
+
+
+def _spread(row: dict[str, Any], precision: str) -> str:
+    found = [trial[precision] for trial in row["trials"]]
+    half = (max(found) - min(found)) / 2.0
+    return f"{_mean(row, precision):.3f}" + (f" ± {half:.3f}" if len(found) > 1 else "")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
