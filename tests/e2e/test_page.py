@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from doing import boxes, choose, divider, download, finish, position, restore, zoom
+from PIL import Image
 from running import wait_until
 
 Photo = Callable[..., Path]
@@ -24,6 +25,7 @@ def test_a_photograph_becomes_a_larger_one(page: Any, photo: Photo) -> None:
     facts = page.get_by_role("region", name="lake.png").inner_text()
     assert "120 × 80 → 240 × 160" in facts  # noqa: RUF001
     assert "photo-fast-x2" in facts
+    assert "2× as wide" in facts  # noqa: RUF001
     assert re.search(r"(true|Loose|Far off), \d+\.\d dB", facts)
     page.get_by_text("lake.png is restored").wait_for(state="attached")
 
@@ -41,6 +43,27 @@ def test_options_are_what_the_service_gets(own_page: Any, photo: Photo) -> None:
     assert name == "lake@300px.webp"
     assert (result.format, result.size) == ("WEBP", (300, 200))
     assert "bicubic" in own_page.locator("#facts").inner_text()
+
+
+def test_why_a_model_was_chosen(open_page: Callable[..., Any], start: Any, tmp_path: Path) -> None:
+    page = open_page(start("serve", "--workers", "1"))
+    path = tmp_path / "worn.jpg"
+    Image.effect_noise((160, 120), 40).convert("RGB").save(path, quality=20)
+    restore(page, path)
+    finish(page)
+    facts = page.locator("#facts").inner_text()
+    assert re.search(r"restore-fast-x2\s*chosen because .+; version \w{12}", facts), facts
+
+
+def test_the_purpose_is_that_of_the_model_for_the_size(own_page: Any, photo: Photo) -> None:
+    choose(own_page, photo())
+    own_page.get_by_text("More options").click()
+    own_page.get_by_role("combobox", name="Model").select_option("photo-fast")
+    for size, said in (("2×", "twice the size"), ("3×", "four times"), ("4×", "four times")):  # noqa: RUF001
+        own_page.get_by_role("radio", name=size).check()
+        purpose = own_page.locator("#purpose").inner_text()
+        assert purpose.startswith("Made for 2×, 4×.")  # noqa: RUF001
+        assert said in purpose
 
 
 def test_the_divider_by_keyboard_and_by_mouse(page: Any, photo: Photo) -> None:
@@ -216,6 +239,10 @@ def test_a_verdict_without_and_with_the_photograph(page: Any, photo: Photo) -> N
     assert answer["reasons"] == ["blurry"]
     assert answer["keep_picture"] is False
     assert sent[0].response().status == 201
+    # What was said stays to be seen, and cannot be said twice.
+    for name, pressed in (("Good", "false"), ("Not good", "true")):
+        thumb = page.get_by_role("button", name=name, exact=True)
+        assert (thumb.get_attribute("aria-pressed"), thumb.is_disabled()) == (pressed, True)
 
     page.get_by_role("button", name="Restore again with these options").click()
     page.get_by_role("button", name="Good", exact=True).click()
@@ -268,7 +295,7 @@ def test_everything_by_keyboard(own_page: Any, photo: Photo) -> None:
     for _ in range(12):
         own_page.keyboard.press("Tab")
         reached.add(
-            own_page.evaluate("document.activeElement.id || document.activeElement.ariaLabel")
+            own_page.evaluate("(e => e.id || e.ariaLabel || e.innerText)(document.activeElement)")
         )
     assert {"divider", "Zoom in", "download", "redo"} <= reached
     assert "Good" in reached
@@ -277,6 +304,8 @@ def test_everything_by_keyboard(own_page: Any, photo: Photo) -> None:
 def test_nothing_without_a_name(own_page: Any, photo: Photo) -> None:
     restore(own_page, photo())
     finish(own_page)
+    # Out of sight by then, but still what the page is called.
+    assert own_page.get_by_role("heading", level=1).all_inner_texts() == ["Restore photographs"]
     own_page.get_by_role("button", name="Not good").click()
     own_page.get_by_text("More options").click()
     for role in ("button", "link", "slider", "textbox", "checkbox", "radio", "combobox", "img"):

@@ -40,7 +40,7 @@ def test_what_is_no_photograph(
     path = tmp_path / "notes.jpg"
     path.write_text("these are words")
     restore(troubled, path)
-    troubled.get_by_role("heading", name="This is no photograph that can be read").wait_for()
+    troubled.get_by_role("heading", name="This file cannot be read as a photograph").wait_for()
     assert "HEIC, BMP and GIF can be read" in troubled.locator("#trouble-text").inner_text()
     assert troubled.get_by_text("Request ").inner_text().removeprefix("Request ").isalnum()
     assert "notes.jpg" in troubled.get_by_role("alert").text_content()
@@ -116,7 +116,7 @@ def test_large_work_is_asked_about_first(troubled: Any, photo: Photo) -> None:
     troubled.get_by_role("button", name="Restore 1 photograph").click()
     question = troubled.get_by_role("group", name="192 megapixels")
     assert "about 1 min 35 s and 1.2 GB" in question.inner_text()
-    question.get_by_role("button", name="Leave it out").click()
+    question.get_by_role("button", name="Skip it").click()
     troubled.get_by_role("heading", name="Stopped").wait_for()
     assert not jobs
 

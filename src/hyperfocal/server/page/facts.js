@@ -16,7 +16,7 @@ export function facts(item) {
   rows.push({
     term: "Size",
     value: size ? `${dimensions(size.width, size.height)} → ${large}` : large,
-    more: `${megapixels(result.width, result.height)}, ${Number(result.scale.toFixed(2))} times as wide`,
+    more: `${megapixels(result.width, result.height)}, ${Number(result.scale.toFixed(2))}× as wide`,
   });
   rows.push({
     term: "File",
@@ -25,10 +25,12 @@ export function facts(item) {
   });
   const { total, model } = result.timing_ms ?? {};
   if (total !== undefined) {
-    const parts = [model !== undefined && `the model ${seconds(model / 1000)}`, `with sending and waiting ${seconds(elapsed)}`];
+    const parts = [model !== undefined && `${seconds(model / 1000)} in the model`, `${seconds(elapsed)} with sending and waiting`];
     rows.push({ term: "Time", value: seconds(total / 1000), more: parts.filter(Boolean).join(", ") });
   }
-  rows.push({ term: "Model", value: result.model, more: result.model_version ? `version ${result.model_version}` : "" });
+  const why = (result.choice?.reasons ?? []).join(", ");
+  const chosen = [why && `chosen because ${why}`, result.model_version && `version ${result.model_version}`];
+  rows.push({ term: "Model", value: result.model, more: chosen.filter(Boolean).join("; ") });
   return rows;
 }
 

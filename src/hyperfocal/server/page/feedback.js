@@ -33,8 +33,8 @@ export class Feedback {
     this.more.hidden = true;
     this.said.textContent = item.judged ? "Thank you." : "";
     for (const thumb of this.thumbs) {
-      thumb.setAttribute("aria-pressed", "false");
-      thumb.disabled = item.judged;
+      thumb.setAttribute("aria-pressed", String(thumb.dataset.verdict === item.judged));
+      thumb.disabled = Boolean(item.judged);
     }
   }
 
@@ -62,7 +62,7 @@ export class Feedback {
     this.send.disabled = true;
     try {
       await this.api.send("v1/feedback", { method: "POST", ...body(answer, item.file) });
-      item.judged = true;
+      item.judged = answer.verdict;
       if (item === this.#item) {
         this.show(item);
         this.said.focus();

@@ -21,13 +21,10 @@ export class Options {
     const families = new Map();
     for (const { name, scale, purpose } of models) {
       const family = name.replace(/-x\d+$/, "");
-      const { scales = [] } = families.get(family) ?? {};
-      families.set(family, { scales: [...scales, scale].sort(), purpose });
+      families.set(family, [...(families.get(family) ?? []), { scale, purpose: purpose ?? "" }]);
     }
-    for (const [family, { scales, purpose }] of families) {
-      const times = scales.map((scale) => `${scale}×`).join(", ");
-      // Cards of one family differ by the size they speak of; one sentence is enough here.
-      this.purposes.set(family, `Trained for ${times}. ${purpose ?? ""}`.trim());
+    for (const [family, members] of families) {
+      this.purposes.set(family, members.sort((one, other) => one.scale - other.scale));
       this.fields.model.add(new Option(family, family));
     }
     this.#show();
@@ -44,6 +41,15 @@ export class Options {
     return values;
   }
 
+  // Of the member of a family that is used for this scale, so far as there is telling.
+  #purpose(family, scale) {
+    const members = this.purposes.get(family);
+    if (!members) return "";
+    const { purpose } = members.find((one) => one.scale >= scale) ?? members.at(-1);
+    const scales = members.map((one) => `${one.scale}×`).join(", ");
+    return `Made for ${scales}. ${purpose}`.trim();
+  }
+
   #show() {
     const { size, long_edge, model, format, quality, strip_metadata } = this.fields;
     const byEdge = size.value === "edge";
@@ -53,7 +59,7 @@ export class Options {
     const lossless = LOSSLESS.has(format.value);
     this.root.querySelector("#quality").hidden = lossless;
     quality.nextElementSibling.value = quality.value;
-    this.root.querySelector("#purpose").textContent = this.purposes.get(model.value) ?? "";
+    this.root.querySelector("#purpose").textContent = this.#purpose(model.value, Number(size.value));
     const parts = [
       model.value || "automatic model",
       format.value ? format.selectedOptions[0].text : "same format",

@@ -83,7 +83,9 @@ export class Panel {
   #drawTrouble(item) {
     const { title, text, request } = item.problem
       ? explain(item.problem)
-      : { title: "Stopped", text: "Nothing was kept at the service.", request: "" };
+      : { title: "Stopped", text: "Nothing is kept on the service.", request: "" };
+    // Stopping is nobody's mistake.
+    this.find("trouble").classList.toggle("calm", !item.problem);
     this.find("trouble-title").textContent = title;
     this.find("trouble-text").textContent = text;
     this.find("trouble-request").textContent = request ? `Request ${request}` : "";
@@ -177,5 +179,5 @@ function fidelityText(item) {
 function question({ output_width, output_height, seconds: time, memory_bytes }) {
   const size = output_width ? ` of ${megapixels(output_width, output_height)}` : "";
   const memory = memory_bytes ? ` and ${bytes(memory_bytes)} of the service's memory` : "";
-  return `This makes a picture${size}. It takes about ${seconds(time)}${memory}. Go on?`;
+  return `This is a large one: the result${size} takes about ${seconds(time)}${memory}. Continue?`;
 }

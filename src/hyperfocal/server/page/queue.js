@@ -16,7 +16,8 @@ function token() {
 }
 
 /**
- * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, … }.
+ * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, judged, … };
+ * judged: the verdict that was sent, or null.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
  * Events: "change" with the item in detail, "list" when items come or go.
@@ -49,7 +50,7 @@ export class Queue extends EventTarget {
       if (isBusy(item)) continue;
       item.onRestart?.();
       Object.assign(item, { token: token(), options: { ...options }, control: new AbortController() });
-      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: false });
+      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: null });
     }
     this.#next();
   }

@@ -4,10 +4,10 @@ import { explain } from "./problems.js";
 import { bytes, dimensions, percent, seconds } from "./words.js";
 
 const PLAIN = {
-  line: "In line",
-  estimating: "Looking at it",
+  line: "Waiting",
+  estimating: "Checking its size",
   asking: "Waiting for your answer",
-  queued: "Waiting for its turn",
+  queued: "Waiting for the service",
   fetching: "Fetching the result",
   stopping: "Stopping",
   stopped: "Stopped",

@@ -44,11 +44,11 @@ export const percent = (share) => `${Math.floor(share * 100)} %`;
 
 // Where the words change, in dB between the input and the result reduced to its size.
 const FIDELITY = [
-  [45, "Very true", "Reduced again, it is your photograph to the eye and well beyond."],
-  [38, "True", "Reduced again, it differs from your photograph by less than an eye sees."],
-  [32, "Mostly true", "Fine edges were changed a little. Look closely at faces and lettering."],
-  [26, "Loose", "Part of the detail is not from your photograph. Compare before you rely on it."],
-  [-Infinity, "Far off", "Much was changed. Take it for a sketch of what might have been there."],
+  [45, "Very true", "Scaled back down, it matches your photograph more closely than any eye can tell."],
+  [38, "True", "Scaled back down, it differs from your photograph by less than the eye can see."],
+  [32, "Mostly true", "Fine edges have changed a little. Look closely at faces and lettering."],
+  [26, "Loose", "Some of the detail is not from your photograph. Compare before you rely on it."],
+  [-Infinity, "Far off", "Much has changed. Take it as a sketch of what might have been there."],
 ];
 
 /** What a consistency in dB means: { figure, title, meaning }. */
