@@ -108,8 +108,10 @@ def test_an_experiment_chooses_its_degradations(experiment_file: Path) -> None:
     experiment = real(
         experiment_file, "\n[degradation]\nclean = 1.0\n[degradation.blur]\nsigma = [0.2, 0.4]\n"
     )
-    made = training_pool(experiment)
+    data = experiment.data.model_copy(update={"refresh_every": 70})
+    made = training_pool(experiment.model_copy(update={"data": data}))
     assert isinstance(made, DegradedPool)
+    assert made.settings.refresh_every == 70
     assert made.degradations.clean == 1.0
     assert made.degradations.blur.sigma == (0.2, 0.4)
     assert made.degradations.noise == Degradations().noise

@@ -124,6 +124,7 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
         patch=data.patch,
         batch=group.batch_share(data.batch),
         reduce_from=data.reduce_from,
+        refresh_every=data.refresh_every,
         seed=experiment.seed,
         rank=group.rank,
     )

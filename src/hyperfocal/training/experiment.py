@@ -44,6 +44,8 @@ class DataSection(_Section):
     validation pictures (a share) serve for that and choose nothing; 0 holds none back.
     ``degradation``: LR pictures are reduced bicubically, degraded as real ones are, or given: the
     folders named are then ``HR``, each with a folder ``LR`` of the same names beside it.
+    ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
+    as long as a hundred batches on a CPU and as thousands on a GPU.
     """
 
     train: str
@@ -55,6 +57,7 @@ class DataSection(_Section):
     patch: int = Field(default=64, ge=8)
     batch: int = Field(default=16, ge=1)
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
+    refresh_every: int = Field(default=1500, ge=1)
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
 
 
