@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,16 @@ def test_an_untrained_tail_gives_bicubic(scale: int, unshuffle: int) -> None:
     assert np.abs(made - imresize(picture, scale))[inner].max() < 1e-5
 
 
+@pytest.mark.parametrize("channels", [8, 12, 16])
+@torch.no_grad()
+def test_an_untrained_net_is_near_bicubic(channels: int) -> None:
+    """With 12 channels too, which is as many as there are outputs."""
+    torch.manual_seed(0)
+    net, x = PlainNet(2, channels, 2).eval(), torch.rand(1, 3, 20, 26)
+    off = net(x) - zero_tail(copy.deepcopy(net))(x)
+    assert 0.0 < float(off.square().mean().sqrt()) < 0.03
+
+
 @torch.no_grad()
 def test_borders_do_not_darken() -> None:
     net = zero_tail(PlainNet(2, 8, 1, 2))
@@ -44,7 +56,7 @@ def test_every_parameter_has_a_gradient() -> None:
 
 @torch.no_grad()
 def test_loading_folded_kernels_changes_nothing() -> None:
-    source, target = MergedConv(8, 8, 32), MergedConv(8, 8, 32)
+    source, target = (MergedConv(8, 8, 32, skip=True) for _ in range(2))
     target.load_folded(source.kernel(), source.bias)
     x = torch.rand(1, 8, 9, 9)
     assert torch.allclose(source(x), target(x), atol=1e-5)

@@ -27,7 +27,8 @@ class MergedConv(nn.Module):
     """A convolution whose kernel is ``direct + point @ wide (+ identity)``.
 
     ``(N, in, H, W)`` to ``(N, out, H, W)``, zero padded by ``padding``. ``expand``: channels of
-    the wide branch; 0 leaves the direct kernel alone. ``side`` of the kernel is odd.
+    the wide branch; 0 leaves the direct kernel alone. ``side`` of the kernel is odd. ``skip``:
+    with the identity, which takes as many outputs as inputs.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class MergedConv(nn.Module):
         side: int = 3,
         padding: int = 1,
         gain: float = 1.0,
+        skip: bool = False,
     ) -> None:
         super().__init__()
-        self.skip = inputs == outputs
+        self.skip = skip
         self.padding = padding
         area = side * side
         self.direct = nn.Parameter(torch.empty(outputs, inputs, side, side))
@@ -116,8 +118,11 @@ class PlainNet(nn.Module):
         )
         # Inner layers start close to the identity, so depth costs nothing at the start.
         self.body = nn.ModuleList(
-            MergedConv(channels, channels, expand * channels, gain=0.3) for _ in range(depth)
+            MergedConv(channels, channels, expand * channels, gain=0.3, skip=True)
+            for _ in range(depth)
         )
+        # Never close to the identity, be there as many channels as outputs: the net starts as the
+        # bicubic enlargement.
         self.tail = MergedConv(channels, outputs, expand * channels, gain=0.01)
         # As logarithms: a step of the optimiser is then a share of the range.
         self.log_ranges = nn.Parameter(torch.zeros(depth + 1)) if qat else None
