@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -37,7 +35,7 @@ def test_an_untrained_net_is_near_bicubic(channels: int) -> None:
     """With 12 channels too, which is as many as there are outputs."""
     torch.manual_seed(0)
     net, x = PlainNet(2, channels, 2).eval(), torch.rand(1, 3, 20, 26)
-    off = net(x) - zero_tail(copy.deepcopy(net))(x)
+    off = net(x) - zero_tail(PlainNet(2, 8, 1))(x)
     assert 0.0 < float(off.square().mean().sqrt()) < 0.03
 
 
