@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 from pretending import check_problem, read_answer
@@ -170,10 +172,22 @@ def test_what_is_refused_as_no_http_is_not_answered_twice(running, caplog):
 def test_too_many_connections_are_turned_away(pretending):
     with pretending(max_connections=3) as running:
         running.client.close()
-        held = [running.connection() for _ in range(2)]
-        with held[0], held[1], running.connection() as third:
-            third.sendall(head("GET", "/healthz"))
-            assert third.recv(12) == b"HTTP/1.1 503"
+        one, two, three = (running.connection() for _ in range(3))
+        with one, two, three as last:
+            last.sendall(head("GET", "/healthz"))
+            assert read_answer(last)[0] == 200
+            with running.connection() as beyond:
+                beyond.sendall(head("GET", "/healthz"))
+                status, headers, body = read_answer(beyond)
+                assert (status, json.loads(body)["code"]) == (503, "crowded")
+                assert headers["connection"] == "close"
+                assert headers["x-request-id"]
+                assert int(headers["retry-after"]) >= 1
+                assert beyond.recv(10) == b""
+            # Those who were first are still served.
+            last.sendall(head("GET", "/healthz"))
+            assert read_answer(last)[0] == 200
+            assert b'reason="crowded"} 1.0' in running.service.metrics.text()
 
 
 def test_the_rate_is_counted_for_each_address(pretending):

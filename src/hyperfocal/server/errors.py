@@ -4,6 +4,7 @@
     ├── Busy                        the work cannot be taken now; trying again later may help
     │   ├── QueueFull         503
     │   ├── Draining          503
+    │   ├── Crowded           503
     │   └── RateLimited       429
     ├── DeadlinePassed        504   the time allowed is over
     ├── WorkerError                 the process that did the work
@@ -46,6 +47,12 @@ class Draining(Busy):
     """The service is starting up or shutting down and takes no work."""
 
     code = "draining"
+
+
+class Crowded(Busy):
+    """As many clients are connected as may be."""
+
+    code = "crowded"
 
 
 class RateLimited(Busy):

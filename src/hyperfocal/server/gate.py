@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from hyperfocal.errors import HyperfocalError
-from hyperfocal.server.errors import Unauthorized
+from hyperfocal.server.errors import Crowded, Unauthorized
 from hyperfocal.server.limits import Rate
 from hyperfocal.server.problems import respond
 from hyperfocal.server.security.caller import (
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """ASGI middleware, before a byte of the body is read; sets ``scope["state"]["caller"]``."""
+    """ASGI middleware, before a byte of the body is read; sets ``scope["state"]["caller"]``.
+
+    Where the server has set ``scope["state"]["crowded"]`` nobody is let in.
+    """
 
     def __init__(self, app: ASGIApp, *, settings: ServerSettings, keys: Keys | None) -> None:
         self._app, self._settings, self._keys = app, settings, keys
@@ -38,12 +41,15 @@ class Gate:
             try:
                 self._check(scope)
             except HyperfocalError as error:
-                await respond(error, scope)(scope, receive, send)
+                headers = {"connection": "close"} if isinstance(error, Crowded) else None
+                await respond(error, scope, headers)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         headers, settings, state = Headers(scope=scope), self._settings, scope["state"]
+        if state.get("crowded"):
+            raise Crowded("too many clients are connected (setting max_connections)")
         needed = scope_needed(scope["path"], metrics_public=settings.metrics_public)
         caller = without_key(headers, (scope.get("client") or ("", 0))[0], settings)
         state["caller"] = caller

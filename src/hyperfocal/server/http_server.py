@@ -102,16 +102,19 @@ class Server(uvicorn.Server):
 class PatientFor(H11Protocol):
     """Closes a connection that takes too long to send a request's head.
 
-    uvicorn itself waits for ever for the first, and starts anew with every byte after that.
+    uvicorn itself waits for ever for the first, and starts anew with every byte after that. A
+    connection beyond ``most`` is told so by the application, as everything else is.
     """
 
-    seconds = 30.0
+    seconds, most = 30.0, 512
     _watch: asyncio.TimerHandle | None = None
     _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self.app_state = {**self.app_state, "crowded": True}
         self._since = self.loop.time()
         self._watch_on()
 
@@ -167,7 +170,8 @@ class PatientFor(H11Protocol):
 
 
 def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
-    protocol = type("Protocol", (PatientFor,), {"seconds": settings.body_seconds})
+    limits = {"seconds": settings.body_seconds, "most": settings.max_connections}
+    protocol = type("Protocol", (PatientFor,), limits)
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -182,7 +186,6 @@ def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
         # Forwarded addresses are read by the application, as far as its settings trust them.
         proxy_headers=False,
         h11_max_incomplete_event_size=_HEAD_BYTES,
-        limit_concurrency=settings.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(min(settings.drain_seconds, 5))),
     )
