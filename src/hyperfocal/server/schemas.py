@@ -161,7 +161,7 @@ class PredictRequest(BaseModel):
 class PredictMetrics(BaseModel):
     """How near the result comes, and to what."""
 
-    PSNR: float | None = Field(description="dB, of luma; null where both are identical.")
+    PSNR: float | None = Field(description="dB, of luma; 100 where both are identical.")
     SSIM: float = Field(description="-1 to 1, of luma.")
     basis: Literal["consistency", "reference"] = Field(
         description="Against the reference, or of the result, reduced again, against the input."
