@@ -25,6 +25,7 @@ def pages() -> dict[str, str]:
     from ablation import table
     from model_pages import page as models
     from readme_figures import between, filled
+    from training_page import filled as training
 
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
     return {
@@ -32,6 +33,7 @@ def pages() -> dict[str, str]:
         "docs/errors.md": _errors(),
         "docs/models.md": models(),
         "docs/settings.md": _settings(),
+        "docs/training.md": training((ROOT / "docs/training.md").read_text(encoding="utf-8")),
         "docs/service-reference.md": _service(),
         ablation: between((ROOT / ablation).read_text(encoding="utf-8"), "ablation", table()),
         "README.md": filled((ROOT / "README.md").read_text(encoding="utf-8")),

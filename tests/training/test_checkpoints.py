@@ -15,8 +15,9 @@ from hyperfocal.errors import InputMissing, ModelBroken
 from hyperfocal.training import checkpoints as module
 from hyperfocal.training.checkpoints import Checkpoints
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import fit, load_average
+from hyperfocal.training.fit import fit
 from hyperfocal.training.samples import grid, hardest
+from hyperfocal.training.stored import load_average
 
 
 @pytest.fixture(autouse=True)

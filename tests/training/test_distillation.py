@@ -12,10 +12,12 @@ from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.training.data import read_rgb
 from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import fit, load_average
+from hyperfocal.training.fit import fit
 from hyperfocal.training.graph import build
-from hyperfocal.training.module import Restoration, build_net
+from hyperfocal.training.module import Restoration
+from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.stored import load_average
 from hyperfocal.training.weights import fold
 
 
@@ -77,7 +79,7 @@ def test_a_teacher_is_in_no_checkpoint(experiment_file: Path, teacher_file: Path
 def test_what_cannot_teach_is_refused(
     experiment_file: Path, teacher_file: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputMissing, match="no teacher"):
+    with pytest.raises(InputMissing, match="there is no file"):
         Teacher(tmp_path / "missing.onnx", 2)
     with pytest.raises(SettingsError, match="enlarges 2 times and the net 4"):
         Teacher(teacher_file, 4)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hyperfocal.errors import OutputExists
+from hyperfocal.errors import InputMissing, OutputExists, SettingsError
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.quality import imresize, psnr
@@ -17,7 +17,8 @@ from hyperfocal.settings import Settings
 from hyperfocal.training.data import bicubic_pair
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
-from hyperfocal.training.fit import fit, load_average
+from hyperfocal.training.fit import fit
+from hyperfocal.training.stored import load_average, starting_net
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +93,35 @@ def test_a_training_is_not_overwritten(experiment_file: Path, tmp_path: Path) ->
     with pytest.raises(OutputExists, match="--resume"):
         fit(experiment, tmp_path, progress=False, tracking=False)
     assert (tmp_path / "last.ckpt").read_bytes() == b"somebody's"
+
+
+def test_a_training_starts_from_a_checkpoint(experiment_file: Path, tmp_path: Path) -> None:
+    text = experiment_file.read_text().replace("steps = 250", "steps = 30")
+    experiment_file.write_text(text)
+    fit(Experiment.read(experiment_file), tmp_path / "first", progress=False, tracking=False)
+    start = tmp_path / "first" / "last.ckpt"
+    experiment_file.write_text(text.replace("scale = 2", f'scale = 2\nstart = "{start}"'))
+    begun = starting_net(Experiment.read(experiment_file))
+    _, trained, _ = load_average(start)
+    x = torch.rand(1, 3, 20, 20)
+    with torch.no_grad():
+        torch.testing.assert_close(begun(x), trained(x), atol=1e-5, rtol=0.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (None, InputMissing, "there is no file"),
+        (b"no graph", SettingsError, "no plain net to start from"),
+    ],
+)
+def test_what_no_training_can_start_from_is_told(
+    experiment_file: Path, content: bytes | None, error: type[Exception], message: str
+) -> None:
+    start = experiment_file.parent / "start.onnx"
+    if content is not None:
+        start.write_bytes(content)
+    text = experiment_file.read_text().replace("scale = 2", f'scale = 2\nstart = "{start}"')
+    experiment_file.write_text(text)
+    with pytest.raises(error, match=message):
+        starting_net(Experiment.read(experiment_file))

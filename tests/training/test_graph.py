@@ -105,7 +105,7 @@ def test_training_goes_on_from_an_exported_file(
 ) -> None:
     net, again = trained_like(*shape), PlainNet(*shape).eval()
     onnx.save(build(fold(net)), tmp_path / "net.onnx")
-    assert start_from(again, tmp_path / "net.onnx") == len(net.convolutions)
+    assert start_from(again, read_onnx(tmp_path / "net.onnx")) == len(net.convolutions)
     x = torch.tensor(picture())
     assert torch.allclose(net(x), again(x), atol=1e-5)
 
@@ -114,7 +114,7 @@ def test_training_goes_on_from_an_exported_file(
 def test_another_scale_keeps_all_but_the_tail(tmp_path: Path) -> None:
     onnx.save(build(fold(trained_like(2, 16, 2, 1))), tmp_path / "net.onnx")
     other = PlainNet(4, 16, 2, 1)
-    assert start_from(other, tmp_path / "net.onnx") == len(other.convolutions) - 1
+    assert start_from(other, read_onnx(tmp_path / "net.onnx")) == len(other.convolutions) - 1
 
 
 @pytest.mark.parametrize("unshuffle", [1, 2])
@@ -122,7 +122,7 @@ def test_another_scale_keeps_all_but_the_tail(tmp_path: Path) -> None:
 def test_a_larger_net_starts_as_the_smaller_one(unshuffle: int, tmp_path: Path) -> None:
     small, large = trained_like(2, 8, 2, unshuffle), PlainNet(2, 12, 4, unshuffle).eval()
     onnx.save(build(fold(small)), tmp_path / "net.onnx")
-    assert start_from(large, tmp_path / "net.onnx") == len(small.convolutions)
+    assert start_from(large, read_onnx(tmp_path / "net.onnx")) == len(small.convolutions)
     x = torch.tensor(picture())
     assert torch.allclose(small(x), large(x), atol=1e-5)
 
@@ -130,7 +130,7 @@ def test_a_larger_net_starts_as_the_smaller_one(unshuffle: int, tmp_path: Path) 
 def test_a_larger_net_learns_with_all_it_has(tmp_path: Path) -> None:
     onnx.save(build(fold(trained_like(2, 8, 2, 1))), tmp_path / "net.onnx")
     net = PlainNet(2, 12, 3, 1)
-    start_from(net, tmp_path / "net.onnx")
+    start_from(net, read_onnx(tmp_path / "net.onnx"))
     net(torch.tensor(picture())).square().sum().backward()
     # The channels of its own are unread at first: their readers learn first, then they do.
     assert net.convolutions[-1].direct.grad is not None
@@ -142,7 +142,7 @@ def test_a_smaller_net_cannot_start_from_a_larger_one(tmp_path: Path) -> None:
     onnx.save(build(fold(trained_like(2, 16, 2, 1))), tmp_path / "net.onnx")
     for channels, depth in ((8, 2), (16, 1)):
         with pytest.raises(ValueError, match="more than the net's"):
-            start_from(PlainNet(2, channels, depth, 1), tmp_path / "net.onnx")
+            start_from(PlainNet(2, channels, depth, 1), read_onnx(tmp_path / "net.onnx"))
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import torch
 from hyperfocal.errors import SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
-from hyperfocal.training.module import build_net
 from hyperfocal.training.muon import Muon, orthogonalised
+from hyperfocal.training.nets import build_net
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 20), (2, 20, 8), (1, 6, 6)])

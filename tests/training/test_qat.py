@@ -12,10 +12,11 @@ from test_graph import SHAPES, picture, run
 from hyperfocal.errors import SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
-from hyperfocal.training.fit import fit, load_average
+from hyperfocal.training.fit import fit
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.nets.rounding import rounded, whole_kernel
+from hyperfocal.training.stored import load_average
 from hyperfocal.training.weights import fold
 
 

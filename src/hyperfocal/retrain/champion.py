@@ -81,7 +81,7 @@ def _architecture(path: Path) -> dict[str, int] | None:
             "unshuffle": folded.unshuffle,
         }
         net = PlainNet(shape["scale"], shape["channels"], shape["depth"], shape["unshuffle"])
-        used = start_from(net, path)
+        used = start_from(net, folded)
     except Exception:  # noqa: BLE001 - whatever a foreign graph breaks, it is not ours
         return None
     return shape if used == shape["depth"] + 2 else None

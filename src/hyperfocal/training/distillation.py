@@ -11,31 +11,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.errors import SettingsError
 from hyperfocal.training.nets.plain import PlainNet
-from hyperfocal.training.weights import read_onnx, start_from
+from hyperfocal.training.stored import read_folded
+from hyperfocal.training.weights import start_from
 
 
 class Teacher:
-    """A trained plain net, out of its float ONNX file. Not a module: it is in no checkpoint.
+    """A trained plain net, out of a float ONNX file or checkpoint. Not a module: in no checkpoint.
 
-    :class:`InputMissing`, or :class:`SettingsError` where the file holds no plain net of ``scale``.
+    Raises what :func:`read_folded` raises, and :class:`SettingsError` for another ``scale``.
     """
 
     def __init__(self, path: Path, scale: int) -> None:
-        if not path.is_file():
-            raise InputMissing(f"there is no teacher {path}")
-        try:
-            folded = read_onnx(path)
-        except Exception as error:
-            raise SettingsError(f"{path} holds no plain net to learn from: {error}") from error
+        folded = read_folded(path)
         if folded.scale != scale:
             raise SettingsError(
                 f"the teacher {path} enlarges {folded.scale} times and the net {scale} times"
             )
         channels, depth = folded.layers[0][0].shape[0], len(folded.layers) - 2
         net = PlainNet(scale, channels, depth, folded.unshuffle, expand=0)
-        start_from(net, path)
+        start_from(net, folded)
         self.net = net.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
 
     @torch.no_grad()

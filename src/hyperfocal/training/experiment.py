@@ -92,7 +92,7 @@ class ScheduleSection(_Section):
     A budget in minutes anneals by the clock: on a shared machine that is the only way to both
     finish on time and reach a learning rate of zero. ``validate_every`` steps are an epoch.
     ``optimizer``: "muon" orthogonalises the steps of inner kernels and is for plain nets.
-    ``teacher``: a float ONNX file of a trained plain net whose results count for
+    ``teacher``: a float ONNX file or checkpoint of a trained plain net whose results count for
     ``teacher_weight`` of the loss, and the originals for the rest.
     ``patience``: so many validations without a better PSNR end the training early.
     """

@@ -20,9 +20,10 @@ from hyperfocal.training.calibrate import measured_ranges
 from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import judged_on, load_average
+from hyperfocal.training.fit import judged_on
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.stored import load_average
 from hyperfocal.training.weights import Folded, fold
 
 EXPORTABLE = ("plain",)

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from hyperfocal.errors import InputMissing, ModelBroken, OutputExists
+from hyperfocal.errors import OutputExists
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import measured_ranges
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
@@ -31,11 +31,13 @@ from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_po
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.interrupts import kept_interrupts
-from hyperfocal.training.module import Restoration, build_net
+from hyperfocal.training.module import Restoration
+from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.samples import Samples
+from hyperfocal.training.stored import read_checkpoint, starting_net
 from hyperfocal.training.tracking import Tracking, track
-from hyperfocal.training.weights import fold, start_from
+from hyperfocal.training.weights import fold
 
 # Where quantisation-aware training starts: pictures that set the ranges, and the share clipped.
 _CALIBRATION = 16
@@ -92,7 +94,7 @@ def fit(
     _hush()
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
-        state = _read(last) if resume and last.exists() else None
+        state = read_checkpoint(last) if resume and last.exists() else None
         module = Restoration(experiment, _net(experiment, started=state is not None))
         pictures = _Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
@@ -165,11 +167,11 @@ def refuse_another(out: Path) -> None:
 
 def _net(experiment: Experiment, *, started: bool) -> torch.nn.Module:
     """The net, with the weights it is to start from unless a checkpoint has better ones."""
-    net = build_net(experiment)
-    if experiment.net.start is not None and not started:
-        start_from(net, Path(experiment.net.start))
-        if isinstance(net, PlainNet) and experiment.net.qat:
-            net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
+    if started:
+        return build_net(experiment)
+    net = starting_net(experiment)
+    if isinstance(net, PlainNet) and experiment.net.qat:
+        net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
     return net
 
 
@@ -310,34 +312,3 @@ def _tracked(
         return
     with track(experiment, out, module, judged_on(experiment), resumed=resumed) as tracker:
         yield tracker
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A checkpoint; :class:`InputMissing` or :class:`ModelBroken`."""
-    try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputMissing(f"there is no checkpoint {path}") from error
-    except Exception as error:
-        # Its own text advises to load whatever the file holds, code included.
-        raise ModelBroken(f"{path} is no checkpoint, or a damaged one") from error
-    if not isinstance(found, dict) or "experiment" not in found:
-        raise ModelBroken(f"{path} was not written by 'hyperfocal train fit'")
-    return found
-
-
-def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:
-    """The experiment, the averaged net and the cost of a checkpoint written by :func:`fit`.
-
-    The cost: ``steps``, and ``seconds`` of training. :class:`InputMissing` or
-    :class:`ModelBroken` where there is none.
-    """
-    checkpoint = _read(path)
-    experiment = Experiment.checked(checkpoint["experiment"], path)
-    net = build_net(experiment)
-    prefix = "average."
-    net.load_state_dict(
-        {k[len(prefix) :]: v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
-    )
-    history = {"steps": checkpoint["global_step"], "seconds": checkpoint["clock"]}
-    return experiment, net.eval(), history

@@ -18,8 +18,8 @@ from hyperfocal.training.curves import save_figure
 from hyperfocal.training.degraded import training_pool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
-from hyperfocal.training.module import Restoration, build_net
-from hyperfocal.training.weights import start_from
+from hyperfocal.training.module import Restoration
+from hyperfocal.training.stored import starting_net
 
 # Of the loss, so that single batches do not decide.
 _MEMORY = 0.9
@@ -71,9 +71,7 @@ def lr_find(
     if not 0.0 < low < high or steps < 10:
         raise SettingsError("a range test needs 10 steps or more and 0 < low < high")
     lightning.seed_everything(experiment.seed, verbose=False)
-    net = build_net(experiment)
-    if experiment.net.start is not None:
-        start_from(net, Path(experiment.net.start))
+    net = starting_net(experiment)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = Restoration(experiment, net).to(device)
     optimizer = module.configure_optimizers()

@@ -19,7 +19,6 @@ from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
 from hyperfocal.training.muon import Muon
-from hyperfocal.training.nets import NETS
 
 Batch = tuple[Tensor, Tensor]
 
@@ -42,11 +41,6 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 # are about a twentieth. Adam's idea of their size is a thousand steps old: with ten times this,
 # the first steps of the finish were ten times too long and undid what the last thousand gained.
 SQUARED_GAIN = 10.0
-
-
-def build_net(experiment: Experiment) -> nn.Module:
-    """The untrained net of an experiment."""
-    return NETS[experiment.net.name](experiment.net)
 
 
 def protocol_scores(output: Tensor, target: Tensor, shave: int) -> Scores:

@@ -109,8 +109,8 @@ def read_onnx(path: Path) -> Folded:
 
 
 @torch.no_grad()
-def start_from(net: torch.nn.Module, path: Path) -> int:
-    """Load a float ONNX file into ``net``; returns how many of its layers were used.
+def start_from(net: torch.nn.Module, folded: Folded) -> int:
+    """Load folded weights into ``net``; returns how many of its layers were used.
 
     A deeper or wider net starts from the same function: layers of its own begin as the identity
     (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
@@ -118,11 +118,11 @@ def start_from(net: torch.nn.Module, path: Path) -> int:
     another shape (the tail, when going from x2 to x4) keeps its random start.
     """
     if not isinstance(net, PlainNet):
-        raise TypeError("only plain nets start from folded weights")
-    (head, bias), *body, tail = read_onnx(path).layers
+        raise TypeError("only plain nets start from other weights")
+    (head, bias), *body, tail = folded.layers
     if len(body) > net.depth or head.shape[0] > net.channels:
         raise ValueError(
-            f"{path} has {len(body)} layers of {head.shape[0]} channels: more than the net's "
+            f"the start has {len(body)} layers of {head.shape[0]} channels: more than the net's "
             f"{net.depth} of {net.channels}"
         )
     identity = np.zeros((net.channels, net.channels, 3, 3), np.float32)
@@ -133,8 +133,8 @@ def start_from(net: torch.nn.Module, path: Path) -> int:
     used = 0
     if head.shape[1:] == first.direct.shape[1:]:
         used += _grow(first, head, bias + np.float32(GREY) * _reach(head))
-    for layer, folded in zip(inner, body, strict=False):
-        used += _grow(layer, *folded)
+    for layer, (kernel, shift) in zip(inner, body, strict=False):
+        used += _grow(layer, kernel, shift)
     if tail[0].shape[0] == last.direct.shape[0]:
         used += _grow(last, *tail)
     return used

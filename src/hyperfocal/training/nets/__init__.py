@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from torch import nn
 
-from hyperfocal.training.experiment import NetSection
+from hyperfocal.training.experiment import Experiment, NetSection
 from hyperfocal.training.nets.plain import PlainNet
 
-__all__ = ["NETS", "PlainNet"]
+__all__ = ["NETS", "PlainNet", "build_net"]
 
 
 def _plain(net: NetSection) -> nn.Module:
@@ -24,3 +24,8 @@ def _depthpro(net: NetSection) -> nn.Module:
 
 
 NETS: dict[str, Callable[[NetSection], nn.Module]] = {"plain": _plain, "depthpro-sr": _depthpro}
+
+
+def build_net(experiment: Experiment) -> nn.Module:
+    """The untrained net of an experiment."""
+    return NETS[experiment.net.name](experiment.net)

@@ -1,0 +1,75 @@
+"""Weights that are stored: in checkpoints, and where a training starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hyperfocal.errors import InputMissing, ModelBroken, SettingsError
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.nets import build_net
+from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.weights import Folded, fold, read_onnx, start_from
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint; :class:`InputMissing` or :class:`ModelBroken`."""
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputMissing(f"there is no checkpoint {path}") from error
+    except Exception as error:
+        # Its own text advises to load whatever the file holds, code included.
+        raise ModelBroken(f"{path} is no checkpoint, or a damaged one") from error
+    if not isinstance(found, dict) or "experiment" not in found:
+        raise ModelBroken(f"{path} was not written by 'hyperfocal train fit'")
+    return found
+
+
+def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:
+    """The experiment, the averaged net and the cost of a checkpoint written by :func:`fit`.
+
+    The cost: ``steps``, and ``seconds`` of training. :class:`InputMissing` or
+    :class:`ModelBroken` where there is none.
+    """
+    checkpoint = read_checkpoint(path)
+    experiment = Experiment.checked(checkpoint["experiment"], path)
+    net = build_net(experiment)
+    prefix = "average."
+    net.load_state_dict(
+        {k[len(prefix) :]: v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+    )
+    history = {"steps": checkpoint["global_step"], "seconds": checkpoint["clock"]}
+    return experiment, net.eval(), history
+
+
+def read_folded(path: Path) -> Folded:
+    """The folded weights of a plain net, out of a float ONNX file or a checkpoint (``.ckpt``).
+
+    :class:`InputMissing`, :class:`ModelBroken`, or :class:`SettingsError` where the file holds
+    no plain net.
+    """
+    if path.suffix == ".ckpt":
+        _, net, _ = load_average(path)
+        if isinstance(net, PlainNet):
+            return fold(net)
+        raise SettingsError(f"{path} holds no plain net to start from")
+    if not path.is_file():
+        raise InputMissing(f"there is no file {path}")
+    try:
+        return read_onnx(path)
+    except Exception as error:
+        raise SettingsError(f"{path} holds no plain net to start from: {error}") from error
+
+
+def starting_net(experiment: Experiment) -> torch.nn.Module:
+    """The net of an experiment with the weights of ``net.start``, if it names any."""
+    net, start = build_net(experiment), experiment.net.start
+    if start is not None:
+        try:
+            start_from(net, read_folded(Path(start)))
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"net.start = {start}: {error}") from error
+    return net

@@ -1,0 +1,91 @@
+"""The generated parts of docs/training.md: every key of an experiment, and what Depth Pro costs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+from readme_figures import ROOT, between, markdown
+
+_PEERS = Path(__file__).parent / "peers.toml"
+_COST = ROOT / "benchmarks" / "depthpro.json"
+
+
+def filled(page: str) -> str:
+    """The page's text with both parts as they should be."""
+    return between(between(page, "depthpro", _cost()), "experiment", _keys())
+
+
+def _keys() -> str:
+    from hyperfocal.training.experiment import Experiment
+
+    parts: list[str] = []
+    for name, field in Experiment.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None and hasattr(section, "model_fields"):
+            parts += [f"### [{name}]", "", _prose(section), "", _table(section), ""]
+    top = [
+        "### At the top",
+        "",
+        _prose(Experiment),
+        "",
+        _table(Experiment),
+        "",
+    ]
+    return "\n".join(top + parts).strip()
+
+
+def _prose(section: type) -> str:
+    return (inspect.getdoc(section) or "").replace("``", "`")
+
+
+def _section(annotation: Any) -> Any:
+    """The class of a section, also of one that may be left out."""
+    from typing import get_args
+
+    for kind in (annotation, *get_args(annotation)):
+        if inspect.isclass(kind) and kind.__name__.endswith("Section"):
+            return kind
+    return None
+
+
+def _table(section: Any) -> str:
+    rows = [["key", "default"]]
+    for name, field in section.model_fields.items():
+        if _section(field.annotation) is None and name != "degradation":
+            rows.append([f"`{name}`", _default(field)])
+    return markdown(rows, "--")
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None or field.default is None or field.default == "":
+        return ""
+    if field.default is PydanticUndefined:
+        return "to be given"
+    return f"`{json.dumps(field.default)}`"
+
+
+def _cost() -> str:
+    if not _COST.is_file():
+        return ""
+    published = tomllib.loads(_PEERS.read_text(encoding="utf-8"))["depthpro"]
+    rows = [["", "M parameters", "GMACs", "seconds", "pictures/s", "MB"]]
+    for row in json.loads(_COST.read_text(encoding="utf-8")):
+        rows.append(
+            [
+                f"here, {row['form']}",
+                f"{row['parameters'] / 1e6:.1f}",
+                "" if row["gmacs"] is None else f"{row['gmacs']:.0f}",
+                f"{row['ms'] / 1e3:.1f}",
+                f"{1e3 / row['ms']:.2f}",
+                f"{row['peak_mb']:.0f}",
+            ]
+        )
+    for form in published["form"]:
+        shown = [form.get(key) for key in ("parameters", "gmacs", "seconds", "rate", "mb")]
+        rows.append([form["name"], *("" if value is None else f"{value:g}" for value in shown)])
+    return f"{markdown(rows, '-#####')}\n\n{published['note']}"
