@@ -143,7 +143,20 @@ def test_what_an_earlier_run_left_in_the_spool_goes(pretending, tmp_path):
     (spool / "request-old" / "image").write_bytes(b"x")
     (spool / "of-somebody-else").write_bytes(b"x")
     with pretending():
-        assert [path.name for path in spool.iterdir()] == ["of-somebody-else"]
+        assert sorted(path.name for path in spool.iterdir()) == ["lock", "of-somebody-else"]
+
+
+def test_what_another_service_is_working_on_in_the_same_folder_stays(pretending):
+    with pretending() as first, ThreadPoolExecutor(1) as threads:
+        first.pool.hold = True
+        begun = threads.submit(first.client.post, "/v1/upscale", content=b"begun")
+        assert first.pool.arrived.wait(20)
+        (folder,) = first.service.settings.spool.glob("request-*")
+        with pretending() as second:
+            assert second.client.post("/v1/upscale", content=b"abc").content == b"cba"
+            assert folder.exists()
+        first.release()
+        assert begun.result(20).content == b"nugeb"
 
 
 def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatch):

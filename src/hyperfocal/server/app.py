@@ -80,9 +80,10 @@ def create_app(settings: ServerSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with _running(settings, metrics, keys) as service:
-                app.state.service = service
-                yield
+            with spool.prepared(settings.spool):
+                async with _running(settings, metrics, keys) as service:
+                    app.state.service = service
+                    yield
         except HyperfocalError as error:
             # For whoever started the server, which only tells that it could not start.
             app.state.failure = error
@@ -127,7 +128,6 @@ async def _running(
     from hyperfocal.server.results import Results
     from hyperfocal.server.store import Store
 
-    spool.prepare(settings.spool)
     # Before it is looked what they stand for: an alias that moves meanwhile has moved since.
     seen = await to_thread.run_sync(aliases)
     chosen = await to_thread.run_sync(choose, settings.models)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +19,25 @@ if TYPE_CHECKING:
 _PREFIX = "request-"
 
 
-def prepare(spool: Path) -> None:
-    """Make the spool folder and remove what an earlier run left; :class:`SettingsError`."""
+@contextlib.contextmanager
+def prepared(spool: Path) -> Iterator[None]:
+    """The spool folder, without what an earlier run left; :class:`SettingsError`.
+
+    Where another service works in the same folder, nothing is removed: it may be in use.
+    """
+    from hyperfocal.server.store.lock import FileLock
+
+    lock = FileLock(spool / "lock")
     try:
-        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in spool.glob(f"{_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        if lock.take():
+            for left in spool.glob(f"{_PREFIX}*"):
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise SettingsError(f"{spool}: the spool cannot be used: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def folder_of(request: Request) -> Path:

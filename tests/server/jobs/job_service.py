@@ -21,12 +21,12 @@ def settings_for(data: Path) -> ServerSettings:
 
 async def main(data: Path) -> None:
     settings = settings_for(data)
-    spool.prepare(settings.spool)
-    pool, store = Pool(settings), Store.open(settings)
-    await pool.start()
-    runner = JobRunner(settings, pool, store, Results(settings), Metrics())
-    await runner.start()
-    await asyncio.Event().wait()
+    with spool.prepared(settings.spool):
+        pool, store = Pool(settings), Store.open(settings)
+        await pool.start()
+        runner = JobRunner(settings, pool, store, Results(settings), Metrics())
+        await runner.start()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
