@@ -5,6 +5,7 @@
     │   ├── QueueFull         503
     │   ├── Draining          503
     │   ├── Crowded           503
+    │   ├── SpoolFull         503
     │   └── RateLimited       429
     ├── DeadlinePassed        504   the time allowed is over
     ├── WorkerError                 the process that did the work
@@ -53,6 +54,12 @@ class Crowded(Busy):
     """As many clients are connected as may be."""
 
     code = "crowded"
+
+
+class SpoolFull(Busy):
+    """There is no room on the disk for a picture."""
+
+    code = "spool-full"
 
 
 class RateLimited(Busy):

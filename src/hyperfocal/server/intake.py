@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from hyperfocal.errors import Cancelled
-from hyperfocal.server.errors import Busy, Draining, Malformed, QueueFull, UnsupportedBody
+from hyperfocal.server.errors import (
+    Draining,
+    Malformed,
+    QueueFull,
+    SpoolFull,
+    UnsupportedBody,
+)
 from hyperfocal.server.multipart import read_form_data
 from hyperfocal.server.service import service_of
 from hyperfocal.server.spool import folder_of
@@ -21,12 +27,6 @@ if TYPE_CHECKING:
 _RAW = ("image/", "application/octet-stream")
 _FORM = "multipart/form-data"
 _SMALLEST = 1
-
-
-class SpoolFull(Busy):
-    """There is no room on the disk for a picture."""
-
-    code = "spool-full"
 
 
 @dataclass(frozen=True)

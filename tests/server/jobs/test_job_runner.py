@@ -12,7 +12,7 @@ from quick import QUICK
 
 from hyperfocal.errors import BrokenPicture, UsageError
 from hyperfocal.feedback import book
-from hyperfocal.server.errors import Draining, NotFound, QueueFull, WorkerDied
+from hyperfocal.server.errors import Draining, NotFound, QueueFull, SpoolFull, WorkerDied
 from hyperfocal.server.jobs.document import document
 from hyperfocal.server.jobs.orders import KeyReused
 from hyperfocal.server.pool import Options
@@ -140,7 +140,9 @@ def test_a_bug_fails_the_job_and_tells_nothing(bench, caplog):
     assert "secret detail" in caplog.text
 
 
-@pytest.mark.parametrize("error", [WorkerDied("gone"), StorageUnavailable("away")])
+@pytest.mark.parametrize(
+    "error", [WorkerDied("gone"), StorageUnavailable("away"), SpoolFull("full")]
+)
 def test_what_passes_is_tried_again(bench, error):
     async def main():
         async with bench() as b:

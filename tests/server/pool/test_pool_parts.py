@@ -1,5 +1,6 @@
 """The parts that need no process."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperfocal import errors
-from hyperfocal.errors import PairMismatch, TooLarge
+from hyperfocal import Picture, errors
+from hyperfocal.errors import OutputRefused, PairMismatch, TooLarge
 from hyperfocal.quality import degrade, scores, ssim
 from hyperfocal.restore.forecast import forecast
 from hyperfocal.server import errors as server_errors
-from hyperfocal.server.errors import WorkerFailed
-from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring
+from hyperfocal.server.errors import SpoolFull, WorkerFailed
+from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring, work
 from hyperfocal.server.pool.leftovers import sweep, workplace
 from hyperfocal.server.pool.sizing import size
-from hyperfocal.server.pool.work import tell
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,34 @@ def test_an_error_is_told_without_the_services_paths_and_else_word_for_word(tmp_
     # As jobs call their files, and requests their results.
     task = Task(tmp_path / "in", tmp_path / "result", reference=tmp_path / "reference")
     for words in ("the result is not in the setting's limits", "nothing in the reference"):
-        assert tell(TooLarge(words), task) == words
-    assert tell(TooLarge(f"{task.source}: cut off"), task) == "the picture: cut off"
-    assert tell(TooLarge(f"{task.reference}: cut off"), task) == "the reference: cut off"
+        assert work.tell(TooLarge(words), task) == words
+    assert work.tell(TooLarge(f"{task.source}: cut off"), task) == "the picture: cut off"
+    assert work.tell(TooLarge(f"{task.reference}: cut off"), task) == "the reference: cut off"
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), SpoolFull),
+        (OSError(errno.EROFS, "Read-only file system"), SpoolFull),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), OutputRefused),
+        (OSError("cannot write mode X"), OutputRefused),
+        (None, OutputRefused),
+    ],
+)
+def test_what_cannot_be_written_is_the_services_trouble_where_the_disk_is(
+    tmp_path, monkeypatch, cause, kind
+):
+    def refuse(*_, **__):
+        raise OutputRefused("it cannot be written") from cause
+
+    monkeypatch.setattr("hyperfocal.imaging.save", refuse)
+    picture = Picture(np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(kind):
+        work._save(picture, tmp_path / "out", "png", Options())
+    with pytest.raises(SpoolFull):
+        work._save(picture, tmp_path / "no folder" / "out", "png", Options())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"1\n", b"no json\n", b"\xff\n", b'"text"\n'])

@@ -17,7 +17,7 @@ from hyperfocal.errors import HyperfocalError
 from hyperfocal.feedback import Request, book
 from hyperfocal.feedback.records import now
 from hyperfocal.server import logs
-from hyperfocal.server.errors import Draining, WorkerDied, WorkerFailed
+from hyperfocal.server.errors import Draining, SpoolFull, WorkerDied, WorkerFailed
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import finite, problem_of_job
 from hyperfocal.server.jobs.timing import Timing
@@ -39,7 +39,7 @@ ATTEMPTS = 3
 """How often a job is begun before it fails: a picture may be what kills its worker."""
 
 # What may be over in a moment, and says nothing about the picture.
-_PASSING = (WorkerDied, StorageUnavailable, StoreUnavailable)
+_PASSING = (WorkerDied, SpoolFull, StorageUnavailable, StoreUnavailable)
 
 
 class Interrupted(HyperfocalError):

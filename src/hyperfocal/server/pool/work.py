@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperfocal.errors import Cancelled, HyperfocalError
+from hyperfocal.errors import Cancelled, HyperfocalError, OutputRefused
+from hyperfocal.server.errors import SpoolFull
 from hyperfocal.server.pool.asked import (
     MEDIA_TYPES,
     check_writable,
@@ -194,8 +196,8 @@ def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
     from hyperfocal import imaging
 
     folder = workplace(output)
-    folder.mkdir()
     try:
+        folder.mkdir()
         made = folder / "result"
         imaging.save(
             picture,
@@ -208,6 +210,12 @@ def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
         size = made.stat().st_size
         made.replace(output)
         return size
+    except (OSError, OutputRefused) as error:
+        cause = error.__cause__ if isinstance(error, OutputRefused) else error
+        # Without a number it is not the system that refuses, but a library that cannot write this.
+        if not isinstance(cause, OSError) or cause.errno in (None, errno.ENOMEM):
+            raise
+        raise SpoolFull("the disk has no room for the result") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
