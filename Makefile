@@ -59,11 +59,20 @@ figures: $(READY) ## Make the pictures of the README and of docs/models.md
 	$(BIN)/python tools/before_after.py
 	$(BIN)/python tools/model_pictures.py
 
+.PHONY: screens
+screens: $(TEST_READY) ## Make the pictures of the page; needs a Chromium
+	$(TEST_BIN)/python tools/page_pictures.py
+
 .PHONY: bench
 bench: $(READY) ## Measure speed and memory of the trained models, into benchmarks/
 	@mkdir -p benchmarks
 	$(BIN)/hyperfocal bench -m 'photo-*' -m 'restore-*' --json > benchmarks/speed.json.tmp
 	@mv benchmarks/speed.json.tmp benchmarks/speed.json
+
+.PHONY: load
+load: $(TEST_READY) ## Measure the service under load, for docs/measuring.md
+	$(TEST_BIN)/python benchmarks/load.py
+	$(TEST_BIN)/python tools/generate_docs.py
 
 .PHONY: wheel
 wheel: $(READY) ## Build the wheel into dist/

@@ -5,7 +5,8 @@
 Starts ``hyperfocal serve`` with its default settings, sends it pictures over loopback, kills
 workers and the service. Prints a line a part; the exit code is 1 where a promise is broken: less
 than 90 % of the direct throughput, a lost job, another's picture, an unexpected status, memory
-that grows. The clients run on the same processor cores as the service. Needs the extra ``test``.
+that grows. The clients run on the same processor cores as the service. ``make load`` runs it; its
+figures go into docs/measuring.md. Needs the extra ``test``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,13 @@ OUT = Path(__file__).with_name("load.json")
 PARTS = ("throughput", "latency", "worker-killed", "service-killed", "crowd", "soak")
 
 
-async def measure(chosen: list[str], amounts: parts.Amounts) -> dict[str, Any]:
-    """What each part found, by its name; the service is a fresh one for each."""
+async def measure(
+    chosen: list[str], amounts: parts.Amounts, keep: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """What each part found, by its name; the service is a fresh one for each.
+
+    ``keep`` is called after each part with what there is so far.
+    """
     found: dict[str, Any] = {}
     for name in PARTS:
         if name not in chosen:
@@ -43,6 +50,7 @@ async def measure(chosen: list[str], amounts: parts.Amounts) -> dict[str, Any]:
         print(f"{name}: {told(name, found[name])}", flush=True)
         for promise in found[name]["broken"]:
             print(f"  BROKEN {promise}", flush=True)
+        keep(found)
     return found
 
 
@@ -108,17 +116,20 @@ def main() -> int:
     if "latency" in chosen and "throughput" not in chosen:
         chosen.append("throughput")
     busy = os.getloadavg()[0]
-    found = asyncio.run(measure(chosen, amounts))
     machine = processor()
-    document = {
+    about = {
         "processor": machine.name,
         "cores": machine.cores,
         "load_average_before": round(busy, 2),
         "note": given.note,
         "quick": given.quick,
-        **found,
     }
-    given.out.write_text(json.dumps(_rounded(document), indent=2) + "\n", encoding="utf-8")
+
+    def keep(found: dict[str, Any]) -> None:
+        text = json.dumps(_rounded({**about, **found}), indent=2)
+        given.out.write_text(text + "\n", encoding="utf-8")
+
+    found = asyncio.run(measure(chosen, amounts, keep))
     broken = [promise for part in found.values() for promise in part["broken"]]
     print(f"wrote {given.out}; {len(broken)} promises broken")
     return 1 if broken else 0

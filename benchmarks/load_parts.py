@@ -22,6 +22,7 @@ SMALL_MODEL = "photo-realtime-x2"
 FORMATS = ("png", "jpeg")
 LEAST_RATIO = 0.9
 LOADS = (0.5, 1.0, 3.0)
+MOSTLY_REFUSED = 3.0
 CROWD = 50
 
 # What memory may grow by before it is not called flat: a part, and MB.
@@ -53,7 +54,7 @@ class Amounts:
     jobs: int
 
 
-FULL = Amounts(rounds=8, batch=16, seconds=30, soak=10_000, under_kill=120, kills=3, jobs=24)
+FULL = Amounts(rounds=8, batch=16, seconds=60, soak=10_000, under_kill=120, kills=3, jobs=24)
 QUICK = Amounts(rounds=2, batch=6, seconds=4, soak=200, under_kill=24, kills=1, jobs=6)
 
 Found = dict[str, Any]
@@ -131,6 +132,9 @@ async def latency(service: Service, amounts: Amounts, capacity: float) -> Found:
             what = f"{load:.0%} load"
             allowed = (200,) if load < 1 else (200, 503)
             found["broken"] += _unexpected(sent, what, allowed)
+            # In less time the queue takes them all.
+            if load >= MOSTLY_REFUSED and amounts.seconds >= FULL.seconds:
+                found["broken"] += _mostly(refused, sent, what)
             if any(one.retry_after is None for one in refused):
                 found["broken"].append(f"{what}: a 503 without Retry-After")
             found["broken"] += _grown(what, start, end)
@@ -292,6 +296,12 @@ def _not_its_own(
 def _unexpected(sent: Sequence[Sent], what: str, allowed: tuple[int, ...] = (200,)) -> list[str]:
     wrong = counted([one for one in sent if one.status not in allowed])
     return [f"{what}: {status}, {count} times" for status, count in wrong.items()]
+
+
+def _mostly(refused: Sequence[Sent], sent: Sequence[Sent], what: str) -> list[str]:
+    if 2 * len(refused) > len(sent):
+        return []
+    return [f"{what}: only {len(refused)} of {len(sent)} were told to come again"]
 
 
 def _grown(what: str, start: float, end: float) -> list[str]:

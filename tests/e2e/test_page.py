@@ -22,7 +22,7 @@ def test_a_photograph_becomes_a_larger_one(page: Any, photo: Photo) -> None:
     name, result = download(page)
     assert name == "lake@2x.png"
     assert (result.format, result.size) == ("PNG", (240, 160))
-    facts = page.get_by_role("region", name="lake.png").inner_text()
+    facts = page.get_by_role("region", name="lake.png").inner_text().replace("\xa0", " ")
     assert "120 × 80 → 240 × 160" in facts  # noqa: RUF001
     assert "photo-fast-x2" in facts
     assert "2× as wide" in facts  # noqa: RUF001

@@ -4,6 +4,9 @@ import { bytes, dimensions, fidelity, megapixels, seconds } from "./words.js";
 
 const FORMATS = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF", tiff: "TIFF", heic: "HEIC", bmp: "BMP" };
 
+// Where there is no room for a line it is broken at the arrow.
+const together = (text) => text.replaceAll(" ", "\u00a0");
+
 /** Rows of { term, value, more, figure, wide }. */
 export function facts(item) {
   const { result, file, size, blob, elapsed } = item;
@@ -12,15 +15,15 @@ export function facts(item) {
     const { figure, title, meaning } = fidelity(result.consistency_db);
     rows.push({ term: "Fidelity", value: `${title}, ${figure}`, more: meaning, figure: true, wide: true });
   }
-  const large = dimensions(result.width, result.height);
+  const large = together(dimensions(result.width, result.height));
   rows.push({
     term: "Size",
-    value: size ? `${dimensions(size.width, size.height)} → ${large}` : large,
+    value: size ? `${together(dimensions(size.width, size.height))} → ${large}` : large,
     more: `${megapixels(result.width, result.height)}, ${Number(result.scale.toFixed(2))}× as wide`,
   });
   rows.push({
     term: "File",
-    value: `${bytes(file.size)} → ${bytes(blob.size)}`,
+    value: `${together(bytes(file.size))} → ${together(bytes(blob.size))}`,
     more: FORMATS[result.format] ?? result.format,
   });
   const { total, model } = result.timing_ms ?? {};
