@@ -161,16 +161,18 @@ def _open(url: str) -> tuple[Any, str]:
         files, root = url_to_fs(url)
     except ImportError as error:
         raise SettingsError(
-            f"{_shown(url)}: {error}; S3 needs 'pip install hyperfocal[s3]'"
+            f"{without_password(url)}: {error}; S3 needs 'pip install hyperfocal[s3]'"
         ) from error
     except ValueError as error:
-        raise SettingsError(f"'{_shown(url)}' is no folder or storage URL: {error}") from error
+        raise SettingsError(
+            f"'{without_password(url)}' is no folder or storage URL: {error}"
+        ) from error
     return files, str(root)
 
 
-def _shown(url: str) -> str:
-    """The URL without what may be a password."""
-    return re.sub(r"//[^/@]*@", "//", url)
+def without_password(url: str) -> str:
+    """The URL of a storage or a database, to be shown: without who signs in there, and how."""
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _protocols(files: Any) -> tuple[str, ...]:

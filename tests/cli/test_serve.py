@@ -90,7 +90,9 @@ def test_a_port_that_is_taken_exits_with_2(serve):
 def test_settings_are_shown_without_the_secret(serve, monkeypatch):
     monkeypatch.setenv("HYPERFOCAL_SERVER_SECRET", _SECRET)
     monkeypatch.setenv("HYPERFOCAL_SERVER_MAX_BODY", "20MB")
+    monkeypatch.setenv("HYPERFOCAL_SERVER_DATABASE", "postgresql://me:p@ssword@host/name")
     shown = serve("settings", "--json")
+    assert shown.json["database"] == "postgresql://host/name"
     assert shown.json["max_body"] == 20_000_000
     assert shown.json["secret"] == "set"
     assert _SECRET not in serve("settings").text

@@ -123,10 +123,14 @@ def revoke(name: str = _NAME, file: Path | None = _FILE) -> None:
 
 
 def show_settings(as_json: bool = JSON) -> None:
-    """Show the settings as the service would read them now."""
+    """Show the settings as the service would read them now, but no secret and no password."""
+    from hyperfocal.storage import without_password
+
     settings = _settings()
     values = settings.model_dump(mode="json")
     values["secret"] = "set" if settings.secret else ""
+    for name in ("database", "results", "pictures"):
+        values[name] = without_password(values[name])
     if as_json:
         say.document(values)
     else:
