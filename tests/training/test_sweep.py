@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from hyperfocal.cli.tuning import _print as print_table
 from hyperfocal.errors import SettingsError
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.fit import Trained
-from hyperfocal.training.sweep import changed, combinations, sweep
+from hyperfocal.training.sweep import Trial, changed, combinations, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -184,3 +185,11 @@ def test_precisions_are_compared_by_time_and_quality(
 def test_trials_are_for_random_only(method: str, trials: int | None) -> None:
     with pytest.raises(ValueError, match=r"sweep\.trials"):
         section(method=method, trials=trials, values={"seed": [1]})
+
+
+def test_the_table_takes_variants_of_different_values(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([Trial("trial-0", {"seed": 1}, best_psnr=30.0), Trial("trial-1", {"net.depth": 2})])
+    heading, one, two = capsys.readouterr().out.splitlines()
+    assert heading.split()[:4] == ["trial", "seed", "net.depth", "best"]
+    assert one.split()[:3] == ["trial-0", "1", "30.000"]
+    assert two.split()[:3] == ["trial-1", "2", "-"]

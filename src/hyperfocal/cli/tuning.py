@@ -60,12 +60,12 @@ def _progress(trial: Trial, done: int, total: int) -> None:
 
 
 def _print(trials: list[Trial]) -> None:
-    names = list(trials[0].values)
+    names = list(dict.fromkeys(name for trial in trials for name in trial.values))
     rows = [("trial", *names, "best dB", "final dB", "test dB", "steps", "minutes", "ms a step")]
     rows += [
         (
             trial.name,
-            *(str(trial.values[name]) for name in names),
+            *(str(trial.values.get(name, "")) for name in names),
             _figure(trial.best_psnr, 3),
             _figure(trial.final_psnr, 3),
             _figure(trial.test_psnr, 3),
