@@ -124,6 +124,19 @@ def test_before_and_after_zoom_and_move_together(own_page: Any, photo: Photo) ->
     assert zoom(own_page) == "100 %"
 
 
+def test_a_panorama_gets_a_low_stage(own_page: Any, photo: Photo) -> None:
+    heights = []
+    for name, width in (("square.png", 80), ("wide.png", 200)):
+        choose(own_page, photo(name, width, 80))
+        own_page.get_by_role("img", name=name).wait_for()
+        stage = own_page.locator("#stage").bounding_box()
+        picture = own_page.get_by_role("img", name=name).bounding_box()
+        heights.append(stage["height"])
+        assert picture["height"] <= stage["height"] + 1
+    assert heights[1] < 0.8 * heights[0]
+    assert abs(picture["width"] - stage["width"]) < 2
+
+
 def test_the_before_is_the_photograph_itself(own_page: Any, photo: Photo) -> None:
     restore(own_page, photo("lake.png", 120, 80))
     finish(own_page)

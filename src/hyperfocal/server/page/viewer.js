@@ -34,7 +34,10 @@ export class Viewer {
     this.stage.classList.toggle("single", this.#pictures.length < 2);
     this.before.replaceChildren(...this.#pictures.slice(0, 1));
     this.after.replaceChildren(...this.#pictures.slice(1));
-    if (size) this.#view.show(size);
+    if (size) {
+      this.#view.show(size);
+      this.root.style.setProperty("--aspect", String(size.width / size.height));
+    }
     this.#split = 50;
     this.#resized();
   }
