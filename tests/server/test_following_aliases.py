@@ -71,6 +71,23 @@ def test_what_cannot_be_followed_changes_nothing_and_is_told_once(
     assert caplog.text.count("is not followed") == 2
 
 
+def test_a_bug_does_not_end_the_following(pretending, move, monkeypatch, caplog):
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+        reload = running.pool.reload
+
+        async def once(models):
+            monkeypatch.setattr(running.pool, "reload", reload)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(running.pool, "reload", once)
+        move("champion-x2", "photo-realtime-x2")
+        while "is not followed" not in caplog.text:
+            assert running.ready()
+        move("champion-x2", "restore-fast-x2")
+        assert until(running, 1) == [("restore-fast-x2",)]
+
+
 def test_an_admin_may_name_an_alias(pretending, move):
     move("champion-x2", "photo-realtime-x2")
     with pretending(alias_seconds=0) as running:

@@ -80,6 +80,8 @@ async def follow(service: Service, seen: dict[str, str], seconds: float) -> None
             if str(error) != told:
                 told = str(error)
                 _log.error("an alias is not followed: %s", told)
+        except Exception:  # noqa: BLE001 - whatever it was, the next move is to be followed
+            _log.exception("an alias is not followed")
 
 
 async def _change(service: Service, wish: Chosen) -> str:
