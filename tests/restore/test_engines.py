@@ -3,16 +3,22 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hyperfocal import imaging
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.models.card import ModelCard, Weights
+from hyperfocal.models.registry import SHIPPED
 from hyperfocal.restore.upscaler import Upscaler
 from hyperfocal.settings import Settings
 
 onnx = pytest.importorskip("onnx")
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+SHIPPED_NAMES = sorted({path.name.partition(".")[0] for path in SHIPPED.glob("*.onnx")})
 
 
 def small_net(scale, unshuffle):
@@ -85,6 +91,19 @@ def test_tiled_equals_untiled(folder, tmp_path, photo, runtime, dtype, scale):
     assert tiled.tiles > whole.tiles
     difference = np.abs(whole.picture.pixels.astype(int) - tiled.picture.pixels).max()
     assert difference <= np.iinfo(dtype).max // 255
+
+
+@pytest.mark.parametrize("precision", ["float", "int8"])
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_shipped_models_in_tiles(tmp_path, name, precision):
+    """A radius on a card that is too small would show as a seam."""
+    pixels = imaging.open(SAMPLE).pixels[20:151, 30:193]
+    given = {"cache": tmp_path, "precision": precision}
+    whole = Upscaler.load(name, settings=Settings.read({}, **given))(Picture(pixels))
+    tiled = Upscaler.load(name, settings=Settings.read({}, memory="1MB", **given))(Picture(pixels))
+    assert tiled.tiles > whole.tiles
+    difference = np.abs(whole.picture.pixels.astype(int) - tiled.picture.pixels)
+    assert difference.max() <= 1
 
 
 BUDGET = """
