@@ -9,12 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from hyperfocal.quality import psnr
 
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 class Process:
     """``hyperfocal serve`` in a process of its own."""
 
-    def __init__(self, folder, **settings: str) -> None:
+    def __init__(self, folder, *, workers: int = 1, **settings: str) -> None:
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -34,8 +37,8 @@ class Process:
         self._spool = folder / "data" / "spool"
         self._log = (folder / "log").open("w+b")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hyperfocal", "serve", "--port", "0", "--workers", "1",
-             "--threads", "1", "--data", str(folder / "data")],
+            [sys.executable, "-m", "hyperfocal", "serve", "--port", "0",
+             "--workers", str(workers), "--threads", "1", "--data", str(folder / "data")],
             env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
         self.url = self.process.stdout.readline().strip()
@@ -48,6 +51,14 @@ class Process:
         """Until a request is being received."""
         while not list(self._spool.glob("request-*")):
             assert self.client.get("/healthz").status_code == 200
+
+    def figures(self) -> dict[str, float]:
+        """Of /metrics, labels summed over."""
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(self.client.get("/metrics").text):
+            for sample in family.samples:
+                found[sample.name] = found.get(sample.name, 0) + sample.value
+        return found
 
     def log(self) -> str:
         self._log.seek(0)
@@ -224,3 +235,33 @@ def test_a_second_signal_does_not_wait(tmp_path):
             assert service.process.wait(20) == 0
     finally:
         service.close()
+
+
+def test_figures_are_of_all_workers_those_that_died_included(tmp_path):
+    made = Process(tmp_path, workers=2, models="photo-realtime-x2")
+    try:
+        picture = encoded(photograph(300, 400))
+
+        def send(_) -> int:
+            return made.client.post("/v1/upscale?scale=2", content=picture).status_code
+
+        with ThreadPoolExecutor(4) as clients:
+            assert list(clients.map(send, range(8))) == [200] * 8
+        assert made.figures()["hyperfocal_worker_restarts_total"] == 0
+        workers = psutil.Process(made.process.pid).children()
+        assert len(workers) == 2
+        for worker in workers:
+            worker.kill()
+        while made.figures()["hyperfocal_worker_restarts_total"] < 2:
+            assert made.process.poll() is None, made.log()
+        while send(0) != 200:
+            assert made.process.poll() is None, made.log()
+        found = made.figures()
+    finally:
+        made.close()
+    # Decoding, model and encoding of each.
+    assert found["hyperfocal_stage_seconds_count"] == 3 * 9
+    assert found["hyperfocal_consistency_db_count"] == 9
+    assert found["hyperfocal_input_brightness_count"] == 9
+    assert found["predict_request_duration_seconds_count"] == 9
+    assert found["hyperfocal_worker_restarts_total"] == 2
