@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from hyperfocal.cli.app import build
 from hyperfocal.errors import (
+    Cancelled,
     InputError,
     InputMissing,
     ModelError,
@@ -135,6 +136,17 @@ def test_an_interrupted_one_goes_on_only_if_asked(
         retrain(replace(plan, rate=1e-4), settings, resume=True, progress=False)
     report, _ = retrain(plan, settings, resume=True, progress=False)
     assert report.cost["steps"] == 120
+
+
+def test_one_that_is_stopped_says_how_to_go_on(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hyperfocal.retrain.run.fit", stop)
+    with pytest.raises(Cancelled, match="--resume"):
+        retrain(plan, settings, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Pat
     assert made.validation["int8"] > made.validation["float"] - 0.3
 
     entry = read_entry(tmp_path / "shipped" / "tiny-x2.toml")
-    assert entry.card.training.steps == 250
+    assert (entry.card.training.steps, entry.card.tier) == (250, "")
     model = load_entry(entry, Settings(precision="float", cache=tmp_path / "cache"))
     picture = np.asarray(Image.open(experiment_file.parent / "train" / "0.png"))
     lr, hr = bicubic_pair(picture, 2)

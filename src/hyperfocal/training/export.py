@@ -104,12 +104,12 @@ def _ranges(
 
 
 def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:
-    tier = experiment.name.split("-")[1] if "-" in experiment.name else ""
+    parts = experiment.name.split("-")  # such as photo-fast-x2
     return ModelCard(
         name=experiment.name,
         purpose=experiment.purpose,
         scale=folded.scale,
-        tier=tier,
+        tier=parts[1] if len(parts) > 2 else "",
         licence="MIT",
         input_multiple=folded.unshuffle,
         receptive_radius=folded.radius,
