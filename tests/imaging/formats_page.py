@@ -198,6 +198,14 @@ def avif(depth):
     return imagecodecs.avif_encode(deep, 90, bitspersample=depth, speed=9)
 
 
+def declared(primaries, transfer):
+    import imagecodecs
+
+    return imagecodecs.avif_encode(
+        made.photo(), 90, speed=9, pixelformat="444", primaries=primaries, transfer=transfer
+    )
+
+
 def heic():
     import pillow_heif
 
@@ -231,10 +239,15 @@ def on_the_way():
     bare = imaging.open(stripped)
     gone = bare.metadata.exif is None and bare.metadata.xmp is None and bare.metadata.iptc is None
     stays = bare.icc is not None and bare.metadata.dpi is not None
+    wide = imaging.open(declared(12, 13))  # Display P3
+    bright = imaging.open(declared(9, 16))  # PQ
+    carried = wide.icc is not None and not wide.notes and bright.icc is None and bright.notes
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
+        ("colour by code points (AVIF, HEIC, PNG)", carried,
+         "becomes a profile that says the same; where none can (PQ, HLG), taken as sRGB, and said"),
         ("`--strip-metadata`", gone and stays,
          "drops EXIF, XMP and IPTC; keeps the colour profile and the resolution"),
     ):  # fmt: skip

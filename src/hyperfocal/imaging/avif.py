@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture
-from hyperfocal.imaging import bmff, exif, profile
+from hyperfocal.imaging import bmff, code_points, exif, profile
 from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -31,8 +31,9 @@ def read_header(data: bytes) -> Header:
     if block is not None:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
-    if found.unusual_colour and found.icc is None:
-        notes.append(profile.CODE_POINTS)
+    icc = found.icc
+    if icc is None and found.colour:
+        icc = code_points.declared(found.code_points, notes)
     return Header(
         format="avif",
         width=found.width,
@@ -43,7 +44,7 @@ def read_header(data: bytes) -> Header:
         frames=found.frames,
         # The file's own turn and mirror count; EXIF's number is only a comment in this format.
         orientation=found.orientation,
-        icc=found.icc,
+        icc=icc,
         metadata=Metadata(block, found.xmp, None, facts.dpi),
         notes=tuple(notes),
     )

@@ -47,13 +47,6 @@ class Contents:
             return (1, 8, 3, 6)[self.turns]
         return ((2, 7, 4, 5) if self.mirror else (4, 5, 2, 7))[self.turns]
 
-    @property
-    def unusual_colour(self) -> bool:
-        """Code points other than those of sRGB and BT.709."""
-        return self.code_points is not None and (
-            self.code_points[0] not in (1, 2) or self.code_points[1] not in (1, 2, 6, 13)
-        )
-
 
 @dataclass(slots=True)
 class _Tables:

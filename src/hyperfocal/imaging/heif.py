@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperfocal.errors import UnknownFormat
-from hyperfocal.imaging import bmff, exif, profile
+from hyperfocal.imaging import bmff, code_points, exif, profile
 from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -33,13 +33,14 @@ def read_header(data: bytes) -> Header:
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
     icc = info.get("icc_profile") or None
-    if icc is None and bmff.read(data).unusual_colour:
-        notes.append(profile.CODE_POINTS)
+    is_grey = mode.startswith(("L", "I"))
+    if icc is None and not is_grey:
+        icc = code_points.declared(bmff.read(data).code_points, notes)
     return Header(
         format="heic",
         width=size[0],
         height=size[1],
-        mode="grey" if mode.startswith(("L", "I")) else "rgb",
+        mode="grey" if is_grey else "rgb",
         bit_depth=int(info.get("bit_depth") or 8),
         has_alpha="A" in mode,
         # libheif turns the picture upright itself, so the EXIF number must not be obeyed.

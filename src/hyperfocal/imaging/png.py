@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture
-from hyperfocal.imaging import exif, photoshop, profile
+from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
@@ -39,6 +39,7 @@ class _Chunks:
     xmp: bytes | None = None
     iptc: bytes | None = None
     gamma: int = _SRGB_GAMMA
+    code_points: tuple[int, int] | None = None
     srgb: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -62,6 +63,11 @@ def read_header(data: bytes) -> Header:
     if found.exif is not None:
         block = found.exif
         facts = attempt(lambda: exif.read(block), found.notes, exif.DAMAGED) or facts
+    if (points := found.code_points) is not None and colour not in (0, 4):
+        made = code_points.declared(points, found.notes)
+        # Code points have the last word, where they can be obeyed (section 4.3).
+        if made is not None or code_points.is_srgb(points):
+            found.icc, found.srgb = made, True
     if found.icc is None and not found.srgb and abs(found.gamma - _SRGB_GAMMA) > 2000:
         found.notes.append("a gamma value without a colour profile was ignored")
     return Header(
@@ -168,6 +174,8 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         (found.gamma,) = struct.unpack_from(">I", body)
     elif kind == b"sRGB":
         found.srgb = True
+    elif kind == b"cICP":
+        found.code_points = (body[0], body[1])
     elif kind == b"iCCP":
         name_end = body.index(b"\0")
         found.icc = _inflate(body[name_end + 2 :])

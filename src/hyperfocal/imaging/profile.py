@@ -16,7 +16,6 @@ from hyperfocal.imaging.picture import Pixels
 if TYPE_CHECKING:
     from PIL import ImageCms
 
-CODE_POINTS = "the colour is declared by code points, which are not carried: treated as sRGB"
 _ROWS = 256
 _FULL = np.float32(65535)
 _SPACES = {b"RGB ": "rgb", b"GRAY": "grey", b"CMYK": "cmyk", b"Lab ": "lab"}

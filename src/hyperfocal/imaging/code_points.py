@@ -1,0 +1,139 @@
+"""Colour profiles for colour that a file declares by numbers instead of a profile.
+
+ITU-T H.273 (the numbers), ICC.1:2022 (profiles of version 4 with parametric curves).
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+
+_UNCARRIED = "the colour is declared by code points that no profile can say: treated as sRGB"
+
+_D65, _DCI = (0.3127, 0.3290), (0.314, 0.351)
+# Number: name, white point, red, green and blue, each as CIE x, y.
+_PRIMARIES = {
+    1: ("BT.709", _D65, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
+    5: ("BT.601 625", _D65, (0.640, 0.330), (0.290, 0.600), (0.150, 0.060)),
+    6: ("BT.601 525", _D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    9: ("BT.2020", _D65, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    11: ("DCI-P3", _DCI, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    12: ("Display P3", _D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+# Whatever a camera's curve is called, pictures of this kind are made for sRGB's.
+_SRGB_CURVE = (1, 2, 6, 13, 14, 15)
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_UNSPECIFIED = 2
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+_D50 = np.array([0.9642, 1.0, 0.8249])
+
+_Matrix = npt.NDArray[np.float64]
+
+
+def is_srgb(points: tuple[int, int]) -> bool:
+    """Whether pictures so declared are what pictures without a profile are."""
+    return points[0] in (1, _UNSPECIFIED) and points[1] in _SRGB_CURVE
+
+
+def declared(points: tuple[int, int] | None, notes: list[str]) -> bytes | None:
+    """The profile for colour primaries and transfer function; None where sRGB is meant.
+
+    Where no profile can say the same, sRGB is what is left, and a note.
+    """
+    if points is None or is_srgb(points):
+        return None
+    made = profile(*points)
+    if made is None:
+        notes.append(_UNCARRIED)
+    return made
+
+
+def profile(primaries: int, transfer: int) -> bytes | None:
+    """An RGB profile that says the same; None for the curves of HDR and rare primaries."""
+    known = _PRIMARIES.get(1 if primaries == _UNSPECIFIED else primaries)
+    if known is None or transfer not in (*_SRGB_CURVE, *_GAMMAS):
+        return None
+    name, white, *colours = known
+    adaptation = _adaptation(_xyz(white))
+    columns = (adaptation @ _to_xyz(white, colours)).T
+    if transfer in _GAMMAS:
+        curve = struct.pack(">4sIHHi", b"para", 0, 0, 0, _fixed(_GAMMAS[transfer]))
+        name += f", gamma {_GAMMAS[transfer]:g}"
+    else:
+        values = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+        curve = struct.pack(">4sIHH5i", b"para", 0, 3, 0, *map(_fixed, values))
+    chad = struct.pack(">4sI9i", b"sf32", 0, *map(_fixed, adaptation.ravel()))
+    return _file(
+        {
+            b"desc": _text(name),
+            b"cprt": _text("Public domain"),
+            b"wtpt": _colour(_D50),
+            b"chad": chad,
+            **dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_colour, columns), strict=True)),
+            **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+        }
+    )
+
+
+def _xyz(point: tuple[float, float]) -> _Matrix:
+    """Of unit luminance."""
+    x, y = point
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def _to_xyz(white: tuple[float, float], colours: list[tuple[float, float]]) -> _Matrix:
+    """``(3, 3)``: linear RGB to XYZ under its own white."""
+    columns = np.stack([_xyz(point) for point in colours], axis=1)
+    scaled: _Matrix = columns * np.linalg.solve(columns, _xyz(white))
+    return scaled
+
+
+def _adaptation(white: _Matrix) -> _Matrix:
+    """``(3, 3)``: XYZ under ``white`` to XYZ under D50 (ICC.1, annex E)."""
+    gains = (_BRADFORD @ _D50) / (_BRADFORD @ white)
+    made: _Matrix = np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD)
+    return made
+
+
+def _fixed(value: float) -> int:
+    """s15Fixed16Number."""
+    return round(value * 65536)
+
+
+def _colour(xyz: _Matrix) -> bytes:
+    return struct.pack(">4sI3i", b"XYZ ", 0, *map(_fixed, xyz))
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-16-be")
+    return struct.pack(">4sIII4sII", b"mluc", 0, 1, 12, b"enUS", len(data), 28) + data
+
+
+def _file(tags: dict[bytes, bytes]) -> bytes:
+    """Header, table and data; tags with the same data share it."""
+    table, body, places = b"", b"", dict[bytes, int]()
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        if data not in places:
+            places[data] = start + len(body)
+            body += data + b"\0" * (-len(data) % 4)
+        table += struct.pack(">4sII", name, places[data], len(data))
+    head = struct.pack(
+        ">I4sI4s4s4s12s4s28s3i48s",
+        start + len(body),
+        b"",
+        0x04300000,
+        b"mntr",
+        b"RGB ",
+        b"XYZ ",
+        struct.pack(">6H", 2026, 1, 1, 0, 0, 0),
+        b"acsp",
+        b"",
+        *map(_fixed, _D50),
+        b"",
+    )
+    return head + struct.pack(">I", len(tags)) + table + body

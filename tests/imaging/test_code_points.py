@@ -1,0 +1,122 @@
+"""Colour that files declare by numbers: kept as a profile that says the same."""
+
+import io
+import struct
+import zlib
+
+import imagecodecs
+import made
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+import hyperfocal
+from hyperfocal import imaging
+from hyperfocal.imaging import code_points, profile
+
+RGB = made.photo()
+SRGB_CURVE, PQ = 13, 16
+DISPLAY_P3, BT2020 = 12, 9
+
+
+def to_srgb(pixels, icc):
+    image = ImageCms.profileToProfile(
+        Image.fromarray(pixels),
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    return np.asarray(image)
+
+
+def avif(primaries, transfer, pixels=RGB):
+    return imagecodecs.avif_encode(
+        pixels, 100, pixelformat="444", speed=9, primaries=primaries, transfer=transfer
+    )
+
+
+def heic(primaries, transfer):
+    heif = pytest.importorskip("pillow_heif")
+    sink = io.BytesIO()
+    heif.encode("RGB", (83, 61), RGB.tobytes(), sink, quality=100, chroma=444,
+                color_primaries=primaries, transfer_characteristics=transfer)  # fmt: skip
+    return sink.getvalue()
+
+
+def png(primaries, transfer, **options):
+    data = made.filed(RGB, "PNG", **options)
+    body = b"cICP" + bytes((primaries, transfer, 0, 1))
+    chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:33] + chunk + data[33:]
+
+
+FILES = {"avif": avif, "heic": heic, "png": png}
+
+
+def test_display_p3_has_its_published_colours():
+    """Under D50, as Apple's own profile states them."""
+    icc = code_points.profile(DISPLAY_P3, SRGB_CURVE)
+    assert profile.describe(icc) == "Display P3"
+    found = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile
+    for colour, wanted in (
+        (found.red_colorant, (0.51512, 0.24120, -0.00105)),
+        (found.green_colorant, (0.29198, 0.69225, 0.04189)),
+        (found.blue_colorant, (0.15710, 0.06657, 0.78407)),
+    ):
+        assert colour[0] == pytest.approx(wanted, abs=2e-5)
+
+
+def test_the_profile_of_srgb_changes_nothing():
+    every = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    assert np.array_equal(to_srgb(every, code_points.profile(1, SRGB_CURVE)), every)
+
+
+@pytest.mark.parametrize(("transfer", "gamma"), [(4, 2.2), (5, 2.8), (8, 1.0)])
+def test_gammas(transfer, gamma):
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    light = (ramp / 255) ** gamma
+    wanted = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(to_srgb(ramp, code_points.profile(1, transfer)) - wanted).max() < 1.01
+
+
+@pytest.mark.parametrize("format", FILES)
+@pytest.mark.parametrize("primaries", [DISPLAY_P3, BT2020])
+def test_wide_colour_does_not_shift(format, primaries):
+    got = imaging.open(FILES[format](primaries, SRGB_CURVE))
+    assert got.icc == code_points.profile(primaries, SRGB_CURVE)
+    assert made.psnr(got.pixels, RGB) > 40
+    assert not any("code points" in note for note in got.notes)
+    larger = hyperfocal.upscale(got, scale=2, model="bicubic")
+    for out in ("jpeg", "avif", "png"):
+        assert imaging.open(imaging.encode(larger, out)).icc == got.icc
+
+
+@pytest.mark.parametrize("format", FILES)
+@pytest.mark.parametrize("points", [(1, SRGB_CURVE), (1, 1), (2, 2)])
+def test_what_means_srgb_gets_no_profile(format, points):
+    got = imaging.open(FILES[format](*points))
+    assert got.icc is None
+    assert got.notes == ()
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_curves_that_no_profile_can_say_are_told(format):
+    got = imaging.open(FILES[format](BT2020, PQ))
+    assert got.icc is None
+    assert any("code points" in note for note in got.notes)
+
+
+def test_code_points_of_png_come_before_its_profile():
+    icc = made.grey_profile()
+    assert imaging.open(png(1, SRGB_CURVE, icc_profile=icc)).icc is None
+    icc = made.wide_rgb_profile()
+    assert imaging.open(png(BT2020, SRGB_CURVE, icc_profile=icc)).icc != icc
+    # But not where they cannot be obeyed.
+    assert imaging.open(png(BT2020, PQ, icc_profile=icc)).icc == icc
+
+
+def test_grey_stays_grey():
+    grey = imagecodecs.avif_encode(
+        made.photo(channels=1), 95, pixelformat="400", primaries=12, transfer=13
+    )
+    assert imaging.open(grey).is_grey
