@@ -7,6 +7,7 @@ import pytest
 from pretending import check_problem
 
 from hyperfocal.server.pool import Options
+from hyperfocal.server.schemas import PredictAnswer
 
 
 def b64(content: bytes) -> str:
@@ -31,6 +32,11 @@ def test_the_answer_is_what_existing_clients_rely_on(running, png):
     assert running.client.get(found["url"]).content == png[::-1]
     assert running.pool.tasks[0].options == Options(scale=2, model="photo-fast")
     running.until_clean()
+    # The example in the documentation is such an answer.
+    example = PredictAnswer.model_config["json_schema_extra"]["example"]
+    assert PredictAnswer.model_validate(example).model_dump(exclude_none=True) == example
+    assert example.keys() == found.keys()
+    assert example["timing_ms"].keys() == found["timing_ms"].keys()
 
 
 @pytest.mark.parametrize("size", [8, 9, 10, 200_000, 200_001])

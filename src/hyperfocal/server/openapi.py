@@ -22,14 +22,17 @@ _WRITTEN = (*_TYPES, "image/gif", "image/heic")
 _REFERENCE = "A picture of the result's size; PSNR and SSIM are then against it."
 
 # What may go wrong with any request, by where it goes.
-_ANYWHERE = {"400": "No valid HTTP request.", "500": "A bug; the log has it."}
+_ANYWHERE = {
+    "400": "No valid HTTP request.",
+    "500": "A bug; the log has it.",
+    "503": "Too much to do, or about to stop; Retry-After tells when to come back.",
+}
 _GUARDED = {
     "401": "No API key, or none that is known.",
     "403": "The key does not allow this, or another site's page asks.",
     "408": "The request took too long to arrive.",
     "413": "Too many bytes, pixels or frames.",
     "429": "Too many requests; Retry-After tells when to come back.",
-    "503": "Too much to do, or about to stop; Retry-After tells when to come back.",
 }
 _PICTURES = {
     "404": "No model of that name, or no such file in the media folder.",

@@ -171,6 +171,22 @@ class PredictMetrics(BaseModel):
 class PredictAnswer(BaseModel):
     """Answer of ``POST /predict``."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "prediction": "1795826002-0668dead5c689b42c46d0e07144fd47f.png",
+                "metrics": {"PSNR": 55.84, "SSIM": 0.9998, "basis": "consistency"},
+                "url": "/v1/results/1795826002-0668dead5c689b42c46d0e07144fd47f.png"
+                "?expires=1795826002&signature=uEiSB-yYsroLyUKlfVXS1d9Et4UjSzhl5jDh2tdosSU",
+                "request_id": "1d0ce82caf324335ae9a02c206ee0062",
+                "model": "photo-fast-x2",
+                "width": 1024,
+                "height": 1024,
+                "timing_ms": {"decode": 6.7, "model": 131.5, "encode": 12.8, "total": 155.7},
+            }
+        }
+    )
+
     prediction: str = Field(description="Name of the result's file.")
     metrics: PredictMetrics
     url: str = Field(description="A signed link to it, good for a time.")
