@@ -38,6 +38,19 @@ def test_garbage_is_never_a_result(replicate, photo, change):
         Upscaler(replicate(2, change=change))(picture, 2)
 
 
+@pytest.mark.parametrize("scale", [1, 1.3])
+def test_noise_reduced_again_is_no_garbage(scale):
+    # Enlarging and reducing to less than the models' scale blurs; of noise little is left.
+    noise = np.random.default_rng(0).integers(0, 256, (130, 140, 3), np.uint8)
+    result = Upscaler.load("bicubic-x2")(Picture(noise), scale)
+    assert result.fidelity.consistency_db < 25.0
+
+
+def test_garbage_is_found_where_the_size_stays(replicate, photo):
+    with pytest.raises(GarbledOutput):
+        Upscaler(replicate(2, change=negative))(Picture(photo(240, 250)), 1)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers(replicate, photo, bad):
     def spoil(made):

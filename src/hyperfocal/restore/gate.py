@@ -43,8 +43,11 @@ def check_tile(model: str, seen: Array, made: Array) -> None:
             raise GarbledOutput(f"{model} made a flat area of {low:g} out of one that is not flat")
 
 
-def check_faithful(deviation: Deviation, output: Array, input: Array) -> None:
-    """:class:`GarbledOutput` if some part of the result has nothing to do with the input."""
+def check_faithful(deviation: Deviation, output: Array, input: Array, native: int) -> None:
+    """:class:`GarbledOutput` if some part of the result has nothing to do with the input.
+
+    ``native``: the scale that the models enlarged to before any reduction to the output's size.
+    """
     decibels = deviation.cell_decibels()
     order = np.argsort(decibels, axis=None)[:_CELLS]
     for index in order:
@@ -57,13 +60,19 @@ def check_faithful(deviation: Deviation, output: Array, input: Array) -> None:
             max(top - _MARGIN, 0) : top + CELL + _MARGIN,
             max(left - _MARGIN, 0) : left + CELL + _MARGIN,
         ]
-        if reached < _bicubic(crop, output.shape[0] / input.shape[0]) - _BELOW_BICUBIC_DB:
+        scale = output.shape[0] / input.shape[0]
+        if reached < _bicubic(crop, scale, native) - _BELOW_BICUBIC_DB:
             raise GarbledOutput(
                 f"the result does not resemble the input near ({left}, {top}): "
                 f"{reached:.1f} dB when reduced again"
             )
 
 
-def _bicubic(crop: Array, scale: float) -> float:
-    size = (round(crop.shape[0] * scale), round(crop.shape[1] * scale))
-    return consistency(resize_picture_array(crop, size), crop)
+def _bicubic(crop: Array, scale: float, native: int) -> float:
+    """Consistency of bicubic enlargement, by the same way: beyond the scale, then down to it."""
+    height, width = crop.shape[:2]
+    made = resize_picture_array(crop, (height * native, width * native))
+    size = (round(height * scale), round(width * scale))
+    if size != made.shape[:2]:
+        made = resize_picture_array(made, size)
+    return consistency(made, crop)

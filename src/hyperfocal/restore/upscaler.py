@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -189,7 +190,9 @@ class Upscaler:
             alpha = _enlarge_alpha(picture, route)
         with watch.phase("fidelity"):
             progress.check()
-            deviation, projections = _check(current, colour, samples, route, progress, back_project)
+            deviation, projections = _check(
+                current, colour, samples, route, math.prod(chain), progress, back_project
+            )
         fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
             raise FidelityTooLow(
@@ -220,12 +223,13 @@ def _check(
     colour: Array,
     samples: Samples,
     route: Route,
+    native: int,
     progress: Progress,
     bound_db: float | None,
 ) -> tuple[Deviation, int]:
     """The sanity gate, then back-projection: garbage must not be bent into something likely."""
     deviation = measure(current, colour, samples.span)
-    check_faithful(deviation, current, colour)
+    check_faithful(deviation, current, colour, native)
     if bound_db is None or deviation.decibels >= bound_db:
         return deviation, 0
     return project(
