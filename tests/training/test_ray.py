@@ -139,6 +139,21 @@ def test_mistakes_are_told_before_a_cluster_is_looked_for(
         fit_on_ray(experiment, tmp_path, address="local", workers=2)
 
 
+def test_being_told_to_stop_is_no_end_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.train.torch import TorchTrainer
+
+    def stopped(self: object) -> None:
+        (tmp_path / ".ray").mkdir()
+        sys.exit(1)  # as Ray does when Ctrl-C has ended the workers
+
+    monkeypatch.setattr(TorchTrainer, "fit", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        ray_cluster._trained({"sign": ".ray-x"}, tmp_path, 2, {"CPU": 1}, 0)
+    assert not (tmp_path / ".ray").exists()
+
+
 def test_a_worker_that_sees_other_folders_says_so(experiment_file: Path, tmp_path: Path) -> None:
     experiment = Experiment.read(experiment_file)
     with pytest.raises(InputMissing, match="does not see the folder of the training"):

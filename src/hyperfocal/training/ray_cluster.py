@@ -64,7 +64,8 @@ def fit_on_ray(
 
     :class:`RuntimeMissing` without Ray; :class:`SettingsError` where the batch cannot be split,
     the cluster cannot be reached or is too small; :class:`InputMissing` where a worker does not
-    see the data or ``out``; :class:`HyperfocalError` when workers failed once too often.
+    see the data or ``out``; :class:`HyperfocalError` when workers failed once too often;
+    :class:`KeyboardInterrupt` when told to stop.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -224,6 +225,9 @@ def _trained(
         answer = trainer.fit().return_value
     except TrainingFailedError as error:
         raise HyperfocalError(_told(error, restarts)) from error
+    except SystemExit as stopped:
+        # What Ray makes of Ctrl-C, and of a request to terminate.
+        raise KeyboardInterrupt from stopped
     finally:
         shutil.rmtree(notes, ignore_errors=True)
     if answer.problem is not None:
