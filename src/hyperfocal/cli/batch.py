@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from hyperfocal import paths
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, is_device
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputRefused
@@ -73,7 +74,7 @@ class Work:
             if job.error is not None:
                 raise job.error
             if job.output is not None and self.writing.existing != "overwrite":
-                there = job.output.exists() and not is_device(job.output)
+                there = paths.exists(job.output) and not is_device(job.output)
                 if self.writing.existing == "skip" and there:
                     return Outcome(name, output, "skipped")
                 check_free(job.output)

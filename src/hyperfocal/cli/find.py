@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from hyperfocal import paths
+
 PIPE = "-"
 
 # What operating systems leave in folders of pictures.
@@ -62,7 +64,7 @@ def find(
             found.setdefault(PIPE, Found(None, PurePath("stdin")))
             continue
         path = Path(name)
-        if not path.is_dir():
+        if not paths.is_folder(path):
             found.setdefault(identity(path), Found(path, PurePath(path.name)))
             continue
         # Two folders may hold files of the same name; one folder is mirrored without its own.
@@ -120,4 +122,4 @@ def _files(
 
 
 def _is_debris(file: Path) -> bool:
-    return file.name.startswith(".") or file.name.lower() in _DEBRIS or not file.is_file()
+    return file.name.startswith(".") or file.name.lower() in _DEBRIS or not paths.is_file(file)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from hyperfocal import paths
 from hyperfocal.cli.choices import read_format
 from hyperfocal.cli.find import PIPE, Found, identity
 from hyperfocal.errors import OutputError, OutputExists, UsageError
@@ -60,9 +61,9 @@ def choose_destination(
             raise UsageError("only one picture can go to the pipe (-o -)")
         return Destination(pipe=True, form=form)
     path = Path(output)
-    is_folder = path.is_dir() or output.endswith(("/", os.sep))
+    is_folder = paths.is_folder(path) or output.endswith(("/", os.sep))
     # What is there already and is no folder is a file, a device perhaps.
-    is_folder = is_folder or not (path.suffix or path.exists())
+    is_folder = is_folder or not (path.suffix or paths.exists(path))
     named = format_of_suffix(path)
     if is_folder or (named is None and not single):
         return Destination(folder=path, form=form, suffix=suffix or "")

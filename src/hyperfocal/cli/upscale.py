@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import (
     JSON,
@@ -150,7 +151,7 @@ def upscale(
         if bound is not None and not math.isfinite(bound):
             raise UsageError(f"{option} is a number of dB, not {bound}")
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
-    single = len(inputs) == 1 and (inputs[0] == PIPE or not Path(inputs[0]).is_dir())
+    single = len(inputs) == 1 and (inputs[0] == PIPE or not paths.is_folder(Path(inputs[0])))
     where = choose_destination(
         output, form, suffix, default_suffix=_default_suffix(target, model, settings), single=single
     )

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperfocal import paths
+
 # Part of every key: a change to what surrounds the network in the compiled graph needs a new one.
 _REVISION = "2"
 _DIGEST = hashlib.sha256().digest_size
@@ -68,7 +70,7 @@ class CompiledCache:
 
     def _kept(self) -> dict[Path, os.stat_result]:
         found = {}
-        for path in self._folder.glob("*.blob"):
+        for path in paths.matching(self._folder, "*.blob"):
             # Another process may be trimming, too.
             with contextlib.suppress(OSError):
                 found[path] = path.stat()

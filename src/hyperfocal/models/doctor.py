@@ -9,6 +9,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from hyperfocal import paths
 from hyperfocal.errors import HyperfocalError
 from hyperfocal.models.choosing import choose_precision, choose_runtime, installed
 from hyperfocal.models.compiled_cache import CompiledCache
@@ -135,6 +136,6 @@ def _choice(path: Path, settings: Settings) -> Choice:
 
 def _writable(folder: Path) -> bool:
     """Whether the folder, or the nearest one above it that exists, takes files."""
-    while not folder.exists() and folder != folder.parent:
+    while not paths.exists(folder) and folder != folder.parent:
         folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK)
+    return paths.is_folder(folder) and os.access(folder, os.W_OK)

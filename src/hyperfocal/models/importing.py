@@ -9,6 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from hyperfocal import paths
 from hyperfocal.errors import (
     ModelBroken,
     ModelMissing,
@@ -44,7 +45,7 @@ def import_onnx(
     path, settings = Path(path), settings or Settings.read()
     name = _usable_name(name, path)
     card_path = settings.models / f"{name}.toml"
-    if card_path.exists() and not overwrite:
+    if paths.exists(card_path) and not overwrite:
         raise OutputExists(
             f"there is a model '{name}' already; --overwrite replaces it, --name calls this one "
             "something else"

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hyperfocal import paths
 from hyperfocal.errors import ModelBroken, ModelMissing
 from hyperfocal.models.aliasing import aliases, resolve
 from hyperfocal.models.card import ModelCard
@@ -41,8 +42,7 @@ def card_files(pattern: str, settings: Settings) -> builtins.list[Path]:
     """Card files whose name matches a wildcard, sorted by name; each name once."""
     found: dict[str, Path] = {}
     for folder in folders(settings):
-        # A missing or unreadable folder simply holds no cards: glob yields nothing.
-        for path in folder.glob("*.toml"):
+        for path in paths.matching(folder, "*.toml"):
             if fnmatch.fnmatchcase(path.stem, pattern):
                 found.setdefault(path.stem, path)
     return [found[name] for name in sorted(found)]
@@ -62,7 +62,7 @@ def card_file(name: str, settings: Settings) -> Path | None:
     if _NAME.fullmatch(name):
         for folder in folders(settings):
             path = folder / f"{name}.toml"
-            if path.is_file():
+            if paths.is_file(path):
                 return path
     return None
 

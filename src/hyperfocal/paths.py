@@ -1,0 +1,38 @@
+"""Questions about paths, answered where pathlib may raise.
+
+What lies in a folder that may not be entered is not there for us. Until Python 3.14, pathlib's
+own methods of these names raise PermissionError instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything."""
+    with contextlib.suppress(OSError):
+        return path.exists()
+    return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file."""
+    with contextlib.suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder."""
+    with contextlib.suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """What lies in a folder under names that match a wildcard, in no order."""
+    with contextlib.suppress(OSError):
+        return list(folder.glob(pattern))
+    return []
