@@ -29,13 +29,21 @@ def parse_bytes(text: str | int) -> int:
     return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
+def _home() -> Path:
+    """The user's; a user that the system does not know has nothing of its own."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
+
+
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hyperfocal"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "hyperfocal"
 
 
 def data_folder() -> Path:
     """Where what belongs to the user is kept: the XDG data folder, or its usual place."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "hyperfocal"
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local/share") / "hyperfocal"
 
 
 class Settings(BaseModel):
