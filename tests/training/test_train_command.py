@@ -1,0 +1,125 @@
+"""The verbs of ``hyperfocal train`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from hyperfocal.cli.app import build
+from hyperfocal.models.card import ModelCard
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(
+    experiment_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """In the folder of ``tiny.toml``, a training of nine steps with three validations."""
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERFOCAL_CACHE", str(tmp_path / "cache"))
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    text = experiment_file.read_text().replace("steps = 250", "steps = 9")
+    experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 3"))
+
+    def call(*words: str) -> Result:
+        result = CliRunner().invoke(build(), ["train", *words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+def facts(result: Result) -> dict[str, str]:
+    """What the end of a verb tells: names and values."""
+    lines = (re.split(r" {2,}", line, maxsplit=1) for line in result.stdout.splitlines())
+    return {parts[0]: parts[1] for parts in lines if len(parts) == 2}
+
+
+def test_a_training_tells_each_validation_and_what_came_of_it(run: Run, tmp_path: Path) -> None:
+    result = run("fit", "tiny.toml", "--no-tracking")
+    assert result.exit_code == 0
+    # No terminal: a line a validation instead of a bar.
+    told = [line for line in result.stderr.splitlines() if line.startswith("step ")]
+    assert [line.split(",")[0] for line in told] == ["step 3", "step 6", "step 9"]
+    assert re.fullmatch(r"step 9, 0\.\d min: \d+\.\d{3} dB, SSIM 0\.\d{4}", told[-1])
+    found = facts(result)
+    assert found["steps"] == "9"
+    assert found["best validation PSNR"].endswith(" dB")
+    assert Path(found["checkpoint"]) == Path("runs/tiny-x2/best.ckpt")
+
+    again = run("fit", "tiny.toml", "--no-tracking")
+    assert again.exit_code == 1
+    assert "--resume" in again.stderr
+
+    drawn = run("curves", "runs/tiny-x2", "-o", "curves.png")
+    assert drawn.exit_code == 0
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_going_on_from_nothing_is_told(run: Run) -> None:
+    result = run("fit", "tiny.toml", "--out", "new", "--resume", "--no-tracking", "--quiet")
+    assert result.exit_code == 0
+    assert "there is no checkpoint in new to go on from; the training starts anew" in result.stderr
+    assert "step 3" not in result.stderr
+    more = run("fit", "tiny.toml", "--out", "new", "--resume", "--no-tracking", "--quiet")
+    assert more.exit_code == 0
+    assert "anew" not in more.stderr
+
+
+def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
+    assert run("fit", "tiny.toml", "--no-tracking", "--quiet").exit_code == 0
+    result = run("export", "runs/tiny-x2/best.ckpt", "-o", "model", "--suite", "val:1")
+    assert result.exit_code == 0
+    assert "measured val" in result.stderr
+    card = ModelCard.read(Path("model/tiny-x2.toml"))
+    assert [(q.suite, q.precision, q.images) for q in card.quality] == [
+        ("val", "float", 1),
+        ("val", "int8", 1),
+    ]
+    assert facts(result)["val (1), int8"].startswith(f"{card.quality[1].psnr:.3f} dB")
+    missing = run("export", "nowhere.ckpt")
+    assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
+
+
+def test_a_sweep_is_told_trial_by_trial(run: Run) -> None:
+    with Path("tiny.toml").open("a") as file:
+        file.write('[sweep]\nmethod = "grid"\nvalues.schedule.rate = [1e-3, 2e-3]\n')
+    result = run("sweep", "tiny.toml", "--no-tracking")
+    assert result.exit_code == 0
+    assert "1 of 2: schedule.rate 0.001" in result.stderr
+    assert "the best experiment: runs/tiny-x2-sweep/best.toml" in result.stderr
+    assert result.stdout.splitlines()[0].split()[:2] == ["trial", "schedule.rate"]
+    table = json.loads(run("sweep", "tiny.toml", "--no-tracking", "--json").stdout)
+    assert sorted(trial["values"]["schedule.rate"] for trial in table) == [1e-3, 2e-3]
+    assert table[0]["best_psnr"] >= table[1]["best_psnr"]
+
+
+def test_quick_looks(run: Run) -> None:
+    found = facts(run("lr-find", "tiny.toml", "-o", "rates.png", "--steps", "60"))
+    assert 1e-6 <= float(found["suggested rate"]) <= 1e-1
+    assert Path("rates.png").is_file()
+    assert facts(run("fit", "tiny.toml", "--fast-dev-run"))["steps"] == "1"
+    assert not Path("runs").exists()
+    found = facts(run("fit", "tiny.toml", "--overfit-one-batch", "--quiet"))
+    assert float(found["PSNR of the batch, net"].split()[0]) > 10.0
+    both = run("fit", "tiny.toml", "--fast-dev-run", "--overfit-one-batch")
+    assert (both.exit_code, "exclude each other" in both.stderr) == (2, True)
+
+
+def test_what_an_experiment_must_not_say_is_a_usage_error(run: Run) -> None:
+    Path("tiny.toml").write_text(Path("tiny.toml").read_text().replace("rate =", "rat ="))
+    result = run("fit", "tiny.toml")
+    assert result.exit_code == 2
+    assert "did you mean 'rate'" in result.stderr
