@@ -46,7 +46,7 @@ def luma(pixels: np.ndarray) -> list[np.ndarray]:
 def test_a_clean_picture_is_a_photo_and_says_so() -> None:
     kind, reasons, figures = judge(None, scene())
     assert kind == "photo"
-    assert reasons == ("no sign of compression, noise or blur",)
+    assert reasons == ("no sign of compression, noise, blur or sharpening",)
     assert figures.jpeg_quality is None
     assert set(figures.to_dict()) == {"jpeg_quality", "blockiness", "noise", "detail", "sharpness"}
 
@@ -123,6 +123,23 @@ def test_blur_is_a_reason_to_restore() -> None:
     kind, reasons, _ = judge(None, soft)
     assert kind == "restore"
     assert any("soft" in reason for reason in reasons)
+
+
+def test_detail_reduced_without_a_filter_is_a_reason_to_restore() -> None:
+    generator = np.random.default_rng(5)
+    leaves = ndimage.gaussian_filter(generator.normal(0, 60, (1024, 512)), 1.0)
+    found = {}
+    for name, small in (("none", leaves[::4, ::4]), ("bicubic", imresize(leaves, 0.25) * 3.0)):
+        picture = scene().astype(float)
+        picture[:, :128] += ndimage.gaussian_filter(small, 0.6 if name == "bicubic" else 0)[
+            ..., None
+        ]
+        found[name] = judge(None, np.clip(picture, 0, 255).astype(np.uint8))
+    assert found["bicubic"][0] == "photo"
+    kind, reasons, figures = found["none"]
+    assert kind == "restore"
+    assert figures.sharpness > 2.1
+    assert any("sharpened" in reason for reason in reasons)
 
 
 def test_sharpness_of_white_noise_is_four() -> None:

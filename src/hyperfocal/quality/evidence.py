@@ -39,6 +39,7 @@ COARSE_JPEG = 88
 VISIBLE_BLOCKS = 0.45
 VISIBLE_NOISE = 5.0
 SOFT = 0.42
+HARD = 2.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,14 @@ def judge(jpeg_quality: int | None, pixels: Array) -> tuple[Kind, tuple[str, ...
         reasons.append(f"noise of {figures.noise:.1f} levels, over {VISIBLE_NOISE:g}")
     if figures.sharpness < SOFT:
         reasons.append(f"soft: a sharpness of {figures.sharpness:.2f}, under {SOFT:g}")
+    if figures.sharpness > HARD:
+        reasons.append(
+            f"sharpened, or reduced without a filter: a sharpness of {figures.sharpness:.2f}, "
+            f"over {HARD:g}"
+        )
     if reasons:
         return "restore", tuple(reasons), figures
-    return "photo", ("no sign of compression, noise or blur",), figures
+    return "photo", ("no sign of compression, noise, blur or sharpening",), figures
 
 
 def examine(jpeg_quality: int | None, pixels: Array) -> Figures:
@@ -139,7 +145,8 @@ def sharpness(planes: Sequence[Plane]) -> float:
     """Variance of the Laplacian over that of the picture at half the size.
 
     About 0.75 for pictures reduced with a good filter, 0.3 where detail ends at half of what the
-    pixels could hold, 4 for white noise; 1 for a plain area.
+    pixels could hold, over 2 where they were sharpened a lot or reduced without any filter, 4 for
+    white noise; 1 for a plain area.
     """
     fine = coarse = 0.0
     for plane in planes:

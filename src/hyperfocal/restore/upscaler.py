@@ -67,7 +67,7 @@ class Upscaler:
         A model may also be named by its card's file (``.toml``), wherever that lies.
 
         Auto takes photo-fast for clean pictures and restore-fast for those with signs of
-        compression, noise or blur, each loaded when first needed.
+        compression, noise, blur or sharpening, each loaded when first needed.
 
         ``memory`` (such as ``"400MB"``, for the whole process), ``threads``, ``precision`` and
         ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
