@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,16 @@ def test_mistakes_are_usage_errors(
     assert answer.code == 2
     assert text in " ".join(answer.err.split())
     assert sorted(path.name for path in Path().glob("*.*") if path.is_file()) == ["a.png"]
+
+
+def test_a_format_whose_extra_is_missing_is_told_before_the_work(
+    upscale: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for more in (["-f", "heic"], ["-o", "b.heic"], ["-f", "heic", "--dry-run"]):
+        answer = upscale(photo("a.png"), *more)
+        assert answer.code == 2
+        assert "hyperfocal[heif]" in answer.err
 
 
 def test_an_empty_folder_still_gives_a_document(upscale: Run) -> None:

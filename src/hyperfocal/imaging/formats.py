@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import Literal
 
@@ -78,12 +79,20 @@ FORMATS: dict[str, Format] = {
 READABLE: tuple[str, ...] = tuple(FORMATS)
 WRITABLE: tuple[str, ...] = tuple(name for name, form in FORMATS.items() if form.depths)
 
+_PACKAGES = {"heif": "pillow_heif"}
 _BY_SUFFIX = {suffix: name for name, form in FORMATS.items() for suffix in form.suffixes}
 
 
 def format_of_suffix(path: str | PurePath) -> str | None:
     """The format that a file name's suffix stands for (case does not matter), or None."""
     return _BY_SUFFIX.get(PurePath(path).suffix.lower())
+
+
+def missing_extra(form: Format) -> str | None:
+    """What has to be installed for the format first, as a sentence; None where nothing has."""
+    if form.extra is None or find_spec(_PACKAGES[form.extra]) is not None:
+        return None
+    return f"{form.label} needs an extra: pip install 'hyperfocal[{form.extra}]'"
 
 
 def written_format(name: str) -> Format:

@@ -10,12 +10,11 @@ import numpy as np
 from hyperfocal.errors import UnknownFormat
 from hyperfocal.imaging import bmff, code_points, exif, profile
 from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.formats import FORMATS, missing_extra
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
 from hyperfocal.imaging.planes import split_alpha
-
-HINT = "HEIC needs an extra: pip install 'hyperfocal[heif]'"
 
 
 def read_header(data: bytes) -> Header:
@@ -67,8 +66,8 @@ def read_pixels(data: bytes, header: Header) -> Raster:
 
 
 def _opened(data: bytes) -> Any:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise UnknownFormat(HINT) from error
+    if (extra := missing_extra(FORMATS["heic"])) is not None:
+        raise UnknownFormat(extra)
+    import pillow_heif
+
     return pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)

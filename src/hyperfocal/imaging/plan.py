@@ -12,7 +12,7 @@ from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import exif, profile, xmp
 from hyperfocal.imaging.depth import convert
-from hyperfocal.imaging.formats import Format, written_format
+from hyperfocal.imaging.formats import Format, missing_extra, written_format
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
 
@@ -111,8 +111,13 @@ def make_plan(
 
 
 def check_fits(format: str, width: int, height: int, bit_depth: int | None = None) -> Format:
-    """The format; OutputRefused unless it holds a picture of that size and depth (None: any)."""
+    """The format; OutputRefused unless it can be written and holds a picture of that size.
+
+    ``bit_depth``: and of that depth; None for any.
+    """
     form = written_format(format)
+    if (extra := missing_extra(form)) is not None:
+        raise OutputRefused(extra)
     if max(width, height) > form.max_side:
         raise OutputRefused(
             f"{form.label} holds at most {form.max_side} pixels a side, the picture is"

@@ -6,9 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import exif
-from hyperfocal.imaging.heif import HINT
 from hyperfocal.imaging.plan import Plan
 
 QUALITY = 90
@@ -16,11 +14,9 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def write(plan: Plan, sink: BinaryIO) -> None:
-    """Write the whole file to ``sink``; OutputRefused when the extra is not installed."""
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise OutputRefused(HINT) from error
+    """Write the whole file to ``sink``."""
+    import pillow_heif
+
     picture, found = plan.picture, plan.metadata
     options: dict[str, Any] = {}
     if plan.icc is not None:
