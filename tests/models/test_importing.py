@@ -12,6 +12,7 @@ from hyperfocal.errors import (
     OutputRefused,
     UsageError,
 )
+from hyperfocal.models.registry import SHIPPED
 
 
 @pytest.fixture
@@ -194,3 +195,52 @@ def test_a_folder_that_cannot_be_written(bring, network, settings):
     settings.models.write_text("a file where the folder should be")
     with pytest.raises(OutputRefused, match="cannot be written"):
         bring(network())
+
+
+@pytest.fixture
+def carded(tmp_path):
+    """The card of a model with two precisions, as a training exports it."""
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    for path in SHIPPED.glob("photo-realtime-x2.*"):
+        (folder / path.name.replace("photo-realtime", "mine")).write_bytes(path.read_bytes())
+    card = folder / "mine-x2.toml"
+    card.write_text(card.read_text().replace("photo-realtime", "mine"))
+    return card
+
+
+def test_a_model_with_a_card_comes_whole(carded, settings):
+    card = models.import_card(carded, settings=settings)
+    assert (card.name, set(card.weights)) == ("mine-x2", {"float", "int8"})
+    assert card.quality == models.ModelCard.read(carded).quality
+    assert models.show("mine-x2", settings=settings) == card
+    verdicts = models.verify("mine-x2", settings=settings)
+    assert len(verdicts) == 2
+    assert all(verdict.ok for verdict in verdicts)
+    lr = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    made = models.load("mine-x2", settings=settings).run(lr)
+    np.testing.assert_array_equal(made, models.load("photo-realtime-x2", settings=settings).run(lr))
+    with pytest.raises(OutputExists, match="already"):
+        models.import_card(carded, settings=settings)
+    assert models.import_card(carded, settings=settings, name="other-x2").name == "other-x2"
+
+
+def test_a_card_is_not_believed(carded, settings, tmp_path):
+    with pytest.raises(ModelMissing, match="cannot be read"):
+        models.import_card(tmp_path / "nowhere.toml", settings=settings)
+    with pytest.raises(ModelBroken, match="no weights"):
+        models.import_card(SHIPPED / "bicubic-x2.toml", settings=settings, name="cubic")
+    text = carded.read_text()
+    carded.write_text(text.replace('file = "mine', 'file = "../mine'))
+    with pytest.raises(ModelBroken, match="not a model card"):
+        models.import_card(carded, settings=settings)
+    carded.write_text(text)
+    weights = carded.with_name("mine-x2.int8.onnx")
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelBroken, match="not what the card says"):
+        models.import_card(carded, settings=settings)
+    weights.unlink()
+    with pytest.raises(ModelMissing, match=r"int8\.onnx cannot be read"):
+        models.import_card(carded, settings=settings)
+    assert not settings.models.exists()

@@ -93,18 +93,24 @@ def verify(
 
 
 def import_model(
-    file: Path = typer.Argument(..., metavar="FILE.onnx", help="The network.", show_default=False),
+    file: Path = typer.Argument(
+        ...,
+        metavar="FILE",
+        help="A network (.onnx), or the card (.toml) of a model with its weights beside it.",
+        show_default=False,
+    ),
     name: str | None = typer.Option(
         None, "--name", help="Its name here; left out, that of the file."
     ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace a model of that name."),
     as_json: bool = JSON,
 ) -> None:
-    """Take in an ONNX model; its card is made by looking at the network and running it."""
+    """Take in an ONNX model, whose card is made by running it, or one that has a card."""
     from hyperfocal import models
 
     settings = read_settings()
-    card = models.import_onnx(file, name=name, settings=settings, overwrite=overwrite)
+    take = models.import_card if file.suffix == ".toml" else models.import_onnx
+    card = take(file, name=name, settings=settings, overwrite=overwrite)
     if as_json:
         say.document(_plain(card))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hyperfocal.models.aliasing import aliases, remove_alias, set_alias
     from hyperfocal.models.card import ModelCard
-    from hyperfocal.models.importing import import_onnx
+    from hyperfocal.models.importing import import_card, import_onnx
     from hyperfocal.models.integrity import Verdict, verify
     from hyperfocal.models.loaded import LoadedModel, load
     from hyperfocal.models.registry import list, show
@@ -17,6 +17,7 @@ __all__ = [
     "ModelCard",
     "Verdict",
     "aliases",
+    "import_card",
     "import_onnx",
     "list",
     "load",
@@ -31,6 +32,7 @@ _HOMES = {
     "ModelCard": "card",
     "Verdict": "integrity",
     "aliases": "aliasing",
+    "import_card": "importing",
     "import_onnx": "importing",
     "list": "registry",
     "load": "loaded",

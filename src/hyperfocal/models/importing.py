@@ -1,4 +1,4 @@
-"""Taking in a user's own ONNX model: examined, copied, and given a card."""
+"""Taking in a user's own model: an ONNX file, examined and given a card, or one with a card."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from hyperfocal import paths
@@ -43,25 +44,13 @@ def import_onnx(
     from hyperfocal.models.probing import probe
 
     path, settings = Path(path), settings or Settings.read()
-    name = _usable_name(name, path)
-    card_path = settings.models / f"{name}.toml"
-    if paths.exists(card_path) and not overwrite:
-        raise OutputExists(
-            f"there is a model '{name}' already; --overwrite replaces it, --name calls this one "
-            "something else"
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelMissing(f"{path} cannot be read: {error.strerror}") from error
+    name = _free_name(name, path, settings, overwrite)
+    data = _read(path)
     try:
         found = probe(data, settings.threads or available_cores())
     except ModelBroken as error:
         raise ModelBroken(f"{path}: {error}") from error
     precision: Precision = "int8" if found.arithmetic == "u8s8" else "float"
-    digest = hashlib.sha256(data).hexdigest()
-    # The digest in the file's name lets a new card take over from an old one in one step.
-    weights = Weights(file=f"{name}.{precision}.{digest[:12]}.onnx", sha256=digest)
     card = ModelCard(
         name=name,
         purpose=f"imported from {path.name}",
@@ -69,12 +58,70 @@ def import_onnx(
         tier="own",
         input_multiple=found.input_multiple,
         receptive_radius=found.receptive_radius,
-        weights={precision: weights},
     )
+    return _take(card, {precision: data}, settings)
+
+
+def import_card(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    settings: Settings | None = None,
+    overwrite: bool = False,
+) -> ModelCard:
+    """Take a model that has a card, such as a retrained one, into the user's models.
+
+    ``path``: the card; its weights, all precisions, lie beside it. :class:`ModelBroken` where they
+    are not what the card says; otherwise as :func:`import_onnx`.
+    """
+    path, settings = Path(path), settings or Settings.read()
+    if not path.is_file():
+        raise ModelMissing(f"{path} cannot be read: there is no such file")
+    card = ModelCard.read(path)
+    if card.kind != "onnx" or not card.weights:
+        raise ModelBroken(f"{path}: the card has no weights")
+    card = card.model_copy(update={"name": _free_name(name, path, settings, overwrite)})
+    data: dict[Precision, bytes] = {}
+    for precision, weights in card.weights.items():
+        data[precision] = _read(path.with_name(weights.file))
+        if hashlib.sha256(data[precision]).hexdigest() != weights.sha256:
+            raise ModelBroken(f"{path}: {weights.file} is not what the card says (sha256)")
+    return _take(card, data, settings)
+
+
+def _free_name(name: str | None, path: Path, settings: Settings, overwrite: bool) -> str:
+    """A name that can be had; :class:`UsageError` or :class:`OutputExists`."""
+    name = _usable_name(name, path)
+    if paths.exists(settings.models / f"{name}.toml") and not overwrite:
+        raise OutputExists(
+            f"there is a model '{name}' already; --overwrite replaces it, --name calls this one "
+            "something else"
+        )
+    return name
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _take(card: ModelCard, data: Mapping[Precision, bytes], settings: Settings) -> ModelCard:
+    """Put a card and its weights into the user's models; gives the card as it is there."""
+    weights: dict[Precision, Weights] = {}
+    for precision, content in data.items():
+        digest = hashlib.sha256(content).hexdigest()
+        # The digest in the file's name lets a new card take over from an old one in one step.
+        file = f"{card.name}.{precision}.{digest[:12]}.onnx"
+        weights[precision] = Weights(file=file, sha256=digest)
+    card = card.model_copy(update={"weights": weights})
+    card_path = settings.models / f"{card.name}.toml"
     before = _files_of(card_path)
-    _put(settings.models, weights.file, data)
+    for precision, content in data.items():
+        _put(settings.models, weights[precision].file, content)
     card.write(card_path)
-    for file in before - {weights.file}:
+    for file in before - {one.file for one in weights.values()}:
         with contextlib.suppress(OSError):
             (settings.models / file).unlink()
     return card
