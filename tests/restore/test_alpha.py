@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,3 +105,17 @@ def test_alpha_is_enlarged_like_bicubic_and_stays_in_range(conv_net, photo):
     assert result.alpha.min() == 0.0
     assert result.alpha.max() == 1.0
     assert result.alpha[20:36, 22:40].min() > 0.95
+
+
+def test_bleeding_takes_a_copy_and_little_more():
+    """What is allowed for in the plan of a large picture within a memory budget."""
+    pixels = np.zeros((3000, 1000, 3), np.uint8)
+    alpha = np.zeros((3000, 1000), np.uint8)
+    alpha[::100] = 255
+    tracemalloc.start()
+    try:
+        bleed(pixels, alpha)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < pixels.nbytes + alpha.nbytes + 60 * 300 * 1000

@@ -29,9 +29,12 @@ def bleed(pixels: Array, alpha: Array) -> Array:
     if not hidden.any():
         return pixels
     out = pixels.copy()
-    out[hidden] = _mean_visible(pixels, hidden)
+    mean = _mean_visible(pixels, hidden)
     height = pixels.shape[0]
-    # By strips, so that the working memory does not grow with the picture.
+    # By strips, so that the working memory does not grow with the picture: numpy turns a mask
+    # into 16 bytes a pixel.
+    for top in range(0, height, _ROWS):
+        out[top : top + _ROWS][hidden[top : top + _ROWS]] = mean
     for top in range(0, height, _ROWS):
         low, high = max(top - _REACH, 0), min(top + _ROWS + _REACH, height)
         part = hidden[low:high]
