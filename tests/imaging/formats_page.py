@@ -8,6 +8,7 @@ encoded and read back.
 
 import io
 from pathlib import Path
+from unittest import mock
 
 import made
 import numpy as np
@@ -15,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
+from hyperfocal.imaging.plan import Plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
@@ -31,6 +33,8 @@ A file's format is told by its content, never by its name. HEIC needs an extra:
 
 *kept*: comes back exactly. *kept, lossy*: comes back in kind, but the samples only come close.
 Anything else says what it is converted to. `hyperfocal upscale` reports conversions as it goes.
+*By strips*: a large result is never in memory as a whole; *at once*: it is while it is encoded, and
+a small `--memory` cannot be kept to.
 """
 
 READING = """
@@ -110,6 +114,21 @@ def metadata(format, name):
     return "kept" if getattr(got, name) == getattr(made.metadata(), name) else "dropped"
 
 
+def encoded(format):
+    """By how many rows an encoder asks for at a time."""
+    asked = []
+    real = Plan.rows
+
+    def rows(plan, top, bottom):
+        asked.append(bottom - top)
+        return real(plan, top, bottom)
+
+    tall = imaging.Picture(np.zeros((3000, 200, 3), np.uint8))
+    with mock.patch.object(Plan, "rows", rows):
+        imaging.encode(tall, format)
+    return "at once" if max(asked) == 3000 else "by strips"
+
+
 WRITTEN = {
     "8 bit": lambda f: samples(f, np.uint8),
     "16 bit": lambda f: samples(f, np.uint16),
@@ -122,6 +141,7 @@ WRITTEN = {
     "XMP": lambda f: metadata(f, "xmp"),
     "IPTC": lambda f: metadata(f, "iptc"),
     "resolution": lambda f: metadata(f, "dpi"),
+    "encoded": encoded,
 }
 
 
