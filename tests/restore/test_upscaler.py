@@ -14,6 +14,7 @@ from hyperfocal.errors import (
     UsageError,
 )
 from hyperfocal.imaging.picture import Metadata, Picture
+from hyperfocal.models.registry import SHIPPED
 from hyperfocal.quality import imresize
 from hyperfocal.restore.upscaler import Upscaler
 from hyperfocal.settings import Settings
@@ -255,6 +256,13 @@ def test_loading_by_name_and_by_family():
 def test_no_such_model(name):
     with pytest.raises(ModelMissing):
         Upscaler.load(name)
+
+
+def test_loading_by_the_path_of_a_card():
+    card = SHIPPED / "photo-realtime-x2.toml"
+    assert Upscaler.load(card).scales == Upscaler.load(str(card)).scales == (2,)
+    with pytest.raises(UsageError, match="a model is a name"):
+        Upscaler.load(2)
 
 
 def test_settings_may_be_given_one_by_one():

@@ -28,7 +28,7 @@ def upscale(
     size: tuple[int | None, int | None] | None = None,
     long_edge: int | None = None,
     megapixels: float | None = None,
-    model: str = DEFAULT_MODEL,
+    model: str | Path = DEFAULT_MODEL,
     format: str | None = None,
     quality: int | None = None,
     on_progress: OnProgress | None = None,
@@ -94,7 +94,7 @@ def _check_output(output: str | Path, format: str | None) -> None:
 
 @lru_cache(maxsize=4)
 def _loaded(
-    model: str,
+    model: str | Path,
     settings: Settings | None,
     given: tuple[tuple[str, Any], ...],
     environment: Settings,

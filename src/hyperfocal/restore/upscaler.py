@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Upscaler:
     @classmethod
     def load(
         cls,
-        model: str = DEFAULT_MODEL,
+        model: str | Path = DEFAULT_MODEL,
         *,
         settings: Settings | None = None,
         memory: str | int | None = None,
@@ -71,8 +72,11 @@ class Upscaler:
 
         ``memory`` (such as ``"400MB"``, for the whole process), ``threads``, ``precision`` and
         ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
-        :class:`ModelBroken`, :class:`RuntimeMissing` or :class:`SettingsError`.
+        :class:`ModelBroken`, :class:`RuntimeMissing` or :class:`UsageError`.
         """
+        if not isinstance(model, str | Path):
+            raise UsageError(f"a model is a name or the path of a card, not {model!r}")
+        model = str(model)
         given: dict[str, object] = {
             name: value
             for name, value in {
