@@ -95,7 +95,8 @@ def fit(
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
         state = read_checkpoint(last) if resume and last.exists() else None
-        module = Restoration(experiment, _net(experiment, started=state is not None))
+        net = first_net(experiment) if state is None else build_net(experiment)
+        module = Restoration(experiment, net)
         pictures = _Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
@@ -165,10 +166,8 @@ def refuse_another(out: Path) -> None:
         )
 
 
-def _net(experiment: Experiment, *, started: bool) -> torch.nn.Module:
-    """The net, with the weights it is to start from unless a checkpoint has better ones."""
-    if started:
-        return build_net(experiment)
+def first_net(experiment: Experiment) -> torch.nn.Module:
+    """The net of an experiment before its first step, with the weights it is to start from."""
     net = starting_net(experiment)
     if isinstance(net, PlainNet) and experiment.net.qat:
         net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])

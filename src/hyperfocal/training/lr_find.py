@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -17,9 +18,9 @@ from hyperfocal.errors import SettingsError
 from hyperfocal.training.curves import save_figure
 from hyperfocal.training.degraded import training_pool
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.fit import first_net
 from hyperfocal.training.losses import reconstruction
 from hyperfocal.training.module import Restoration
-from hyperfocal.training.stored import starting_net
 
 # Of the loss, so that single batches do not decide.
 _MEMORY = 0.9
@@ -31,8 +32,9 @@ _DIVERGED = 4.0
 class RangeTest:
     """Loss by rate; ``suggestion`` is the rate at which it falls fastest.
 
-    ``losses`` are smoothed; the test stops where they diverge, so there may be fewer of them
-    than steps were asked for.
+    ``losses`` are shares of what the untrained net loses on the same batch, smoothed: some
+    batches are several times as hard as others, which would hide what the rate does. The test
+    stops where they diverge, so there may be fewer of them than steps were asked for.
     """
 
     rates: tuple[float, ...]
@@ -48,9 +50,8 @@ class RangeTest:
         axes.plot(self.rates, self.losses)
         axes.axvline(self.suggestion, color="C1", label=f"suggestion: {self.suggestion:.2g}")
         axes.set_xscale("log")
-        axes.set_yscale("log")
         axes.set_xlabel("learning rate")
-        axes.set_ylabel("loss, smoothed")
+        axes.set_ylabel("loss over that of the untrained net, smoothed")
         axes.legend()
         axes.grid(alpha=0.3)
         save_figure(figure, out)
@@ -71,11 +72,12 @@ def lr_find(
     if not 0.0 < low < high or steps < 10:
         raise SettingsError("a range test needs 10 steps or more and 0 < low < high")
     lightning.seed_everything(experiment.seed, verbose=False)
-    net = starting_net(experiment)
+    net = first_net(experiment)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = Restoration(experiment, net).to(device)
+    module = Restoration(experiment, net).to(device)  # Its average stays the untrained net.
     optimizer = module.configure_optimizers()
     pool, schedule = training_pool(experiment), experiment.schedule
+    lost = partial(reconstruction, squared=False, luma_weight=schedule.luma_weight)
     rates: list[float] = []
     losses: list[float] = []
     smoothed = 0.0
@@ -85,8 +87,10 @@ def lr_find(
             group["lr"] = rate * group["share"]
         lr, hr = (part.to(device).float() / 255.0 for part in pool.batch(step))
         optimizer.zero_grad()
-        loss = reconstruction(net(lr), hr, squared=False, luma_weight=schedule.luma_weight)
-        smoothed = _MEMORY * smoothed + (1.0 - _MEMORY) * float(loss.detach())
+        loss = lost(net(lr), hr)
+        with torch.no_grad():
+            share = float(loss / lost(module.average(lr), hr))
+        smoothed = _MEMORY * smoothed + (1.0 - _MEMORY) * share
         # Without this the first values, averaged with nothing, would be too low.
         value = smoothed / (1.0 - _MEMORY ** (step + 1))
         if not math.isfinite(value) or (losses and value > _DIVERGED * min(losses)):
