@@ -7,6 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from hyperfocal.errors import (
     GarbledOutput,
+    InputError,
     InputMissing,
     ModelMissing,
     PairMismatch,
@@ -157,3 +158,11 @@ def test_an_unknown_model_or_precision_or_suite(originals, monkeypatch):
 def test_a_family_is_measured_under_the_name_of_the_member_that_runs(originals):
     report = evaluate(originals, "bicubic", 3)
     assert (report.model, report.scale) == ("bicubic-x3", 3)
+
+
+def test_a_picture_too_small_to_be_scored_is_named(originals, make_scene):
+    Image.fromarray(make_scene(9, 40, 14)).save(originals / "small.png")
+    with pytest.raises(InputError, match=r"small has 14x40 pixels; at x2 .* from 15x15 on"):
+        evaluate(originals, "bicubic-x2")
+    Image.fromarray(make_scene(9, 40, 16)).save(originals / "small.png")
+    assert evaluate(originals, "bicubic-x2").images[-1].name == "small"

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from hyperfocal.errors import GarbledOutput, UsageError
+from hyperfocal.errors import GarbledOutput, InputError, UsageError
 from hyperfocal.evaluate.engine import Enlarge, load_engine
 from hyperfocal.evaluate.pairs import Bytes, Example, read_example
 from hyperfocal.evaluate.protocol import ProtocolCheck, check_protocol
@@ -18,6 +18,7 @@ from hyperfocal.evaluate.suites import Suite, find_suite
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import Scores, scores
 from hyperfocal.quality.resize import imresize
+from hyperfocal.quality.similarity import WINDOW
 from hyperfocal.settings import Settings
 
 OnImage = Callable[[ImageScore, int, int], None]
@@ -78,7 +79,7 @@ def measure_bicubic(
 ) -> tuple[ProtocolCheck, tuple[Scores, ...]]:
     """Scores of bicubic, picture by picture, and whether they are the published ones."""
     found = tuple(
-        scores(enlarge_bicubic(example.low, scale), example.high, shave=scale)
+        scores(enlarge_bicubic(example.low, scale), _scored(example, scale), shave=scale)
         for example in _examples(suite, scale, settings)
     )
     mean = fmean(score.psnr for score in found)
@@ -87,6 +88,17 @@ def measure_bicubic(
         # degraded in another way, on purpose.
         return ProtocolCheck(None, "the low-resolution pictures came with the suite"), found
     return check_protocol(suite.name, scale, len(found), mean), found
+
+
+def _scored(example: Example, scale: int) -> Bytes:
+    """The original; :class:`InputError` where too little of it is left without its border."""
+    (height, width), least = example.high.shape[:2], WINDOW + 2 * scale
+    if min(height, width) < least:
+        raise InputError(
+            f"{example.name} has {width}x{height} pixels; at x{scale} pictures are scored from "
+            f"{least}x{least} on"
+        )
+    return example.high
 
 
 def enlarge_bicubic(low: Bytes, scale: int) -> Bytes:
