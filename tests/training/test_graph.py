@@ -7,10 +7,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 
 from hyperfocal.training.calibrate import activation_ranges
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.nets.steps import odd_count
 from hyperfocal.training.weights import fold, read_onnx, start_from
 
 SHAPES = [(2, 16, 2, 1), (3, 16, 1, 1), (4, 16, 2, 2), (2, 16, 2, 2)]
@@ -151,3 +153,33 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "foreign.onnx")
     with pytest.raises(ValueError, match="not exported from a plain net"):
         read_onnx(tmp_path / "foreign.onnx")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_int8_value_comes_near_the_middle_between_two_steps(
+    shape: tuple[int, int, int, int],
+) -> None:
+    folded = fold(trained_like(*shape))
+    ranges = [1.3 + 0.2 * index for index in range(len(folded.layers) - 1)]
+    stored = {
+        item.name: numpy_helper.to_array(item).astype(np.float64)
+        for item in build(folded, ranges).graph.initializer
+    }
+    entering = 1.0 / 255.0
+    for index, reach in enumerate(ranges):
+        leaving = reach / 255.0
+        count = leaving / (entering * stored[f"conv{index}.weight.scale"])
+        whole = np.rint(count)
+        np.testing.assert_allclose(count, whole, rtol=1e-6)
+        assert np.all(whole % 2 == 1)
+        bias = stored[f"conv{index}.bias"] / leaving * whole
+        np.testing.assert_allclose(bias, np.rint(bias), atol=0.01)
+        entering = leaving
+
+
+@pytest.mark.parametrize(
+    ("ratio", "count"), [(0.2, 1), (1.0, 1), (2.9, 1), (3.0, 3), (6.2, 5), (7.0, 7), (5000, 1023)]
+)
+def test_the_largest_odd_count(ratio: float, count: int) -> None:
+    assert odd_count(np.array([ratio])).tolist() == [count]
+    assert odd_count(torch.tensor([ratio])).tolist() == [count]

@@ -6,17 +6,19 @@ TOML file beside the user's models, ``ALIAS = "MODEL"`` a line, replaced whole a
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import tomllib
 from pathlib import Path
 
 from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
+from hyperfocal.imaging.atomic import write_file
 from hyperfocal.models.toml import write_toml
 from hyperfocal.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+# Means a choice between models to the engine, which asks nobody what it stands for.
+_TAKEN = ("auto",)
 
 
 def aliases(settings: Settings | None = None) -> dict[str, str]:
@@ -59,7 +61,7 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
         raise UsageError(
             f"'{alias}' cannot name an alias: lower-case letters, digits, '.', '_' and '-'"
         )
-    if _is_model(alias, settings):
+    if alias in _TAKEN or _is_model(alias, settings):
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
     if not _is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
@@ -88,13 +90,9 @@ def _file(settings: Settings) -> Path:
 
 
 def _write(names: dict[str, str], settings: Settings) -> None:
-    path = _file(settings)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path, text = _file(settings), write_toml(dict(sorted(names.items())))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(write_toml(dict(sorted(names.items()))), encoding="utf-8")
-        partial.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise OutputRefused(f"{path}: the aliases cannot be written: {error.strerror}") from error
+    write_file(path, lambda file: file.write(text.encode("utf-8")))

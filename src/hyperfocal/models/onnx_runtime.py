@@ -27,10 +27,10 @@ def import_onnxruntime() -> Any:
 class ONNXRuntimeEngine:
     """One network; what OpenVINO does inside its graph, numpy does here around it.
 
-    Float weights give what OpenVINO gives within 1/255. Int8 weights do so but for single samples
-    a few levels off: wherever an activation lies between two levels the engines may round it
-    differently, and every layer passes that on. Even the same graph in float arithmetic
-    (``session.disable_quant_qdq``) comes no nearer than 4/255, at half the speed.
+    It gives what OpenVINO gives within 1/255, from float weights and from int8 ones whose steps are
+    chosen as ``train export`` does. From other int8 weights single samples may be a few levels off:
+    where an activation lies between two levels the engines may round it differently, and every
+    layer passes that on.
     """
 
     def __init__(self, weights: bytes, *, scale: int, arithmetic: str, threads: int = 0) -> None:

@@ -19,7 +19,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from hyperfocal.models.anchor import bicubic_anchor
-from hyperfocal.training.weights import Folded, pixels_last, strided
+from hyperfocal.training.nets.steps import odd_count
+from hyperfocal.training.weights import Array, Folded, pixels_last, strided
 
 _OPSET = 17
 _IR_VERSION = 9
@@ -48,16 +49,26 @@ class _Graph:
         stored = self.node("QuantizeLinear", [source, step, zero], f"{source}.u8")
         return self.node("DequantizeLinear", [stored, step, zero], f"{source}.dq")
 
-    def quantised_weights(self, name: str, kernel: npt.NDArray[np.float32]) -> str:
-        """A kernel in signed 8 bits, one scale an output channel."""
+    def quantised_weights(
+        self, name: str, kernel: Array, bias: Array, *, entering: float, leaving: float | None
+    ) -> tuple[str, Array]:
+        """A kernel in signed 8 bits, one scale an output channel, and the bias beside it.
+
+        ``entering``, ``leaving``: the steps of the activations around it; None where what leaves
+        is not rounded.
+        """
         scales = np.maximum(np.abs(kernel).reshape(len(kernel), -1).max(axis=1), 1e-8) / 127.0
+        if leaving is not None:
+            count = odd_count(leaving / (entering * scales))
+            scales = leaving / (entering * count)
+            bias = (np.rint(bias / leaving * count) / count * leaving).astype(np.float32)
         stored = np.clip(np.rint(kernel / scales[:, None, None, None]), -127, 127)
         parts = [
             self.constant(f"{name}.s8", stored.astype(np.int8)),
             self.constant(f"{name}.scale", scales.astype(np.float32)),
             self.constant(f"{name}.zero", np.zeros(len(kernel), dtype=np.int8)),
         ]
-        return self.node("DequantizeLinear", parts, f"{name}.dq", axis=0)
+        return self.node("DequantizeLinear", parts, f"{name}.dq", axis=0), bias
 
 
 def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelProto:
@@ -82,8 +93,9 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         strides=[cell, cell],
     )
 
-    x = edged if ranges is None else graph.quantised(edged, 1.0 / 255.0)
     last = len(folded.layers) - 1
+    steps = [1.0 / 255.0, *(reach / 255.0 for reach in ranges or ())]
+    x = edged if ranges is None else graph.quantised(edged, steps[0])
     for index, (kernel, bias) in enumerate(folded.layers):
         name = f"conv{index}"
         first = index == 0
@@ -93,7 +105,13 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         if ranges is None:
             stored = graph.constant(f"{name}.weight", weights)
         else:
-            stored = graph.quantised_weights(f"{name}.weight", weights)
+            stored, bias = graph.quantised_weights(
+                f"{name}.weight",
+                weights,
+                bias,
+                entering=steps[index],
+                leaving=None if index == last else steps[index + 1],
+            )
         step, margin = (cell, 0) if first else (1, 1)
         x = graph.node(
             "Conv",
@@ -105,7 +123,7 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         if index < last:
             x = graph.node("Relu", [x], name)
             if ranges is not None:
-                x = graph.quantised(x, ranges[index] / 255.0)
+                x = graph.quantised(x, steps[index + 1])
 
     # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
     # quarter of the memory.

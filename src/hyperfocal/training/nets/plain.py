@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hyperfocal.models.anchor import bicubic_anchor
-from hyperfocal.training.nets.rounding import STEPS, rounded, whole_kernel
+from hyperfocal.training.nets.rounding import STEPS, rounded, whole_bias, whole_kernel
 
 # About the mean of photographs. Without it every channel carries the brightness of the picture,
 # all weights of a channel are pushed the same way, and ReLUs die by the dozen.
@@ -168,21 +168,28 @@ class PlainNet(nn.Module):
         autocast makes of them.
         """
         with torch.autocast(cells.device.type, enabled=False):
-            steps = log_ranges.exp() / STEPS
-            parts = [(whole_kernel(c.kernel()), c.bias) for c in self.convolutions]
+            steps = [torch.tensor(1.0 / STEPS, device=cells.device), *(log_ranges.exp() / STEPS)]
+            parts = [self._whole(index, steps) for index in range(len(steps))]
         y = (cells * STEPS).round()
-        entering: Tensor | float = 1.0 / STEPS
-        for index, (conv, ((kernel, step), bias)) in enumerate(
-            zip(self.convolutions, parts, strict=True)
-        ):
-            if index == 0:
-                # Folding takes the grey out of the bias by the kernel before it is rounded.
-                bias = bias - GREY * conv.kernel().sum(dim=(1, 2, 3))
-            gain = step * entering
-            sums = F.conv2d(y, kernel, padding=conv.padding).float()
-            if index < len(steps):
-                gain, bias = gain / steps[index], bias / steps[index]
+        for index, (kernel, gain, bias) in enumerate(parts):
+            padding = self.convolutions[index].padding
+            sums = F.conv2d(y, kernel, padding=padding).float()
             y = torch.addcmul(bias[:, None, None], sums, gain[:, None, None])
-            if index < len(steps):
-                y, entering = rounded(y), steps[index]
+            if index < len(parts) - 1:
+                y = rounded(y)
         return y
+
+    def _whole(self, index: int, steps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Kernel, gain and bias of a convolution; ``steps``: of what enters each of them."""
+        conv = self.convolutions[index]
+        kernel, bias, entering = conv.kernel(), conv.bias, steps[index]
+        if index == 0:
+            # Folding takes the grey out of the bias by the kernel before it is rounded.
+            bias = bias - GREY * kernel.sum(dim=(1, 2, 3))
+        if index == len(steps) - 1:
+            whole, step = whole_kernel(kernel)
+            return whole, step * entering, bias
+        leaving = steps[index + 1]
+        whole, step = whole_kernel(kernel, leaving / entering)
+        gain = step * entering / leaving
+        return whole, gain, whole_bias(bias / leaving, gain.detach())

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hyperfocal.training.nets.steps import odd_count
+
 STEPS = 255.0
 """Unsigned activations."""
 
@@ -39,11 +41,20 @@ def rounded(x: Tensor) -> Tensor:
     return made
 
 
-def whole_kernel(kernel: Tensor) -> tuple[Tensor, Tensor]:
+def whole_kernel(kernel: Tensor, ratio: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """A kernel ``(out, in, k, k)`` in whole steps, -127 to 127, and the step ``(out,)`` of each.
 
     Whole numbers this small are exact in bfloat16, which is why the steps are kept apart.
+    ``ratio``: the step of what leaves over that of what enters; given, steps are those of
+    :mod:`hyperfocal.training.nets.steps`.
     """
     step = kernel.detach().abs().flatten(1).amax(1).clamp_min(1e-8) / _WEIGHT_STEPS
+    if ratio is not None:
+        step = ratio.detach() / odd_count(ratio.detach() / step)
     scaled = kernel / step[:, None, None, None]
     return scaled + (scaled.round() - scaled).detach(), step
+
+
+def whole_bias(bias: Tensor, gain: Tensor) -> Tensor:
+    """A bias in steps of what leaves, moved to a multiple of ``gain``; gradients pass unchanged."""
+    return bias + ((bias / gain).round() * gain - bias).detach()
