@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pretending import check_problem
 
 from hyperfocal import Settings, models
+from hyperfocal.server import loading
 
 
 @pytest.fixture
@@ -56,19 +61,59 @@ def test_a_roll_back_holds_until_the_alias_moves_again(pretending, move):
 def test_what_cannot_be_followed_changes_nothing_and_is_told_once(
     pretending, move, tmp_path, caplog
 ):
+    def write(text):
+        # At once: a file seen half-written would be another one.
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(tmp_path / "models" / "aliases")
+
     move("champion-x2", "photo-fast-x2")
     with pretending(alias_seconds=0.01, models="champion-x2") as running:
-        (tmp_path / "models" / "aliases").write_text('champion-x2 = "no-such-model"\n')
+        write('champion-x2 = "no-such-model"\n')
         while "is not followed" not in caplog.text:
             assert running.ready()
         assert running.pool.reloads == []
-        (tmp_path / "models" / "aliases").write_text("damaged")
+        write("damaged")
         while "cannot be read" not in caplog.text:
             assert running.ready()
-        move_on = tmp_path / "models" / "aliases"
-        move_on.write_text('champion-x2 = "photo-realtime-x2"\n')
+        write('champion-x2 = "photo-realtime-x2"\n')
         assert until(running, 1) == [("photo-realtime-x2",)]
-    assert caplog.text.count("is not followed") == 2
+        assert caplog.text.count("is not followed") == 2
+        # Mended in between, the same damage is news.
+        write("damaged")
+        while caplog.text.count("cannot be read") < 2:
+            assert running.ready()
+
+
+def test_an_alias_that_moves_while_other_models_are_loaded_does_not_undo_that(
+    pretending, move, monkeypatch
+):
+    move("champion-x2", "photo-fast-x2")
+    begun, followed, go = threading.Event(), threading.Event(), asyncio.Event()
+    with (
+        pretending(alias_seconds=0.01, models="champion-x2") as running,
+        ThreadPoolExecutor(1) as t,
+    ):
+        reload, load = running.pool.reload, loading.load
+
+        async def slowly(models):
+            begun.set()
+            await go.wait()
+            return await reload(models)
+
+        async def following(*given):
+            followed.set()
+            return await load(*given)
+
+        monkeypatch.setattr(running.pool, "reload", slowly)
+        monkeypatch.setattr(loading, "load", following)
+        wish = {"models": ["photo-fast-x4"]}
+        asked = t.submit(running.client.post, "/v1/admin/reload", json=wish)
+        assert begun.wait(20)
+        move("champion-x2", "photo-realtime-x2")
+        assert followed.wait(20)
+        running._loop.call_soon_threadsafe(go.set)
+        assert asked.result(20).status_code == 200
+        assert until(running, 2) == [("photo-fast-x4",), ("photo-fast-x4",)]
 
 
 def test_a_bug_does_not_end_the_following(pretending, move, monkeypatch, caplog):

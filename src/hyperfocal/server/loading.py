@@ -36,15 +36,17 @@ def choose(names: tuple[str, ...]) -> Chosen:
     return Chosen(names, tuple(resolve(name, settings) for name in names))
 
 
-async def load(service: Service, names: tuple[str, ...]) -> str:
+async def load(service: Service, names: tuple[str, ...] | None = None) -> str:
     """Load models and use them from then on; gives their version.
 
-    Pictures in work are finished with the models they began with. Raises :class:`ModelError`,
-    and then nothing has changed.
+    ``names``: None for those that are chosen when it is this call's turn, whatever they stand for
+    by then. Pictures in work are finished with the models they began with. Raises
+    :class:`ModelError`, and then nothing has changed.
     """
     async with service.changing:
         before = service.chosen
-        version = await _change(service, await to_thread.run_sync(choose, names))
+        wish = await to_thread.run_sync(choose, before.names if names is None else names)
+        version = await _change(service, wish)
         if service.chosen.models != before.models:
             service.previous.append(before)
         return version
@@ -70,12 +72,13 @@ async def follow(service: Service, seen: dict[str, str], seconds: float) -> None
         await asyncio.sleep(seconds)
         try:
             found = await to_thread.run_sync(aliases)
+            # What is damaged is told once, and again when it was mended in between.
+            told = ""
             if found == seen:
                 continue
             # Those that are not loaded, too: workers remember what requests named.
             seen = found
-            await load(service, service.chosen.names)
-            told = ""
+            await load(service)
         except (HyperfocalError, OSError) as error:
             if str(error) != told:
                 told = str(error)
