@@ -108,6 +108,7 @@ def test_models_alias_use_move_and_unalias(run: Run, photo: Photo) -> None:
     assert "stands for bicubic-x2" in run("models", "alias", "champion-x2", "bicubic-x2").text
     assert run("upscale", "-m", "champion-x2", photo("a.png"), "-o", "b.png").code == 0
     assert "no longer for bicubic-x2" in run("models", "alias", "champion-x2", "bicubic-x3").text
+    assert "no longer" not in run("models", "alias", "champion-x2", "bicubic-x3").text
     assert run("models", "list", "champion*", "--json").json == {
         "models": [],
         "aliases": {"champion-x2": "bicubic-x3"},

@@ -130,8 +130,9 @@ def alias(
 
     settings = read_settings()
     before = models.aliases(settings).get(name)
+    moved = before not in (None, model)
     models.set_alias(name, model, settings=settings)
-    typer.echo(f"{name} stands for {model}" + (f", no longer for {before}" if before else ""))
+    typer.echo(f"{name} stands for {model}" + (f", no longer for {before}" if moved else ""))
 
 
 def unalias(

@@ -16,7 +16,7 @@ from hyperfocal.errors import OutputError, OutputExists, OutputRefused
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_file(target: Path, fill: Callable[[BinaryIO], None], *, overwrite: bool = True) -> None:
+def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: bool = True) -> None:
     """Give ``fill`` a temporary file in the target's folder, then rename it to the target.
 
     On any failure, an interrupt included, the temporary file is gone and the target as it was.
@@ -67,7 +67,7 @@ def _kind(path: Path) -> int | None:
 def _write_beside(
     real: Path,
     target: Path,
-    fill: Callable[[BinaryIO], None],
+    fill: Callable[[BinaryIO], object],
     overwrite: bool,
     kind: int | None,
 ) -> None:
