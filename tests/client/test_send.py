@@ -147,6 +147,22 @@ def test_a_result_whose_last_line_was_lost_is_ones_own(
     assert sent(fake) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")
+def test_a_name_that_is_no_text(send: Call, fake: Fake, folder: Path) -> None:
+    name = os.fsdecode(b"f\xfcnf.png")
+    (folder / "a.png").rename(folder / name)
+    done = send("--json", "--report", "report.json")
+    assert done.exit_code == 0
+    report = json.loads((folder.parent / "report.json").read_bytes())
+    for document in (json.loads(done.stdout), report):
+        assert f"in/{name}" in [file["input"] for file in document["files"]]
+    assert name in results(folder)
+    # And it is known again.
+    fake.seen.clear()
+    assert send().exit_code == 0
+    assert fake.seen == []
+
+
 def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: Path) -> None:
     def answer(seen: Any) -> Any:
         if seen.body.endswith(b"b.jpg"):

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from hyperfocal.cli import say
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging.atomic import refusal
 
@@ -51,7 +52,7 @@ class Ledger:
 
     def note(self, entry: Entry) -> None:
         """Add a line. :class:`OutputRefused` where the folder may not be written."""
-        line = json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":"))
+        line = say.encoded(asdict(entry), indent=None)
         with self._lock:
             self._entries[entry.input] = entry
             try:
@@ -59,7 +60,7 @@ class Ledger:
                 with self._path.open("ab") as file:
                     # One write, and on a line of its own even after half a line.
                     start = b"" if file.tell() == 0 or _ends_a_line(self._path) else b"\n"
-                    file.write(start + line.encode() + b"\n")
+                    file.write(start + line + b"\n")
             except OSError as error:
                 raise refusal(self._path, error) from error
 

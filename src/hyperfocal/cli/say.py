@@ -20,12 +20,20 @@ def error(text: str) -> None:
 
 
 def document(content: Mapping[str, object] | Sequence[object]) -> None:
-    """One JSON document on stdout, in UTF-8 whatever the locale (RFC 8259, section 8.1).
+    """One JSON document on stdout, in UTF-8 whatever the locale (RFC 8259, section 8.1)."""
+    typer.echo(encoded(content))
+
+
+def encoded(content: Mapping[str, object] | Sequence[object], *, indent: int | None = 2) -> bytes:
+    """JSON in UTF-8; ``indent``: None for a single line.
 
     What is no text in a file's name becomes an escape, from which Python makes the name again.
     """
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    typer.echo(text.encode("utf-8", "backslashreplace"))
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(
+        content, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False
+    )
+    return text.encode("utf-8", "backslashreplace")
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:

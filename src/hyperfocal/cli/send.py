@@ -167,14 +167,7 @@ def _key(file: Path | None) -> str | None:
 
 
 def _write(file: Path, url: str, batch: Batch) -> None:
-    import json
-    from typing import BinaryIO
-
     from hyperfocal.imaging.atomic import write_file
 
-    document = json.dumps({"url": url, **batch.to_dict()}, indent=2, ensure_ascii=False)
-
-    def fill(sink: BinaryIO) -> None:
-        sink.write(document.encode() + b"\n")
-
-    write_file(file, fill)
+    document = say.encoded({"url": url, **batch.to_dict()}) + b"\n"
+    write_file(file, lambda sink: sink.write(document))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from hyperfocal.evaluate.report import Report
 from hyperfocal.imaging.atomic import write_file
@@ -154,12 +152,14 @@ class RetrainReport:
     def write(self, folder: Path) -> None:
         """``report.json`` and ``report.md``, each whole or not at all."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        for ending, content in (("json", text), ("md", self.to_markdown())):
-            write_file(folder / f"{_FILE}.{ending}", partial(_fill, content.encode()))
+        _write(folder / f"{_FILE}.json", text)
+        _write(folder / f"{_FILE}.md", self.to_markdown())
 
 
-def _fill(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
+def _write(path: Path, text: str) -> None:
+    # The name of a folder, which it tells, need not be text in any encoding.
+    data = text.encode("utf-8", "backslashreplace")
+    write_file(path, lambda file: file.write(data))
 
 
 def _row(found: Compared) -> str:
