@@ -172,7 +172,9 @@ def _open(url: str) -> tuple[Any, str]:
 
 def without_password(url: str) -> str:
     """The URL of a storage or a database, to be shown: without who signs in there, and how."""
-    return re.sub(r"//[^/]*@", "//", url)
+    # A password may hold slashes, which SQLAlchemy takes as they are, and stand behind the address.
+    url = re.sub(r"//(?:[^/:]*:.*|[^/]*)@", "//", url)
+    return re.sub(r"([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*", r"\1", url, flags=re.I)
 
 
 def _protocols(files: Any) -> tuple[str, ...]:

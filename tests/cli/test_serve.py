@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from hyperfocal.server.security.keys import Keys
+from hyperfocal.storage import without_password
 
 _SECRET = "vJ3bq0Zx8Qm1Lr5Tn7Wc2Yd4Ks6Hf9Ga-xe"
 
@@ -85,6 +86,22 @@ def test_a_port_that_is_taken_exits_with_2(serve):
         answer = serve("--port", port)
     assert answer.code == 2
     assert f"port {port}" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:p@ssword@host/name", "postgresql://host/name"),
+        ("postgresql://me:pass/word@host/name", "postgresql://host/name"),
+        ("postgresql://host/name?user=me&password=p@ss&sslmode=require",
+         "postgresql://host/name?user=me&password=&sslmode=require"),
+        ("s3://key@bucket/folder", "s3://bucket/folder"),
+        ("sqlite:////home/a@b/jobs.db", "sqlite:////home/a@b/jobs.db"),
+        ("/data/a@b", "/data/a@b"),
+    ],
+)  # fmt: skip
+def test_addresses_are_shown_without_a_password(url, shown):
+    assert without_password(url) == shown
 
 
 def test_settings_are_shown_without_the_secret(serve, monkeypatch):
