@@ -111,8 +111,9 @@ def test_code_points_of_png_come_before_its_profile():
     assert imaging.open(png(1, SRGB_CURVE, icc_profile=icc)).icc is None
     icc = made.wide_rgb_profile()
     assert imaging.open(png(BT2020, SRGB_CURVE, icc_profile=icc)).icc != icc
-    # But not where they cannot be obeyed.
+    # But not where they cannot be obeyed, or say nothing.
     assert imaging.open(png(BT2020, PQ, icc_profile=icc)).icc == icc
+    assert imaging.open(png(2, 2, icc_profile=icc)).icc == icc
 
 
 def test_grey_stays_grey():

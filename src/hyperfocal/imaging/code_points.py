@@ -39,6 +39,11 @@ def is_srgb(points: tuple[int, int]) -> bool:
     return points[0] in (1, _UNSPECIFIED) and points[1] in _SRGB_CURVE
 
 
+def says_srgb(points: tuple[int, int]) -> bool:
+    """Whether sRGB is said, and not merely nothing."""
+    return is_srgb(points) and _UNSPECIFIED not in points
+
+
 def declared(points: tuple[int, int] | None, notes: list[str]) -> bytes | None:
     """The profile for colour primaries and transfer function; None where sRGB is meant.
 

@@ -65,8 +65,8 @@ def read_header(data: bytes) -> Header:
         facts = attempt(lambda: exif.read(block), found.notes, exif.DAMAGED) or facts
     if (points := found.code_points) is not None and colour not in (0, 4):
         made = code_points.declared(points, found.notes)
-        # Code points have the last word, where they can be obeyed (section 4.3).
-        if made is not None or code_points.is_srgb(points):
+        # Code points have the last word, where they say something and can be obeyed (section 4.3).
+        if made is not None or code_points.says_srgb(points):
             found.icc, found.srgb = made, True
     if found.icc is None and not found.srgb and abs(found.gamma - _SRGB_GAMMA) > 2000:
         found.notes.append("a gamma value without a colour profile was ignored")
