@@ -76,6 +76,19 @@ def test_an_error_is_told_without_the_services_paths_and_else_word_for_word(tmp_
         assert work.tell(TooLarge(words), task) == words
     assert work.tell(TooLarge(f"{task.source}: cut off"), task) == "the picture: cut off"
     assert work.tell(TooLarge(f"{task.reference}: cut off"), task) == "the reference: cut off"
+    assert work.tell(TooLarge(f"{task.output}: cut off"), task) == "the result: cut off"
+
+
+def test_what_a_library_cannot_write_is_told_without_the_services_paths(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("hyperfocal.imaging.write._write", refuse)
+    task = Task(tmp_path / "in", tmp_path / "out")
+    picture = Picture(np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(OutputRefused) as error:
+        work._save(picture, task.output, "png", Options())
+    assert work.tell(error.value, task) == "the result: cannot be written: Cannot allocate memory"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Of the progress that is told: decoding, and everything up to encoding.
 _DECODED, _RESTORED = 0.05, 0.9
+_MADE = "result"
 
 
 @dataclass(frozen=True)
@@ -196,9 +197,9 @@ def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
     from hyperfocal import imaging
 
     folder = workplace(output)
+    made = folder / _MADE
     try:
         folder.mkdir()
-        made = folder / "result"
         imaging.save(
             picture,
             made,
@@ -244,8 +245,10 @@ def _finite(value: float) -> float:
 def tell(error: HyperfocalError, task: Task) -> str:
     """The error's message without the paths of files that the caller never named."""
     text = str(error).replace("the picture given as bytes", "the picture")
-    paths = ((task.source, "the picture"), (task.reference, "the reference"))
-    for path, name in (*paths, (task.output, "the result")):
+    names = {task.source: "the picture", task.reference: "the reference"}
+    if task.output is not None:
+        names |= {workplace(task.output) / _MADE: "the result", task.output: "the result"}
+    for path, name in names.items():
         if path is not None:
             text = text.replace(str(path), name)
     return text
