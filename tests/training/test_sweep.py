@@ -42,6 +42,8 @@ def test_variants_change_together_and_meet_every_combination() -> None:
         {"net.channels": 32, "net.depth": 22, "seed": 2},
     ]
     assert combinations(section(variants=variants[:1])) == [{"net.channels": 48, "net.depth": 10}]
+    with pytest.raises(SettingsError, match=r"net\.depth is both"):
+        combinations(section(values={"net": {"depth": [9]}}, variants=variants))
     with pytest.raises(ValueError, match=r"sweep\.variants"):
         section(method="random", trials=2, values={"seed": [1, 2]}, variants=variants)
 

@@ -62,6 +62,8 @@ def combinations(section: SweepSection) -> list[dict[str, Any]]:
         if not isinstance(choice, list):
             raise SettingsError(f"sweep.values.{name}: a range needs the method 'random'")
     variants: list[dict[str, Any]] = [flat(variant) for variant in section.variants] or [{}]
+    if both := choices.keys() & {name for variant in variants for name in variant}:
+        raise SettingsError(f"{min(both)} is both in sweep.values and in a variant")
     if (count := math.prod(map(len, choices.values())) * len(variants)) > _MOST:
         raise SettingsError(f"the grid has {count} trials, more than {_MOST}; use 'random'")
     return [
