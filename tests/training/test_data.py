@@ -71,6 +71,16 @@ def test_a_batch_is_the_same_wherever_one_begins(photographs: Path) -> None:
     assert not torch.equal(through[5][0], through[6][0])
 
 
+def test_patches_are_turned_and_flipped_in_all_eight_ways(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "train" / "only.png")
+    _, high = pool(tmp_path, batch=80, reduce_from=1.0).batch(0)
+    turned = [np.rot90(side, turns) for side in (picture, picture[:, ::-1]) for turns in range(4)]
+    found = {patch.numpy().transpose(1, 2, 0).tobytes() for patch in high}
+    assert found == {np.ascontiguousarray(each).tobytes() for each in turned}
+
+
 def test_one_batch_comes_again_and_again(photographs: Path) -> None:
     patches = OneBatch(pool(photographs))
     first, second = islice(patches, 2)
