@@ -65,3 +65,39 @@ def test_one_input_there_does_not_stop_the_rest(upscale: Run, photo: Photo, clos
 def test_an_output_there_is_no_unexpected_failure(upscale: Run, photo: Photo, closed: Path) -> None:
     answer = upscale(photo("a.png"), "-o", closed / "b.png", "--json")
     assert answer.json["files"][0]["error"]["code"] == "output-refused"
+
+
+def test_what_may_not_be_listed_is_told(run: Run, tmp_path: Path, monkeypatch: Any) -> None:
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    answer = run("evaluate", "--suite", tmp_path, "-m", "bicubic-x2")
+    assert answer.code == 1
+    assert f"{tmp_path}: may not be read" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        (["models", "import", "{}/net.toml"], 4),
+        (["models", "import", "{}/net.onnx"], 4),
+        (["evaluate", "--suite", "{}/suite", "-m", "bicubic-x2"], 3),
+        (["send", "{}/in", "-o", "out", "--url", "http://127.0.0.1:1"], 2),
+        (["send", "a.png", "-o", "{}/out", "--url", "http://127.0.0.1:1"], 1),
+        (["retrain", "--data", "{}/pictures"], 3),
+        (["train", "fit", "{}/net.toml"], 3),
+        (["train", "curves", "{}/run"], 3),
+        (["train", "export", "{}/best.ckpt"], 3),
+        (["inspect", "{}/a.png"], 3),
+        (["compare", "a.png", "{}/a.png"], 3),
+        (["train", "preview-degradations", "{}/a.png"], 3),
+    ],
+)
+def test_what_lies_there_is_told_to_be_missing(
+    run: Run, photo: Photo, closed: Path, verb: list[str], code: int
+) -> None:
+    photo("a.png")
+    answer = run(*(word.format(closed) for word in verb))
+    assert answer.code == code
+    assert "closed" in answer.err

@@ -37,6 +37,9 @@ class _Verbs(TyperGroup):
         except HyperfocalError as problem:
             say_error(str(problem))
             raise typer.Exit(problem.exit_code) from problem
+        except PermissionError as refused:
+            say_error(f"{refused.filename or 'something'}: may not be read or written")
+            raise typer.Exit(HyperfocalError.exit_code) from refused
         except KeyboardInterrupt as stopped:
             say_error("stopped")
             raise typer.Exit(Cancelled.exit_code) from stopped

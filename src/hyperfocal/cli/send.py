@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, only_one, read_size
 from hyperfocal.errors import OutputRefused, UsageError
@@ -125,9 +126,9 @@ def send(
         "strip_metadata": strip_metadata,
         "min_fidelity": min_fidelity,
     }
-    if output.exists() and not output.is_dir():
+    if paths.exists(output) and not paths.is_folder(output):
         raise UsageError(f"-o must name a folder, and {output} is none")
-    if report_file is not None and not report_file.absolute().parent.is_dir():
+    if report_file is not None and not paths.is_folder(report_file.absolute().parent):
         raise OutputRefused(f"{report_file}: the folder does not exist")
     found = _find(source, output, recurse)
     retry = Retry(attempts=retries + 1, patience=600.0)
@@ -148,7 +149,7 @@ def send(
 def _find(source: Path, output: Path, recurse: bool) -> Finding:
     from hyperfocal.cli.find import find, looks_like_picture
 
-    if not source.exists():
+    if not paths.exists(source):
         raise UsageError(f"{source} does not exist")
     found = find([str(source)], recurse=recurse, is_picture=looks_like_picture, leave_out=output)
     if not found.inputs:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hyperfocal import paths
 from hyperfocal.cli.ledger import Entry, Ledger, digest_of
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job
@@ -148,7 +149,7 @@ class Sending:
             output.relative_to(self.folder).as_posix(),
             "begun",
         )
-        if not self.overwrite and output.exists():
+        if not self.overwrite and paths.exists(output):
             known = self.ledger.entry(begun.input)
             if known is None or known.output != begun.output:
                 raise OutputExists(f"{output} exists and is no result of this; use --overwrite")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hyperfocal import paths
 from hyperfocal.errors import InputMissing, PairMismatch
 from hyperfocal.imaging.formats import format_of_suffix
 
@@ -63,9 +64,9 @@ def find_suite(
 
 
 def _locate(suite: str | Path, environment: Mapping[str, str]) -> Path:
-    if Path(suite).is_dir():
+    if paths.is_folder(Path(suite)):
         return Path(suite).resolve()
-    if Path(suite).is_file():
+    if paths.is_file(Path(suite)):
         raise InputMissing(f"{suite} is a file; a suite is a folder of pictures")
     data = environment.get(DATA_VARIABLE)
     if not data:

@@ -75,7 +75,7 @@ def import_card(
     are not what the card says; otherwise as :func:`import_onnx`.
     """
     path, settings = Path(path), settings or Settings.read()
-    if not path.is_file():
+    if not paths.is_file(path):
         raise ModelMissing(f"{path} cannot be read: there is no such file")
     card = ModelCard.read(path)
     if card.kind != "onnx" or not card.weights:

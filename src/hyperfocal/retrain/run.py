@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hyperfocal import paths
 from hyperfocal.errors import (
     Cancelled,
     GarbledOutput,
@@ -162,7 +163,7 @@ def _name(plan: Plan, champion: Champion) -> str:
 
 def _degradation(plan: Plan, champion: Champion, data: Path) -> Degradation:
     """What LR pictures are made of: those given, or of the kind the champion was trained on."""
-    if not data.is_dir():
+    if not paths.is_folder(data):
         raise InputMissing(f"there is no folder {data}")
     if find_suite(data, champion.card.scale).brings_low:
         if plan.degradation is not None:

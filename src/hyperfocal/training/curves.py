@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
 
+from hyperfocal import paths
 from hyperfocal.errors import InputMissing, OutputRefused
 
 FILE = "metrics.csv"
@@ -94,8 +95,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def read_curves(run: Path) -> dict[str, Curve]:
     """The curves of a run's folder (or of a CSV file) by name; :class:`InputMissing`."""
-    path = run / FILE if run.is_dir() else run
-    if not path.is_file():
+    path = run / FILE if paths.is_folder(run) else run
+    if not paths.is_file(path):
         raise InputMissing(f"there are no curves in {run}: no {FILE}")
     curves: dict[str, Curve] = {}
     for row in read_rows(path):

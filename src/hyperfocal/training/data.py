@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from hyperfocal import imaging
+from hyperfocal import imaging, paths
 from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
@@ -29,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 
 def pictures_in(folder: Path) -> list[Path]:
     """The picture files of a folder, sorted by name; :class:`InputMissing` if there are none."""
-    if not folder.is_dir():
+    if not paths.is_folder(folder):
         raise InputMissing(f"there is no folder {folder}")
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
     if not found:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from hyperfocal import paths
 from hyperfocal.errors import InputMissing, ModelBroken, SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.nets import build_net
@@ -56,7 +57,7 @@ def read_folded(path: Path) -> Folded:
         if isinstance(net, PlainNet):
             return fold(net)
         raise SettingsError(f"{path} holds no plain net to start from")
-    if not path.is_file():
+    if not paths.is_file(path):
         raise InputMissing(f"there is no file {path}")
     try:
         return read_onnx(path)
