@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,24 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import chromium
 import httpx
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "docs" / "images" / "page"
 SAMPLE = ROOT / "examples" / "astronaut.jpg"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Without a GPU or a sandbox, as in a container; and nothing that a browser does by itself.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 DESK: dict[str, Any] = {"viewport": {"width": 1200, "height": 820}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -153,8 +141,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*PICTURES, []], help="which; else all")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
+    path_of_browser = chromium.find()
+    if path_of_browser is None:
         parser.error("there is no Chromium here")
     given.out.mkdir(parents=True, exist_ok=True)
     with (
@@ -162,9 +150,7 @@ def main() -> None:
         serving(Path(folder)) as address,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, headless=True, args=list(FLAGS)
-        )
+        browser = chromium.launch(playwright, path_of_browser)
         for name in given.names or PICTURES:
             do, options = PICTURES[name]
             context = browser.new_context(reduced_motion="reduce", **options)

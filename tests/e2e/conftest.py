@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,17 +16,9 @@ import pytest
 from PIL import Image
 from running import wait_until
 
-_NAMES = ("chromium", "/usr/bin/chromium", "chromium-browser", "google-chrome")
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+import chromium
 
 Start = Callable[..., str]
 
@@ -83,11 +74,11 @@ def web(start: Start, service: str) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    path = chromium.find()
     if path is None:
         pytest.skip("there is no Chromium here")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS)
+        browser = chromium.launch(playwright, path)
         yield browser
         browser.close()
 
