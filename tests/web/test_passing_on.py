@@ -91,9 +91,10 @@ def test_a_small_body_is_taken_whole_first(upstream, fronted):
 
 
 def test_a_body_that_stops_coming(upstream, fronted):
-    taker(upstream, lambda body: False)
-    with fronted(body_seconds=0.5) as web, web.connection() as connection:
+    begun, _ = taker(upstream, lambda body: False)
+    with fronted(body_seconds=2) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=2 * HALF) + b"x" * HALF)
+        assert begun.wait(20)
         status, headers, body = read_answer(connection)
         assert (status, headers["connection"]) == (408, "close")
         assert b"body-too-slow" in body
@@ -198,9 +199,9 @@ def test_more_uploads_than_threads_to_spare_are_taken_whole(upstream, fronted):
 def test_a_slow_api_holds_the_client_back(upstream, fronted):
     """What it does not take stays with the client, who is not blamed for it."""
     upstream.behave = lambda connection, head: upstream.over.wait(20)
-    with fronted(body_seconds=0.2, answer_seconds=1) as web, web.connection() as connection:
+    with fronted(body_seconds=2, answer_seconds=5) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=40_000_000))
-        connection.settimeout(0.5)
+        connection.settimeout(1)
         assert pour(connection, until=TimeoutError) < 20_000_000
         connection.settimeout(20)
         status, _, body = read_answer(connection)
