@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hyperfocal.client.answers import Restored
 from hyperfocal.client.calling import Call
+from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
-from hyperfocal.client.reading import read_restored
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,91 @@
+"""From the headers of a picture that the service sends to typed values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from hyperfocal.client.answers import Restored
+from hyperfocal.client.errors import StrangeAnswer
+
+
+def read_restored(
+    headers: Mapping[str, str], *, data: bytes | None, path: Path | None, size: int
+) -> Restored:
+    """The facts in the headers of a picture. ``size``: bytes of the picture."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    model = headers.get("hyperfocal-model")
+    if model is None or not media_type.startswith("image/"):
+        raise StrangeAnswer("a picture was expected, and this is none of the service's")
+    basis = headers.get("hyperfocal-basis", "consistency")
+    return Restored(
+        data=data,
+        path=path,
+        request_id=headers.get("x-request-id", ""),
+        model=model,
+        model_version=headers.get("hyperfocal-model-version", ""),
+        width=int(_figure(headers, "hyperfocal-width")),
+        height=int(_figure(headers, "hyperfocal-height")),
+        scale=_figure(headers, "hyperfocal-scale"),
+        media_type=media_type,
+        bytes=size,
+        consistency_db=_figure(headers, "hyperfocal-consistency-db")
+        if headers.get("hyperfocal-consistency-db")
+        else None,
+        psnr=_figure(headers, "hyperfocal-psnr"),
+        ssim=_figure(headers, "hyperfocal-ssim"),
+        basis="reference" if basis == "reference" else "consistency",
+        timing_ms=_server_timing(headers.get("server-timing", "")),
+        notes=_notes(headers.get("hyperfocal-notes", "")),
+        choice=_choice(headers.get("hyperfocal-choice", "")),
+        file_name=_file_name(headers.get("content-disposition", "")),
+    )
+
+
+def _figure(headers: Mapping[str, str], name: str) -> float:
+    try:
+        return float(headers[name])
+    except (KeyError, ValueError) as error:
+        raise StrangeAnswer(f"the header {name} is missing or no number") from error
+
+
+def _server_timing(text: str) -> dict[str, float]:
+    """``decode;dur=1.5, model;dur=20`` by name. W3C Server Timing."""
+    pairs = re.findall(r"([\w-]+)\s*;\s*dur=([0-9]+(?:\.[0-9]+)?)", text)
+    return {name: float(value) for name, value in pairs}
+
+
+def _notes(text: str) -> tuple[str, ...]:
+    notes = _json(text)
+    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
+
+
+def _choice(text: str) -> dict[str, Any] | None:
+    match _json(text):
+        case {"kind": str(kind), "reasons": list(reasons)}:
+            return {"kind": kind, "reasons": [str(reason) for reason in reasons]}
+    return None
+
+
+def _json(text: str) -> object:
+    """Of a header; None where it is no JSON."""
+    try:
+        return json.loads(unquote(text))
+    except ValueError:
+        return None
+
+
+def _file_name(text: str) -> str:
+    """Of a Content-Disposition header (RFC 6266), without any folder."""
+    match = re.search(r"filename\*\s*=\s*UTF-8''([^;\s]+)", text, re.IGNORECASE)
+    name = unquote(match[1]) if match else ""
+    if not name:
+        match = re.search(r'filename\s*=\s*"((?:[^"\\]|\\.)*)"', text) or re.search(
+            r"filename\s*=\s*([^;\s]+)", text
+        )
+        name = match[1] if match else ""
+    return re.split(r"[/\\]", name)[-1]
