@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -157,6 +159,22 @@ def test_what_another_service_is_working_on_in_the_same_folder_stays(pretending)
             assert folder.exists()
         first.release()
         assert begun.result(20).content == b"nugeb"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its locks cannot be shared")
+def test_nor_does_it_go_when_the_service_that_was_first_has_left(pretending):
+    with contextlib.ExitStack() as first_leaves, ThreadPoolExecutor(1) as threads:
+        first_leaves.enter_context(pretending())
+        with pretending() as second:
+            second.pool.hold = True
+            begun = threads.submit(second.client.post, "/v1/upscale", content=b"begun")
+            assert second.pool.arrived.wait(20)
+            (folder,) = second.service.settings.spool.glob("request-*")
+            first_leaves.close()
+            with pretending():
+                assert folder.exists()
+            second.release()
+            assert begun.result(20).content == b"nugeb"
 
 
 def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatch):

@@ -32,6 +32,8 @@ def prepared(spool: Path) -> Iterator[None]:
         if lock.take():
             for left in spool.glob(f"{_PREFIX}*"):
                 shutil.rmtree(left, ignore_errors=True)
+        # With those that come and go while this one works: the first may leave before the last.
+        lock.share()
     except OSError as error:
         raise SettingsError(f"{spool}: the spool cannot be used: {error.strerror}") from error
     try:

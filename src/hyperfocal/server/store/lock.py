@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -17,8 +18,7 @@ class FileLock:
 
     def take(self) -> bool:
         """Take the lock; False where another process has it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = self._open()
         try:
             _lock(handle)
         except OSError:
@@ -26,6 +26,21 @@ class FileLock:
             return False
         self._handle = handle
         return True
+
+    def share(self) -> None:
+        """Hold it together with others that share it, so that nobody takes it.
+
+        Waits for whoever has taken it. Windows has no such locks for us: there the lock stays
+        with who took it, and the others go without.
+        """
+        if sys.platform != "win32":
+            import fcntl
+
+            if self._handle is None:
+                self._handle = self._open()
+            # Some file systems have no locks, and then nobody can have taken this one.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     def label(self) -> str:
         """A random name of the file's folder, the same at every start. Only while held."""
@@ -42,6 +57,10 @@ class FileLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _lock(handle: int) -> None:
