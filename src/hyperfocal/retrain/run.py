@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from hyperfocal import paths
 from hyperfocal.errors import (
     Cancelled,
     GarbledOutput,
-    InputMissing,
     OutputExists,
-    SettingsError,
     UsageError,
 )
 from hyperfocal.evaluate.measuring import SuiteChoice
@@ -28,50 +23,27 @@ from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate, select
 from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.models.card import ModelCard, Precision
-from hyperfocal.models.hardware import processor
-from hyperfocal.models.registry import SHIPPED
 from hyperfocal.retrain.champion import Champion, read_champion
 from hyperfocal.retrain.data import Parted, refuse_shared, survey
+from hyperfocal.retrain.plan import (
+    DATA,
+    PLAN,
+    Degradation,
+    Plan,
+    degradation_of,
+    described,
+    least_side,
+    name_of,
+    prepare,
+)
 from hyperfocal.retrain.report import Compared, RetrainReport, Verdict, judge
-from hyperfocal.retrain.staging import CHOOSING, HELD_BACK, TRAINING, stage
+from hyperfocal.retrain.staging import HELD_BACK
 from hyperfocal.settings import Settings
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import Trained, fit
-from hyperfocal.training.given_pairs import HIGH
 
-Degradation = Literal["bicubic", "real", "given"]
-
-_WORK, _START, _PLAN, _MODEL = "work", "champion.onnx", "experiment.toml", "model"
-_FIT, _DATA = "training", "data"
-_PATCH, _LEAST_PATCH = 64, 24
-_BORDER = 16
-"""LR pixels around a patch that real degradations need."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to retrain, on what, for how long, and what counts as better.
-
-    ``champion``: a model's name, or its card's file. ``out``: where the results go,
-    ``retrained/NAME`` if not given. ``suites``: frozen suites. ``name``: of
-    the challenger, made from the champion's if not given. ``degradation``: of LR pictures made
-    here, by the champion's name if not given. Exactly one of ``minutes`` and ``steps``.
-    ``margin`` and ``tolerance`` in dB, see :func:`judge`. ``rate``: the highest learning rate.
-    """
-
-    data: Path
-    champion: str
-    out: Path | None = None
-    suites: tuple[SuiteChoice, ...] = ()
-    name: str | None = None
-    degradation: Literal["bicubic", "real"] | None = None
-    minutes: float | None = None
-    steps: int | None = None
-    margin: float = 0.02
-    tolerance: float = 0.02
-    rate: float = 2e-4
-    seed: int = 0
+_WORK, _MODEL, _FIT = "work", "model", "training"
 
 
 def retrain(
@@ -97,20 +69,20 @@ def retrain(
     if (plan.minutes is None) == (plan.steps is None):
         raise UsageError("give either minutes or steps, not both")
     champion = read_champion(plan.champion, settings)
-    name = _name(plan, champion)
+    name = name_of(plan, champion)
     out = plan.out or Path("retrained") / name
     work = out / _WORK
     _check_free(out, resume=resume)
 
     say(f"reading {plan.data}")
-    degradation = _degradation(plan, champion, plan.data)
-    least = (_LEAST_PATCH + (_BORDER if degradation == "real" else 0)) * champion.card.scale
+    degradation = degradation_of(plan, champion, plan.data)
+    least = least_side(degradation, champion.card.scale)
     parted = survey(plan.data, champion.card.scale, least, settings)
     for choice in plan.suites:
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
         refuse_shared(suite, champion.card.scale, parted, settings)
 
-    experiment = _prepare(plan, champion, name, degradation, parted, work, settings)
+    experiment = prepare(plan, champion, name, degradation, parted, work, settings)
     precision = champion.shipped_precision
     champions = _measure(champion.card_path, precision, plan, work, settings, say)
     say(f"training on {len(parted.training)} pictures")
@@ -145,97 +117,13 @@ def retrain(
 
 
 def _check_free(out: Path, *, resume: bool) -> None:
-    if (out / _WORK / _PLAN).is_file() and not resume:
+    if (out / _WORK / PLAN).is_file() and not resume:
         raise OutputExists(
             f"{out} holds a retraining that was interrupted: go on with it (--resume), or name "
             "another folder"
         )
     if any(out.glob("report.*")) or any(out.glob("*.onnx")):
         raise OutputExists(f"{out} holds a retraining already; name another folder")
-
-
-def _name(plan: Plan, champion: Champion) -> str:
-    name = plan.name or champion.successor
-    if (SHIPPED / f"{name}.toml").is_file() or name == champion.card.name:
-        raise UsageError(f"there is a model '{name}' already; give the new one another name")
-    return name
-
-
-def _degradation(plan: Plan, champion: Champion, data: Path) -> Degradation:
-    """What LR pictures are made of: those given, or of the kind the champion was trained on."""
-    if not paths.is_folder(data):
-        raise InputMissing(f"there is no folder {data}")
-    if find_suite(data, champion.card.scale).brings_low:
-        if plan.degradation is not None:
-            raise UsageError(f"{data} brings its own low-resolution pictures; none are to be made")
-        return "given"
-    return plan.degradation or ("real" if champion.card.name.startswith("restore-") else "bicubic")
-
-
-def _prepare(
-    plan: Plan,
-    champion: Champion,
-    name: str,
-    degradation: Degradation,
-    parted: Parted,
-    work: Path,
-    settings: Settings,
-) -> Experiment:
-    """Stage the data and plan the training, or take both up where they are the same."""
-    scale = champion.card.scale
-    described = f"{champion.card.name}, then {_described(parted, degradation)}"
-
-    def planned(patch: int) -> Experiment:
-        values = {
-            "name": name,
-            "purpose": champion.card.purpose,
-            "hardware": f"{processor().cores} cores of {processor().name}",
-            "seed": plan.seed,
-            # Emulated bfloat16 is slower than float32.
-            "precision": "bf16-mixed" if processor().has_bf16 else "32-true",
-            "tracking": False,
-            "data": {
-                "train": str((work / _DATA / TRAINING / HIGH).resolve()),
-                "validation": str((work / _DATA / CHOOSING / HIGH).resolve()),
-                "held_back": 0.0,
-                "description": described,
-                "patch": patch,
-                "degradation": degradation,
-            },
-            "net": {
-                **champion.net,
-                "qat": "int8" in champion.card.weights,
-                "start": str((work / _START).resolve()),
-            },
-            "schedule": {
-                "rate": plan.rate,
-                "warmup": min(100, (plan.steps or 1000) // 10),
-                "validate_every": max(1, min(200, (plan.steps or 1000) // 4)),
-                **({"steps": plan.steps} if plan.steps else {"minutes": plan.minutes}),
-            },
-        }
-        return Experiment.checked(values, "the retraining")
-
-    planned(_PATCH)  # Tells what cannot be before anything is written.
-    if (work / _PLAN).is_file():
-        old = Experiment.read(work / _PLAN)
-        if old != planned(old.data.patch):
-            raise SettingsError(
-                f"{work.parent} was begun with other data or options; go on with the same, or "
-                "name another folder"
-            )
-        return old
-    # What is there without a plan was interrupted while it was being staged.
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    (work / _START).write_bytes(champion.weights)
-    shortest = stage(parted, scale, degradation, work / _DATA, settings)
-    room = shortest // scale - (_BORDER if degradation == "real" else 0)
-    experiment = planned(min(_PATCH, room))
-    partial = work / f"{_PLAN}.partial"
-    partial.write_text(experiment.to_toml(), encoding="utf-8")
-    partial.replace(work / _PLAN)
-    return experiment
 
 
 def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:
@@ -255,7 +143,7 @@ def _measure(
 ) -> list[Report]:
     """Reports on the pictures held back, and on each frozen suite."""
     reports = []
-    held_back = SuiteChoice(str(work / _DATA / HELD_BACK))
+    held_back = SuiteChoice(str(work / DATA / HELD_BACK))
     for choice in (held_back, *plan.suites):
         say(f"measuring {card.stem} on {Path(choice.suite).name}")
         reports.append(evaluate(choice.suite, str(card), None, choice.first, settings, precision))
@@ -284,18 +172,6 @@ def _judged(
     return compared, judge(compared, plan.margin, plan.tolerance)
 
 
-def _described(parted: Parted, degradation: Degradation) -> str:
-    kinds = {
-        "bicubic": "reduced bicubically",
-        "real": "blurred, resized, made noisy and compressed at random",
-        "given": "with low-resolution pictures of their own",
-    }
-    return (
-        f"{len(parted.training)} pictures of {parted.folder.resolve().name} "
-        f"(sha256 {parted.digest[:16]}), {kinds[degradation]}"
-    )
-
-
 def _card(
     card: ModelCard, champion: Champion, parted: Parted, degradation: Degradation
 ) -> ModelCard:
@@ -303,7 +179,7 @@ def _card(
     old = champion.card
     source = f"{old.name} (sha256 {old.weights['float'].sha256[:16]}; {old.training.data or '?'})"
     training = card.training.model_copy(
-        update={"data": f"{source}, then {_described(parted, degradation)}", "experiment": ""}
+        update={"data": f"{source}, then {described(parted, degradation)}", "experiment": ""}
     )
     return card.model_copy(
         update={
@@ -350,7 +226,7 @@ def _publish(out: Path, report: RetrainReport, card: ModelCard) -> None:
     The card comes last: weights without one are no model.
     """
     work = out / _WORK
-    for source in (work / _DATA / HELD_BACK, work / _FIT / "metrics.csv"):
+    for source in (work / DATA / HELD_BACK, work / _FIT / "metrics.csv"):
         if source.exists():
             _replace(source, out / source.name)
     if report.verdict.better:

@@ -1,0 +1,165 @@
+"""What is going to be retrained: the data staged, the training written down."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hyperfocal import paths
+from hyperfocal.errors import InputMissing, SettingsError, UsageError
+from hyperfocal.evaluate.measuring import SuiteChoice
+from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.models.hardware import processor
+from hyperfocal.models.registry import SHIPPED
+from hyperfocal.retrain.champion import Champion
+from hyperfocal.retrain.data import Parted
+from hyperfocal.retrain.staging import CHOOSING, TRAINING, stage
+from hyperfocal.settings import Settings
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.given_pairs import HIGH
+
+Degradation = Literal["bicubic", "real", "given"]
+
+DATA, PLAN = "data", "experiment.toml"
+"""In the work folder."""
+
+_START = "champion.onnx"
+_PATCH, _LEAST_PATCH = 64, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to retrain, on what, for how long, and what counts as better.
+
+    ``champion``: a model's name, or its card's file. ``out``: where the results go,
+    ``retrained/NAME`` if not given. ``suites``: frozen suites. ``name``: of
+    the challenger, made from the champion's if not given. ``degradation``: of LR pictures made
+    here, by the champion's name if not given. Exactly one of ``minutes`` and ``steps``.
+    ``margin`` and ``tolerance`` in dB, see :func:`judge`. ``rate``: the highest learning rate.
+    """
+
+    data: Path
+    champion: str
+    out: Path | None = None
+    suites: tuple[SuiteChoice, ...] = ()
+    name: str | None = None
+    degradation: Literal["bicubic", "real"] | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    margin: float = 0.02
+    tolerance: float = 0.02
+    rate: float = 2e-4
+    seed: int = 0
+
+
+def name_of(plan: Plan, champion: Champion) -> str:
+    """The challenger's; :class:`UsageError` where it is taken."""
+    name = plan.name or champion.successor
+    if (SHIPPED / f"{name}.toml").is_file() or name == champion.card.name:
+        raise UsageError(f"there is a model '{name}' already; give the new one another name")
+    return name
+
+
+def degradation_of(plan: Plan, champion: Champion, data: Path) -> Degradation:
+    """How LR pictures are made: as the champion's were, unless the data bring their own.
+
+    :class:`InputMissing`, or :class:`UsageError` where pictures that are there shall be made.
+    """
+    if not paths.is_folder(data):
+        raise InputMissing(f"there is no folder {data}")
+    if find_suite(data, champion.card.scale).brings_low:
+        if plan.degradation is not None:
+            raise UsageError(f"{data} brings its own low-resolution pictures; none are to be made")
+        return "given"
+    return plan.degradation or ("real" if champion.card.name.startswith("restore-") else "bicubic")
+
+
+def least_side(degradation: Degradation, scale: int) -> int:
+    """Side of the smallest original that patches can be cut from, in pixels."""
+    return (_LEAST_PATCH + _border(degradation)) * scale
+
+
+def _border(degradation: Degradation) -> int:
+    """LR pixels around a patch that real degradations need."""
+    return 16 if degradation == "real" else 0
+
+
+def prepare(
+    plan: Plan,
+    champion: Champion,
+    name: str,
+    degradation: Degradation,
+    parted: Parted,
+    work: Path,
+    settings: Settings,
+) -> Experiment:
+    """Stage the data and plan the training, or take both up where they are the same."""
+    scale = champion.card.scale
+    source = f"{champion.card.name}, then {described(parted, degradation)}"
+
+    def planned(patch: int) -> Experiment:
+        values = {
+            "name": name,
+            "purpose": champion.card.purpose,
+            "hardware": f"{processor().cores} cores of {processor().name}",
+            "seed": plan.seed,
+            # Emulated bfloat16 is slower than float32.
+            "precision": "bf16-mixed" if processor().has_bf16 else "32-true",
+            "tracking": False,
+            "data": {
+                "train": str((work / DATA / TRAINING / HIGH).resolve()),
+                "validation": str((work / DATA / CHOOSING / HIGH).resolve()),
+                "held_back": 0.0,
+                "description": source,
+                "patch": patch,
+                "degradation": degradation,
+            },
+            "net": {
+                **champion.net,
+                "qat": "int8" in champion.card.weights,
+                "start": str((work / _START).resolve()),
+            },
+            "schedule": {
+                "rate": plan.rate,
+                "warmup": min(100, (plan.steps or 1000) // 10),
+                "validate_every": max(1, min(200, (plan.steps or 1000) // 4)),
+                **({"steps": plan.steps} if plan.steps else {"minutes": plan.minutes}),
+            },
+        }
+        return Experiment.checked(values, "the retraining")
+
+    planned(_PATCH)  # Tells what cannot be before anything is written.
+    if (work / PLAN).is_file():
+        old = Experiment.read(work / PLAN)
+        if old != planned(old.data.patch):
+            raise SettingsError(
+                f"{work.parent} was begun with other data or options; go on with the same, or "
+                "name another folder"
+            )
+        return old
+    # What is there without a plan was interrupted while it was being staged.
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / _START).write_bytes(champion.weights)
+    shortest = stage(parted, scale, degradation, work / DATA, settings)
+    room = shortest // scale - _border(degradation)
+    experiment = planned(min(_PATCH, room))
+    partial = work / f"{PLAN}.partial"
+    partial.write_text(experiment.to_toml(), encoding="utf-8")
+    partial.replace(work / PLAN)
+    return experiment
+
+
+def described(parted: Parted, degradation: Degradation) -> str:
+    """What the challenger learns from, for its card."""
+    kinds = {
+        "bicubic": "reduced bicubically",
+        "real": "blurred, resized, made noisy and compressed at random",
+        "given": "with low-resolution pictures of their own",
+    }
+    return (
+        f"{len(parted.training)} pictures of {parted.folder.resolve().name} "
+        f"(sha256 {parted.digest[:16]}), {kinds[degradation]}"
+    )
