@@ -6,7 +6,7 @@ import inspect
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import PydanticUndefined
 from readme_figures import ROOT, between, markdown
@@ -45,8 +45,6 @@ def _prose(section: type) -> str:
 
 def _section(annotation: Any) -> Any:
     """The class of a section, also of one that may be left out."""
-    from typing import get_args
-
     for kind in (annotation, *get_args(annotation)):
         if inspect.isclass(kind) and kind.__name__.endswith("Section"):
             return kind
