@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +17,7 @@ from starlette.responses import JSONResponse
 from hyperfocal import errors
 from hyperfocal.client import Client
 from hyperfocal.client.errors import StrangeAnswer
+from hyperfocal.client.pictures import upload_of
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
 
@@ -52,6 +55,17 @@ def test_bytes_go_as_the_body_with_the_options_in_the_query(fake: Fake, client: 
     assert restored.choice == {"kind": "photo", "reasons": ["no sign of noise"]}
     assert restored.file_name == "été.png"
     assert (restored.format, restored.bytes) == ("png", len(PNG) + 8)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")
+def test_a_name_that_is_no_text_goes_as_far_as_it_is(
+    fake: Fake, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"f\xfcnf.png")
+    path.write_bytes(PNG)
+    client.upscale(path, reference=path)
+    assert fake.seen[0].fields == {"image": [PNG], "reference": [PNG]}
+    assert upload_of(path).name() == "f?nf.png"
 
 
 @pytest.mark.parametrize("choice", ["", "%7B", "[]", quote('{"kind": 3, "reasons": []}')])

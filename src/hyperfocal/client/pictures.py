@@ -38,8 +38,10 @@ class Upload:
         return "application/octet-stream" if form is None else f"image/{form}"
 
     def name(self) -> str:
-        """The file's name without its folders, "image" for bytes."""
-        return "image" if isinstance(self.source, bytes) else self.source.name
+        """The file's name without its folders, "image" for bytes; "?" for what is no text."""
+        if isinstance(self.source, bytes):
+            return "image"
+        return self.source.name.encode("utf-8", "replace").decode("utf-8")
 
 
 def upload_of(picture: object) -> Upload:
