@@ -178,8 +178,9 @@ def test_no_int8_value_comes_near_the_middle_between_two_steps(
 
 
 @pytest.mark.parametrize(
-    ("ratio", "count"), [(0.2, 1), (1.0, 1), (2.9, 1), (3.0, 3), (6.2, 5), (7.0, 7), (5000, 1023)]
+    ("ratio", "count"),
+    [(0.25, 0.25), (1.0, 1), (2.9, 1), (3.0, 3), (6.2, 5), (7.0, 7), (5000, 1023)],
 )
-def test_the_largest_odd_count(ratio: float, count: int) -> None:
+def test_the_largest_odd_count(ratio: float, count: float) -> None:
     assert odd_count(np.array([ratio])).tolist() == [count]
     assert odd_count(torch.tensor([ratio])).tolist() == [count]

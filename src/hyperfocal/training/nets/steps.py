@@ -18,9 +18,11 @@ LARGEST = 1023
 
 
 def odd_count(ratio: Any) -> Any:
-    """The largest odd whole number that is no more than ``ratio``, from 1 to :data:`LARGEST`.
+    """The largest odd whole number that is no more than ``ratio``, :data:`LARGEST` at most.
 
-    Of numbers that are one over the largest product of steps that a kernel allows; an array or a
-    tensor, positive.
+    ``ratio``: one over the product of steps where those of the kernel are as small as its weights
+    allow; an array or a tensor, positive. Below 1 (a kernel that multiplies many times over; none
+    that was trained) it stays what it is: the engines may then differ, but no weight is clipped.
     """
-    return ((ratio + 1) // 2 * 2 - 1).clip(1, LARGEST)
+    odd = ((ratio + 1) // 2 * 2 - 1).clip(1, LARGEST)
+    return odd * (ratio >= 1) + ratio * (ratio < 1)
