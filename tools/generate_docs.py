@@ -234,6 +234,8 @@ def _problems() -> list[tuple[int, str, str]]:
         (500, "unexpected"): "Nobody foresaw it; the log has it under the request id.",
     }
     ours = [kind for kind in found if kind.__module__.startswith(_OF_THE_SERVICE)]
+    # Where several have one code, the service's own tells; not whichever was imported first.
+    ours.sort(key=lambda kind: (".server." not in kind.__module__, kind.__module__, kind.__name__))
     for kind in ours:
         # Only those that stand for nothing more precise; others may derive from them elsewhere.
         if any(child in ours for child in kind.__subclasses__()):
