@@ -56,8 +56,8 @@ def page() -> str:
         "PSNR in dB and SSIM as [measured](measuring.md), milliseconds and peak memory for a",
         "512x512 picture on two cores. Urban20: the first 20 pictures of Urban100. Published nets",
         "ran once with their own weights on the same kind of processor; their figures are those of",
-        "`tools/peers.toml`. Their milliseconds are of the net alone, ours from picture to picture,",
-        "fidelity included.",
+        "`tools/peers.toml`. Their milliseconds are of the net alone, ours from picture to",
+        "picture, fidelity included.",
     ]
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
