@@ -70,8 +70,11 @@ def test_after_a_kill_every_job_ends(tmp_path):
     before = counts()
     assert before[Status.QUEUED]
     assert before[Status.RUNNING] == 1
+    inputs = tmp_path / "results" / "inputs"
     with service(tmp_path):
         wait_until(lambda: counts()[Status.SUCCEEDED] == JOBS)
+        # A job has succeeded once that is written; what was sent is removed after it.
+        wait_until(lambda: not any(inputs.iterdir()))
     found = [store.blocking(jobs.get, job_id) for job_id in made]
     assert sum(job.attempts for job in found) == JOBS + 1
     for number, job in enumerate(found):
@@ -79,5 +82,4 @@ def test_after_a_kill_every_job_ends(tmp_path):
         facts = imaging.inspect(kept.path)
         # Each job has its own picture.
         assert (facts.width, facts.height) == (1800, 2 * (700 - number))
-    assert list((tmp_path / "results" / "inputs").iterdir()) == []
     store.close()
