@@ -1,7 +1,7 @@
 """What the trials of experiments/ablation.toml came to, for docs/decisions/0006.
 
     hyperfocal train sweep experiments/ablation.toml --out runs/ablation
-    python tools/ablation.py runs/ablation     # on an idle machine: it times the nets
+    python tools/ablation.py runs/ablation     # on an idle machine: it times nets and steps
 
 Every trial is exported, so that int8 counts too; benchmarks/ablation.json keeps the figures and
 ``make docs`` makes the table of them.
@@ -13,13 +13,21 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "benchmarks" / "ablation.json"
-_DEFAULTS = {"net.unshuffle": 1, "net.expand": 0, "schedule.optimizer": "muon"}
+_DEFAULTS = {
+    "net.unshuffle": 1,
+    "net.expand": 0,
+    "schedule.optimizer": "muon",
+    "precision": "bf16-mixed",
+}
+_PRECISIONS = {"bf16-mixed": "bf16", "32-true": "fp32"}
+_STEPS = 15
 
 
 def main(folder: str) -> None:
@@ -28,8 +36,6 @@ def main(folder: str) -> None:
     for result in sorted(Path(folder).glob("trial-*/result.json")):
         trial = json.loads(result.read_text(encoding="utf-8"))
         values = {name: value for name, value in trial["values"].items() if name != "seed"}
-        if "schedule.teacher" in values:
-            values["schedule.teacher"] = Path(values["schedule.teacher"]).name.partition(".")[0]
         key = json.dumps(values, sort_keys=True)
         row = _measured(result.parent / "best.ckpt", time=key not in found)
         found[key].append({**row, "seed": trial["values"]["seed"], "steps": trial["steps"]})
@@ -51,7 +57,34 @@ def _measured(checkpoint: Path, *, time: bool) -> dict[str, Any]:
             card = str(Path(scratch) / f"{made.card.name}.toml")
             timed = bench(card, 2.0, settings=Settings(precision="int8", cache=Path(scratch)))
             row |= {"ms": timed.median, "reference": timed.reference}
+            row["step_ms"] = _step_milliseconds(checkpoint)
     return row
+
+
+def _step_milliseconds(checkpoint: Path) -> float:
+    """Median of a training step with all cores, as the experiment of a checkpoint has it."""
+    import torch
+
+    from hyperfocal.training.losses import reconstruction
+    from hyperfocal.training.module import Restoration
+    from hyperfocal.training.stored import load_average
+
+    experiment, net, _ = load_average(checkpoint)
+    module = Restoration(experiment, net)
+    optimizer = module.configure_optimizers()
+    data = experiment.data
+    lr = torch.rand(data.batch, 3, data.patch, data.patch).to(memory_format=torch.channels_last)
+    hr = lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    times = []
+    for _ in range(_STEPS):
+        begun = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=experiment.precision != "32-true"):
+            made = module.net(lr)
+        optimizer.zero_grad()
+        reconstruction(made.float(), hr, squared=False, luma_weight=0.5).backward()
+        optimizer.step()
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times) * 1e3
 
 
 def table() -> str:
@@ -62,13 +95,16 @@ def table() -> str:
         return ""
     rows = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = [
-        ["channels", "layers", "cells", "branches", "trained by", "ms", "float dB", "int8 dB"],
+        [
+            *("channels", "layers", "cells", "branches", "trained by", "in"),
+            *("ms a step", "ms", "float dB", "int8 dB"),
+        ],
     ]
     for row in sorted(rows, key=lambda row: -_mean(row, "float")):
         values = _DEFAULTS | row["values"]
         by = str(values["schedule.optimizer"])
-        if "schedule.teacher" in values:
-            by += f", taught by {values['schedule.teacher']}"
+        if "data.teacher" in values:
+            by += f", taught by {values['data.teacher']}"
         lines.append(
             [
                 str(values["net.channels"]),
@@ -76,12 +112,14 @@ def table() -> str:
                 f"{values['net.unshuffle']}x{values['net.unshuffle']}",
                 "yes" if values["net.expand"] else "no",
                 by,
+                _PRECISIONS[values["precision"]],
+                f"{row['trials'][0]['step_ms']:.0f}",
                 f"{row['trials'][0]['ms']:.0f}",
                 _spread(row, "float"),
                 _spread(row, "int8"),
             ]
         )
-    return markdown(lines, "###--###")
+    return markdown(lines, "###---####")
 
 
 def _mean(row: dict[str, Any], precision: str) -> float:

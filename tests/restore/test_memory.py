@@ -21,7 +21,7 @@ def test_a_hundred_megapixels_in_500_mb():
     assert plan.on_disk
     assert plan.stages[0].on_disk
     largest = max(tile.pixels for tile in plan.stages[0].plan.tiles)
-    assert largest * tile_bytes(2, "int8", 1) + 4000 * 6000 * 3 < 340_000_000
+    assert largest * tile_bytes(TWO, "int8", 1) + 4000 * 6000 * 3 < 340_000_000
     # And yet not tiny: the overlap costs less than a third.
     assert sum(tile.pixels for tile in plan.stages[0].plan.tiles) < 1.33 * 4000 * 6000
 
@@ -64,6 +64,8 @@ def test_what_stays_in_memory_fits_the_budget(height, width, scale, memory, has_
 
 
 def test_deeper_pictures_and_float_weights_need_more():
-    assert tile_bytes(2, "float", 1) > tile_bytes(2, "int8", 1)
-    assert tile_bytes(2, "int8", 2) > tile_bytes(2, "int8", 1)
-    assert tile_bytes(4, "int8", 1) > tile_bytes(2, "int8", 1)
+    assert tile_bytes(TWO, "float", 1) > tile_bytes(TWO, "int8", 1)
+    assert tile_bytes(TWO, "int8", 2) > tile_bytes(TWO, "int8", 1)
+    assert tile_bytes(FOUR, "int8", 1) > tile_bytes(TWO, "int8", 1)
+    mirrored = TWO.model_copy(update={"self_ensemble": True})
+    assert tile_bytes(mirrored, "int8", 1) > tile_bytes(TWO, "int8", 1)

@@ -1,89 +1,122 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
-from hyperfocal.errors import InputMissing, SettingsError
-from hyperfocal.training.data import read_rgb
+from hyperfocal.errors import ModelBroken, ModelMissing
+from hyperfocal.models.card import ModelCard, Weights
+from hyperfocal.training.data import bicubic_pair, read_rgb
+from hyperfocal.training.degraded import training_pool
 from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 from hyperfocal.training.graph import build
-from hyperfocal.training.module import Restoration
-from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.stored import load_average
 from hyperfocal.training.weights import fold
 
 
 @pytest.fixture
-def teacher_file(tmp_path: Path) -> Path:
-    """A net with a will of its own: everything comes out a little darker than by bicubic."""
+def card(tmp_path: Path) -> Path:
+    """The card of a net with a will of its own: all comes out ten levels darker than by bicubic."""
     torch.manual_seed(6)
     net = PlainNet(2, 16, 2)
     with torch.no_grad():
-        net.tail.bias.fill_(-0.1)
-    path = tmp_path / "teacher.float.onnx"
-    onnx.save(build(fold(net)), path)
+        net.tail.bias.fill_(-0.04)
+        # Nothing but the bias: what it makes can be said beforehand.
+        net.tail.direct.zero_()
+        assert net.tail.point is not None
+        net.tail.point.zero_()
+    data = build(fold(net)).SerializeToString()
+    (tmp_path / "dark-x2.onnx").write_bytes(data)
+    onnx.checker.check_model(str(tmp_path / "dark-x2.onnx"))
+    weights = Weights(file="dark-x2.onnx", sha256=hashlib.sha256(data).hexdigest())
+    path = tmp_path / "dark-x2.toml"
+    ModelCard(name="dark-x2", scale=2, weights={"float": weights}).write(path)
     return path
 
 
-def taught(experiment_file: Path, teacher: Path, weight: float, steps: int = 250) -> Experiment:
-    text = experiment_file.read_text().replace("steps = 250", f"steps = {steps}")
-    more = f'teacher = "{teacher}"\nteacher_weight = {weight}\n'
-    experiment_file.write_text(text + more)
-    return Experiment.read(experiment_file)
+def grey(side: int = 48) -> np.ndarray:
+    return np.full((side, side, 3), 120, np.uint8)
 
 
-def test_the_teacher_is_the_net_of_the_file(teacher_file: Path) -> None:
-    x = torch.rand(2, 3, 12, 16)
-    made = Teacher(teacher_file, 2)(x)
-    assert made.shape == (2, 3, 24, 32)
-    session = onnxruntime.InferenceSession(teacher_file)
-    for one, out in zip(x, made, strict=True):
-        (expected,) = session.run(None, {"image": one[None].numpy()})
-        np.testing.assert_allclose(out[None].numpy(), expected, atol=2e-5)
+def taught(file: Path, card: Path, weight: float, **changes: str) -> Experiment:
+    text = file.read_text()
+    more = f'[data]\nteacher = "{card}"\nteacher_weight = {weight}\n'
+    for old, new in {"[data]\n": more, **changes}.items():
+        text = text.replace(old, new)
+    file.write_text(text)
+    return Experiment.read(file)
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(1.0, 110.0), (0.5, 115.0), (0.1, 119.0)])
+def test_the_target_lies_between_the_original_and_the_teacher(
+    card: Path, weight: float, expected: float
+) -> None:
+    # The teacher takes ten levels from the 120 of the low-resolution picture.
+    target = Teacher(str(card), weight).target(grey(), np.full((96, 96, 3), 120, np.uint8))
+    assert target.shape == (96, 96, 3)
+    assert target.dtype == np.uint8
+    assert np.abs(target - expected).max() <= 1.0
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "real"])
+def test_patches_have_taught_targets(experiment_file: Path, card: Path, degradation: str) -> None:
+    train = experiment_file.parent / "train"
+    for path in train.iterdir():
+        Image.fromarray(grey(96)).save(path)
+    experiment = taught(
+        experiment_file, card, 1.0, **{'"val"\n': f'"val"\ndegradation = "{degradation}"\n'}
+    )
+    lr, hr = training_pool(experiment).batch(3)
+    assert hr.shape[2] == 2 * lr.shape[2]
+    darker = float(lr.float().mean() - hr.float().mean())
+    # Of real degradations noise is a part.
+    assert darker == pytest.approx(10.0, abs=1.0 if degradation == "bicubic" else 4.0)
+
+
+def test_given_pairs_are_taught(experiment_file: Path, card: Path) -> None:
+    root = experiment_file.parent / "pairs"
+    for name, side in (("HR", 96), ("LR", 48)):
+        (root / name).mkdir(parents=True)
+        Image.fromarray(grey(side)).save(root / name / "1.png")
+    experiment = taught(
+        experiment_file,
+        card,
+        1.0,
+        **{'"train"\n': '"pairs/HR"\n', '"val"\n': '"val"\ndegradation = "given"\n'},
+    )
+    _, hr = training_pool(experiment).batch(0)
+    assert float((hr.float() - 110.0).abs().max()) <= 1.0
 
 
 def test_a_net_learns_what_its_teacher_does(
-    experiment_file: Path, teacher_file: Path, tmp_path: Path
+    experiment_file: Path, card: Path, tmp_path: Path
 ) -> None:
     torch.set_num_threads(1)
-    experiment = taught(experiment_file, teacher_file, 1.0)
     out = tmp_path / "run"
-    fit(experiment, out, progress=False, tracking=False)
+    fit(taught(experiment_file, card, 1.0), out, progress=False, tracking=False)
     _, net, _ = load_average(out / "last.ckpt")
-    picture = read_rgb(experiment_file.parent / "val" / "4.png")[:40, :40]
-    x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255.0
+    lr, hr = bicubic_pair(read_rgb(experiment_file.parent / "val" / "4.png"), 2)
     with torch.no_grad():
-        wanted, made = Teacher(teacher_file, 2)(x), net(x).clamp(0.0, 1.0)
-    error = float((made - wanted).abs().mean())
-    # The teacher darkens by a tenth: a net that learnt from the originals would be that far off.
-    assert error < 0.03
+        made = net(torch.from_numpy(lr.copy()).permute(2, 0, 1)[None].float() / 255.0)
+    # One that learnt from the originals is as bright as they are.
+    assert float(made.mean()) * 255.0 - hr.mean() == pytest.approx(-10.0, abs=4.0)
 
 
-def test_a_teacher_is_in_no_checkpoint(experiment_file: Path, teacher_file: Path) -> None:
-    experiment = taught(experiment_file, teacher_file, 0.5)
-    module = Restoration(experiment, build_net(experiment))
-    plain = experiment.model_copy(
-        update={"schedule": experiment.schedule.model_copy(update={"teacher": None})}
-    )
-    assert module.state_dict().keys() == Restoration(plain, build_net(plain)).state_dict().keys()
-
-
-def test_what_cannot_teach_is_refused(
-    experiment_file: Path, teacher_file: Path, tmp_path: Path
+def test_what_cannot_teach_is_refused_before_anything_is_decoded(
+    experiment_file: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputMissing, match="there is no file"):
-        Teacher(tmp_path / "missing.onnx", 2)
-    with pytest.raises(SettingsError, match="enlarges 2 times and the net 4"):
-        Teacher(teacher_file, 4)
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"no graph")
-    with pytest.raises(SettingsError, match="no plain net"):
-        Teacher(broken, 2)
+    with pytest.raises(ModelMissing, match="no model 'photo-fin-x2'"):
+        Teacher("photo-fin-x2", 0.5)
+    broken = tmp_path / "broken.toml"
+    broken.write_text("scale = 2\n")
+    experiment = taught(experiment_file, broken, 0.5)
+    with pytest.raises(ModelBroken, match="not a model card"):
+        training_pool(experiment)

@@ -14,12 +14,22 @@ def test_paths_are_relative_to_the_file(experiment_file: Path) -> None:
 
 
 def test_paths_of_variants_are_relative_to_the_file(experiment_file: Path) -> None:
-    text = '\n[[sweep.variants]]\nschedule = { teacher = "large.onnx" }\n'
+    text = '\n[[sweep.variants]]\nnet = { start = "large.onnx" }\n'
     experiment_file.write_text(experiment_file.read_text() + text)
     sweep = Experiment.read(experiment_file).sweep
     assert sweep is not None
-    teacher = experiment_file.parent.resolve() / "large.onnx"
-    assert sweep.variants == [{"schedule": {"teacher": str(teacher)}}]
+    start = experiment_file.parent.resolve() / "large.onnx"
+    assert sweep.variants == [{"net": {"start": str(start)}}]
+
+
+@pytest.mark.parametrize(("named", "is_file"), [("photo-fine-x2", False), ("own/net.toml", True)])
+def test_a_teacher_is_a_model_or_the_file_of_its_card(
+    experiment_file: Path, named: str, is_file: bool
+) -> None:
+    text = experiment_file.read_text().replace("[data]", f'[data]\nteacher = "{named}"')
+    experiment_file.write_text(text)
+    expected = str(experiment_file.parent.resolve() / named) if is_file else named
+    assert Experiment.read(experiment_file).data.teacher == expected
 
 
 @pytest.mark.parametrize("text", ["data = 1", "sweep = 1", "[sweep]\nvariants = 1"])

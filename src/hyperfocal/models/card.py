@@ -78,7 +78,8 @@ class ModelCard(_Section):
     this many pixels. ``receptive_radius``: how many input pixels away can still matter, which
     is the overlap that makes tiles exact. ``kind``: ``onnx``, or ``builtin`` for what is code
     rather than weights (bicubic). ``weights``: files by precision; the network takes float32
-    ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``.
+    ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``. ``self_ensemble``: ask the
+    network with the picture mirrored each way as well, and give the mean of the four answers.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -91,6 +92,7 @@ class ModelCard(_Section):
     input_multiple: int = Field(default=1, ge=1, le=256)
     receptive_radius: int = Field(default=16, ge=0, le=1024)
     takes_depth: bool = False
+    self_ensemble: bool = False
     weights: dict[Precision, Weights] = Field(default_factory=dict)
     training: Training = Field(default_factory=Training)
     quality: tuple[Quality, ...] = ()

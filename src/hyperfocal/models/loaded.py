@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hyperfocal.errors import ModelBroken
 from hyperfocal.models.card import ModelCard, Precision
 from hyperfocal.models.choosing import RuntimeName, choose_precision, choose_runtime
+from hyperfocal.models.ensemble import SelfEnsemble
 from hyperfocal.models.integrity import read_weights
 from hyperfocal.models.registry import Entry, find
 from hyperfocal.models.tiles import Engine, Tile, check_tile
@@ -76,6 +77,8 @@ def load_entry(entry: Entry, settings: Settings) -> LoadedModel:
     precision = choose_precision(card, settings)
     weights = read_weights(entry, precision)
     engine = _engine(runtime, card, precision, weights, settings)
+    if card.self_ensemble:
+        engine = SelfEnsemble(engine)
     return LoadedModel(card, runtime, precision, engine.arithmetic, engine.threads, engine)
 
 

@@ -60,7 +60,7 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     for card, stage in zip(cards, route.stages, strict=True):
         seen.append(pixels)
         pixels *= card.scale**2
-        each = tile_bytes(card.scale, precision, shape.sample_bytes)
+        each = tile_bytes(card, precision, shape.sample_bytes)
         largest = max(largest, each * max(tile.pixels for tile in stage.plan.tiles))
     return Forecast(
         size,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hyperfocal.models.card import ModelCard
+
 # numpy, the runtime and a compiled model take 90 to 130 MB; some room for what the caller has.
 LEAST = 160_000_000
 """Bytes without which no budget can be kept to: those of a process that has loaded a model."""
@@ -48,13 +50,16 @@ class Budget:
         return Budget(self.total, self.held + size)
 
 
-def tile_bytes(scale: int, precision: str, sample_bytes: int) -> int:
+def tile_bytes(card: ModelCard, precision: str, sample_bytes: int) -> int:
     """Working memory in bytes an input pixel, for nets as wide as the shipped ones or less.
 
-    ``scale``: of the net; ``precision``: of its weights; ``sample_bytes``: of the picture. An
-    estimate on the safe side: 64 channels at full resolution, where most nets work at half.
+    ``precision``: of the weights; ``sample_bytes``: of the picture. An estimate on the safe side:
+    64 channels at full resolution, where most nets work at half.
     """
     inside = _ACTIVATIONS * _ACTIVATION_BYTES.get(precision, 4)
     # The net's answer and, unless the picture has 8 bits, its conversion.
     answer = 3 * (1 if sample_bytes == 1 else 4 + 4 + sample_bytes)
-    return inside + (4 * _AT_OUTPUT + answer) * scale**2
+    if card.self_ensemble:
+        # The sum of the answers, and one more of them or what rounding takes.
+        answer += 3 * (2 + 2 if sample_bytes == 1 else 4 + 4)
+    return inside + (4 * _AT_OUTPUT + answer) * card.scale**2

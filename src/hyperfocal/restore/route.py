@@ -95,7 +95,7 @@ def plan_route(
             *seen,
             multiple=card.input_multiple,
             radius=card.receptive_radius,
-            max_pixels=budget.tile_pixels(tile_bytes(card.scale, precision, sample)),
+            max_pixels=budget.tile_pixels(tile_bytes(card, precision, sample)),
         )
         stages.append(Stage(plan, made_on_disk))
     difference, _ = _place(pixels * shape.channels * 4, budget)

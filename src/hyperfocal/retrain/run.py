@@ -184,6 +184,7 @@ def _card(
     return card.model_copy(
         update={
             "tier": old.tier,
+            "self_ensemble": old.self_ensemble,
             "licence": old.licence,
             "training": training,
             # It ships as the champion does: what was not measured is not exported.

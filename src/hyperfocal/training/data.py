@@ -22,6 +22,7 @@ from hyperfocal import imaging, paths
 from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
+from hyperfocal.training.distillation import Teacher
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 Pixels = npt.NDArray[np.uint8]
@@ -69,6 +70,7 @@ class PatchSettings:
     """What a training batch looks like. ``patch`` is the LR side in pixels.
 
     ``rank``: which of several processes draws it; each draws other patches of the same tiles.
+    ``teacher``: has a say in what the originals are.
     """
 
     scale: int
@@ -78,6 +80,7 @@ class PatchSettings:
     refresh_every: int = 1500
     seed: int = 0
     rank: int = 0
+    teacher: Teacher | None = None
 
 
 class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
@@ -114,13 +117,18 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
         factor = float(generator.uniform(low, 1.0))
         return np.clip(np.rint(imresize(tile.astype(np.float32), factor)), 0, 255).astype(np.uint8)
 
+    def _taught(self, lr: Pixels, hr: Pixels) -> tuple[Pixels, Pixels]:
+        teacher = self.settings.teacher
+        return (lr, hr) if teacher is None else (lr, teacher.target(lr, hr))
+
     def refresh(self, turn: int) -> None:
         """Make the HR-LR pairs of all tiles for the ``turn``-th time."""
         if turn == self._turn:
             return
         generator = self._generator(0, turn)
         self.pairs = [
-            bicubic_pair(self._reduced(tile, generator), self.settings.scale) for tile in self.tiles
+            self._taught(*bicubic_pair(self._reduced(tile, generator), self.settings.scale))
+            for tile in self.tiles
         ]
         # Larger pictures are drawn more often, so every pixel is as likely as every other.
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], dtype=np.float64)

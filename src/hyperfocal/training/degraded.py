@@ -22,6 +22,7 @@ from hyperfocal.training.data import (
     read_rgb,
 )
 from hyperfocal.training.degradations import Degradations, Recipe, seed_of
+from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.given_pairs import PairPool, given_pair
 from hyperfocal.training.group import ALONE, Group
@@ -53,7 +54,7 @@ class DegradedPool(PatchPool):
     def _crop(self, generator: np.random.Generator) -> tuple[Pixels, Pixels]:
         scale, side = self.settings.scale, self.settings.patch - MARGIN
         high = self._high(generator, self.settings.patch * scale)
-        low = self.degradations.degrade(high, scale, generator)
+        low, high = self._taught(self.degradations.degrade(high, scale, generator), high)
         least = (MARGIN - _BLOCK) // 2
         y, x = (int(at) for at in generator.integers(least, least + _BLOCK, size=2))
         return (
@@ -127,6 +128,7 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
         refresh_every=data.refresh_every,
         seed=experiment.seed,
         rank=group.rank,
+        teacher=None if data.teacher is None else Teacher(data.teacher, data.teacher_weight),
     )
     if data.degradation == "real":
         return DegradedPool(files, settings, experiment.degradation or Degradations())

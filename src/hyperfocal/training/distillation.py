@@ -1,41 +1,53 @@
-"""Learning from a larger net as well as from the originals.
+"""Learning from a better model as well as from the originals.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. What the teacher makes of a
-picture is what can be made of it: a target without the detail that nobody could guess.
+picture is what can be made of it: a target without the detail that nobody could guess, which is
+most of the noise in a step. The teacher looks at whole tiles, once for all patches that are cut
+from them, with the engine that ships.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
-from hyperfocal.errors import SettingsError
-from hyperfocal.training.nets.plain import PlainNet
-from hyperfocal.training.stored import read_folded
-from hyperfocal.training.weights import start_from
+from hyperfocal.imaging import Picture
+from hyperfocal.models.registry import find, read_entry
+
+if TYPE_CHECKING:
+    from hyperfocal.restore import Upscaler
+
+Pixels = npt.NDArray[np.uint8]
 
 
 class Teacher:
-    """A trained plain net, out of a float ONNX file or checkpoint. Not a module: in no checkpoint.
+    """A shipped or own model by name, or by its card's file (``.toml``).
 
-    Raises what :func:`read_folded` raises, and :class:`SettingsError` for another ``scale``.
+    ``weight``: above 0 to 1, of its results beside the originals in :meth:`target`. The model is
+    loaded when first asked, by the process that asks; one that there is not is told at once, by
+    :class:`ModelMissing` or :class:`ModelBroken`.
     """
 
-    def __init__(self, path: Path, scale: int) -> None:
-        folded = read_folded(path)
-        if folded.scale != scale:
-            raise SettingsError(
-                f"the teacher {path} enlarges {folded.scale} times and the net {scale} times"
-            )
-        channels, depth = folded.layers[0][0].shape[0], len(folded.layers) - 2
-        net = PlainNet(scale, channels, depth, folded.unshuffle, expand=0)
-        start_from(net, folded)
-        self.net = net.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+    def __init__(self, model: str, weight: float) -> None:
+        read_entry(Path(model)) if model.endswith(".toml") else find(model)
+        self.model, self.weight = model, weight
 
-    @torch.no_grad()
-    def __call__(self, lr: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` in [0, 1] to ``(N, 3, scale*H, scale*W)`` float32 in [0, 1]."""
-        made: Tensor = self.net.to(lr.device)(lr).float().clamp(0.0, 1.0)
-        return made
+    @cached_property
+    def _upscaler(self) -> Upscaler:
+        from hyperfocal.restore import Upscaler
+
+        return Upscaler.load(self.model)
+
+    def target(self, lr: Pixels, hr: Pixels) -> Pixels:
+        """What to learn from ``lr`` ``(h, w, 3)``: between ``hr`` ``(H, W, 3)`` and the teacher's.
+
+        Raises whatever loading and running the model raises.
+        """
+        size = hr.shape[1], hr.shape[0]
+        made = self._upscaler(Picture(np.ascontiguousarray(lr)), size=size).picture.pixels
+        mixed = hr + np.float32(self.weight) * (made.astype(np.float32) - hr)
+        return np.rint(mixed).astype(np.uint8)

@@ -26,7 +26,6 @@ _PATHS = (
     ("data", "validation"),
     ("data", "test"),
     ("net", "start"),
-    ("schedule", "teacher"),
 )
 
 # What pydantic calls a name that does not exist, in a model and in a dataclass.
@@ -46,6 +45,8 @@ class DataSection(_Section):
     folders named are then ``HR``, each with a folder ``LR`` of the same names beside it.
     ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
     as long as a hundred batches on a CPU and as thousands on a GPU.
+    ``teacher``: a model by name or by its card's file, whose results count for ``teacher_weight``
+    of what is learnt and the originals for the rest.
     """
 
     train: str
@@ -59,6 +60,8 @@ class DataSection(_Section):
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
     refresh_every: int = Field(default=1500, ge=1)
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
+    teacher: str | None = None
+    teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
 class NetSection(_Section):
@@ -92,8 +95,6 @@ class ScheduleSection(_Section):
     A budget in minutes anneals by the clock: on a shared machine that is the only way to both
     finish on time and reach a learning rate of zero. ``validate_every`` steps are an epoch.
     ``optimizer``: "muon" orthogonalises the steps of inner kernels and is for plain nets.
-    ``teacher``: a float ONNX file or checkpoint of a trained plain net whose results count for
-    ``teacher_weight`` of the loss, and the originals for the rest.
     ``patience``: so many validations without a better PSNR end the training early.
     """
 
@@ -110,8 +111,6 @@ class ScheduleSection(_Section):
     ema: float = Field(default=0.999, ge=0.0, lt=1.0)
     luma_weight: float = Field(default=0.5, ge=0.0, le=1.0)
     mse_finish: float = Field(default=0.2, ge=0.0, le=1.0)
-    teacher: str | None = None
-    teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
     validate_every: int = Field(default=1000, ge=1)
     patience: int | None = Field(default=None, ge=1)
 
@@ -201,6 +200,9 @@ class Experiment(_Section):
                 table = _table(values, section)
                 if isinstance(value := table.get(key), str):
                     table[key] = str((path.parent / _expanded(value, path)).resolve())
+            data = _table(values, "data")
+            if isinstance(name := data.get("teacher"), str) and name.endswith(".toml"):
+                data["teacher"] = str((path.parent / _expanded(name, path)).resolve())
         return cls.checked(raw, path)
 
     @classmethod

@@ -47,7 +47,7 @@ class PairPool(PatchPool):
 
     def __init__(self, files: list[Path], settings: PatchSettings) -> None:
         super().__init__(files, settings)
-        self.pairs = [given_pair(path, settings.scale) for path in files]
+        self.pairs = [self._taught(*given_pair(path, settings.scale)) for path in files]
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], np.float64)
         self._cumulative = np.cumsum(area / area.sum())
 

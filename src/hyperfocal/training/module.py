@@ -7,7 +7,6 @@ import math
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lightning
@@ -15,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from hyperfocal.quality.metrics import Scores, scores
-from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
 from hyperfocal.training.muon import Muon
@@ -70,8 +68,6 @@ class Restoration(lightning.LightningModule):
         # Channels last is the layout of the CPU's (and the GPU's tensor-core) convolutions.
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(net).requires_grad_(False).eval()
-        schedule = experiment.schedule
-        self._teacher = schedule.teacher and Teacher(Path(schedule.teacher), experiment.net.scale)
         self.clock = 0.0
         self.batches = 0
         self._epoch_from = 0
@@ -148,10 +144,7 @@ class Restoration(lightning.LightningModule):
         schedule = self.experiment.schedule
         squared = self.progress >= 1.0 - schedule.mse_finish
         output = self.net(lr).float()
-        loss = self._loss(output, hr, squared)
-        if self._teacher:
-            taught = self._loss(output, self._teacher(lr), squared)
-            loss = torch.lerp(loss, taught, schedule.teacher_weight)
+        loss = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
         error = (output.detach() - hr).square().mean()
         self.log(
@@ -163,10 +156,6 @@ class Restoration(lightning.LightningModule):
             sync_dist=True,
         )
         return loss * SQUARED_GAIN if squared else loss
-
-    def _loss(self, output: Tensor, target: Tensor, squared: bool) -> Tensor:
-        weight = self.experiment.schedule.luma_weight
-        return reconstruction(output, target, squared=squared, luma_weight=weight)
 
     def configure_gradient_clipping(
         self,

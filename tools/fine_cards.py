@@ -1,0 +1,41 @@
+"""Write the cards of the fine tier: the nets of the fast one, asked four times.
+
+    python tools/fine_cards.py
+
+To be run when a fast net has changed; then tools/measure_quality.py and ``make bench`` fill in
+what only measuring tells.
+"""
+
+from __future__ import annotations
+
+from hyperfocal.models.card import ModelCard
+from hyperfocal.models.registry import SHIPPED
+
+_PURPOSES = {
+    "photo-fast-x2": "Clean photographs, twice the size, where quality counts more than time.",
+    "photo-fast-x4": "Clean photographs, four times the size, where quality counts more than time.",
+    "restore-fast-x4": "Damaged photographs (compressed, noisy, soft), four times the size, where"
+    " quality counts more than time.",
+}
+
+
+def main() -> None:
+    """One card for each fast net of which there is a fine form."""
+    for name, purpose in _PURPOSES.items():
+        fast = ModelCard.read(SHIPPED / f"{name}.toml")
+        fine = fast.model_copy(
+            update={
+                "name": name.replace("-fast-", "-fine-"),
+                "purpose": purpose,
+                "tier": "fine",
+                "self_ensemble": True,
+                "quality": (),
+                "speed": (),
+            }
+        )
+        fine.write(SHIPPED / f"{fine.name}.toml")
+        print(fine.name)
+
+
+if __name__ == "__main__":
+    main()
