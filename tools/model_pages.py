@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import restoring
 from readme_figures import ROOT, SPEED, markdown
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _PEERS = Path(__file__).parent / "peers.toml"
 _SUITES = {"Set5": ("Set5", 5), "BSD100": ("BSD100", 100), "Urban20": ("Urban100", 20)}
 _SHOWN = "int8"
+_DAMAGED = (
+    "The validation pictures in parts, each [damaged](degradations.md) in a way of its own, int8.",
+    "GMSD (0 is perfect) and HaarPSI (1 is perfect) follow the eye more closely than PSNR.",
+    "`python tools/restoring.py` measures it.",
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ def page() -> str:
         "",
         "`photo-*` are for clean photographs, `restore-*` for compressed, noisy and soft ones;",
         "`--model auto` looks at the picture and takes one of them. `fast` keeps a 512x512 picture",
-        "under 200 ms on two processor cores, `realtime` is for previews, `fine` takes four times as",
-        "long as `fast` and is better ([how](decisions/0007-fine-tier.md)).",
+        "under 200 ms on two processor cores, `realtime` is for previews, `fine` takes four times",
+        "as long as `fast` and is better ([how](decisions/0007-fine-tier.md)).",
         "",
         "## Beside published nets",
         "",
@@ -63,6 +69,8 @@ def page() -> str:
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
     lines += ["", "## At the same milliseconds", "", _gaps(cards)]
+    if damaged := restoring.table():
+        lines += ["", "## On damaged pictures", "", *_DAMAGED, "", damaged]
     lines += ["", "## One by one"]
     for card in cards:
         lines += ["", *_section(card)]
