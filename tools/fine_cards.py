@@ -12,10 +12,10 @@ from hyperfocal.models.card import ModelCard
 from hyperfocal.models.registry import SHIPPED
 
 _PURPOSES = {
-    "photo-fast-x2": "Clean photographs, twice the size, where quality counts more than time.",
-    "photo-fast-x4": "Clean photographs, four times the size, where quality counts more than time.",
-    "restore-fast-x4": "Damaged photographs (compressed, noisy, soft), four times the size, where"
-    " quality counts more than time.",
+    "photo-fast-x2": "Clean photographs, twice the size",
+    "photo-fast-x4": "Clean photographs, four times the size",
+    "restore-fast-x2": "Damaged photographs (compressed, noisy, soft), twice the size",
+    "restore-fast-x4": "Damaged photographs (compressed, noisy, soft), four times the size",
 }
 
 
@@ -26,7 +26,7 @@ def main() -> None:
         fine = fast.model_copy(
             update={
                 "name": name.replace("-fast-", "-fine-"),
-                "purpose": purpose,
+                "purpose": f"{purpose}, where quality counts more than time.",
                 "tier": "fine",
                 "self_ensemble": True,
                 "quality": (),

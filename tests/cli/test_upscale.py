@@ -358,6 +358,15 @@ def test_without_a_model_auto_chooses_and_says_why(run: Run, photo: Photo) -> No
     assert planned.code == 0, planned.err
 
 
+def test_auto_fine_chooses_among_the_better_models(run: Run, photo: Photo) -> None:
+    Image.open(photo("a.png", 64, 48)).save("a.jpg", quality=40)
+    answer = run("upscale", "a.jpg", "-m", "auto-fine", "-v")
+    assert answer.code == 0, answer.err
+    assert "restore-fine-x2" in answer.err
+    planned = run("upscale", "a.jpg", "-m", "auto-fine", "-o", "b.png", "--dry-run", "--json").json
+    assert planned["files"][0]["model"] == "photo-fine-x2"
+
+
 @pytest.mark.parametrize(
     "options",
     [["--size", ""], ["--bit-depth", "12"], ["--min-fidelity", "nan"], ["--bit-depth", "0"]],

@@ -37,6 +37,7 @@ def test_an_alias_of_a_family_is_the_family(settings):
         ("bicubic-x2", "bicubic-x3", UsageError, "is a model"),
         ("photo-fast", "bicubic-x3", UsageError, "is a model"),
         ("auto", "bicubic-x3", UsageError, "is a model"),
+        ("auto-fine", "bicubic-x3", UsageError, "is a model"),
         ("../up", "bicubic-x3", UsageError, "cannot name"),
         ("Upper", "bicubic-x3", UsageError, "cannot name"),
         ("champion", "nothing", ModelMissing, "no model 'nothing'"),

@@ -71,7 +71,9 @@ def test_a_card_asks_for_it(settings, add_model, network):
     assert models.show("net-x2", settings=settings).self_ensemble
 
 
-@pytest.mark.parametrize("name", ["photo-fine-x2", "photo-fine-x4", "restore-fine-x4"])
+@pytest.mark.parametrize(
+    "name", ["photo-fine-x2", "photo-fine-x4", "restore-fine-x2", "restore-fine-x4"]
+)
 def test_the_fine_models_are_the_fast_ones_asked_four_times(name):
     fine, fast = (models.show(one) for one in (name, name.replace("fine", "fast")))
     assert fine.self_ensemble

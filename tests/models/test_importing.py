@@ -175,6 +175,8 @@ def test_names(bring, network, settings, tmp_path):
         bring(network(), file="---.onnx")
     with pytest.raises(UsageError, match="comes with Hyperfocal"):
         bring(network(), name="bicubic-x2")
+    with pytest.raises(UsageError, match="lets the picture choose"):
+        bring(network(), name="auto-fine")
     with pytest.raises(ModelMissing, match="cannot be read"):
         models.import_onnx(tmp_path / "nowhere.onnx", settings=settings)
 

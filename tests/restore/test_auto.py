@@ -73,6 +73,14 @@ def test_a_model_that_is_named_is_taken(conv_net, scene):
     assert result.choice is None
 
 
+def test_the_fine_tier_is_chosen_from_as_the_fast_one_is(scene):
+    upscaler = hyperfocal.Upscaler.load("auto-fine")
+    small = scene[40:88, 40:88]
+    for picture, kind in ((Picture(small), "photo"), (hyperfocal.open(jpeg(small, 40)), "restore")):
+        for scale, model in ((2, f"{kind}-fine-x2"), (3, f"{kind}-fine-x4")):
+            assert upscaler(picture, scale).models == (model,)
+
+
 def test_auto_is_the_default_and_reaches_every_scale(scene):
     data = jpeg(scene[40:88, 40:88], 40)
     upscaler = hyperfocal.Upscaler.load()

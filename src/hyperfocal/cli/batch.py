@@ -152,13 +152,12 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
-        from hyperfocal.restore.auto import AUTO, FAMILIES
+        from hyperfocal.restore.auto import before_seeing
         from hyperfocal.restore.forecast import forecast
         from hyperfocal.restore.shelf import Shelf
 
         facts = imaging.inspect(_source(job), settings=self.settings, limits=True)
-        # Which of the two it will be is in the pixels; they take as long and as much memory.
-        model = FAMILIES["photo"] if self.model == AUTO else self.model
+        model = before_seeing(self.model)
         planned = forecast(facts, self.target, Shelf.at(model, self.settings), self.settings)
         height, width = planned.size
         form = self._format(job, facts.format)

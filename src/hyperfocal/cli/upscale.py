@@ -70,7 +70,7 @@ def upscale(
         "--model",
         metavar="MODEL",
         help="Model, family of models, or a model's card (.toml); auto: photo-fast or, for "
-        "damaged pictures, restore-fast.",
+        "damaged pictures, restore-fast; auto-fine: the better, slower ones.",
     ),
     form: str | None = typer.Option(
         None, "-f", "--format", metavar="FORMAT", help="Format of the results, such as png."
@@ -211,11 +211,11 @@ def _own_scale(model: str, settings: Settings) -> int:
     from hyperfocal.errors import ModelMissing
     from hyperfocal.models.aliasing import resolve
     from hyperfocal.models.registry import read_entry
-    from hyperfocal.restore.auto import AUTO, FAMILIES
+    from hyperfocal.restore.auto import before_seeing
 
     if model.endswith(".toml"):
         return read_entry(Path(model)).card.scale
-    model = FAMILIES["photo"] if model == AUTO else resolve(model, settings)
+    model = resolve(before_seeing(model), settings)
     try:
         return models.show(model, settings=settings).scale
     except ModelMissing:

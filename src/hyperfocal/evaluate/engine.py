@@ -39,10 +39,10 @@ def load_upscaler(model: str, settings: Settings, precision: str | None = None) 
     :class:`UsageError` for "auto", and whatever loading the model raises.
     """
     from hyperfocal.restore import Upscaler
-    from hyperfocal.restore.auto import AUTO
+    from hyperfocal.restore.auto import AUTOMATIC
 
-    if model == AUTO:
-        raise UsageError("name a model to measure: auto is another one for every picture")
+    if model in AUTOMATIC:
+        raise UsageError(f"name a model to measure: {model} is another one for every picture")
     return Upscaler.load(model, settings=settings, precision=precision)
 
 

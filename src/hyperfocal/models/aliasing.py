@@ -17,8 +17,8 @@ from hyperfocal.models.toml import write_toml
 from hyperfocal.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-# Means a choice between models to the engine, which asks nobody what it stands for.
-_TAKEN = ("auto",)
+TAKEN = ("auto", "auto-fine")
+"""Mean a choice between models to the engine, which asks nobody what they stand for."""
 
 
 def aliases(settings: Settings | None = None) -> dict[str, str]:
@@ -61,7 +61,7 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
         raise UsageError(
             f"'{alias}' cannot name an alias: lower-case letters, digits, '.', '_' and '-'"
         )
-    if alias in _TAKEN or _is_model(alias, settings):
+    if alias in TAKEN or _is_model(alias, settings):
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
     if not _is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")

@@ -12,7 +12,7 @@ import numpy as np
 from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.alpha import bleed
-from hyperfocal.restore.auto import AUTO, FAMILIES, choose
+from hyperfocal.restore.auto import AUTOMATIC, choose
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
@@ -68,7 +68,8 @@ class Upscaler:
         A model may also be named by its card's file (``.toml``), wherever that lies.
 
         Auto takes photo-fast for clean pictures and restore-fast for those with signs of
-        compression, noise, blur or sharpening, each loaded when first needed.
+        compression, noise, blur or sharpening, each loaded when first needed; ``"auto-fine"``
+        takes photo-fine and restore-fine.
 
         ``memory`` (such as ``"400MB"``, for the whole process), ``threads``, ``precision`` and
         ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
@@ -91,9 +92,9 @@ class Upscaler:
             settings = Settings.read(None, **given)
         elif given:
             settings = Settings.read({}, **{**settings.model_dump(), **given})
-        if model == AUTO:
-            photo, restore = (Shelf.find(FAMILIES[kind], settings) for kind in ("photo", "restore"))
-            return cls(photo, settings, restore)
+        if (both := AUTOMATIC.get(model)) is not None:
+            restoring = Shelf.find(both.restore, settings)
+            return cls(Shelf.find(both.photo, settings), settings, restoring)
         return cls(Shelf.at(model, settings), settings)
 
     @property

@@ -38,7 +38,7 @@ class UpscaleForm(BaseModel):
     model: str | None = Field(
         default=None,
         pattern=_NAME,
-        description="A model, a family or auto; left out: the service's own choice.",
+        description="A model, a family, auto or auto-fine; left out: the service's own choice.",
     )
     format: str | None = Field(
         default=None,
@@ -145,7 +145,9 @@ class PredictRequest(BaseModel):
         default=None, description="Likewise, a picture of the result's size to score it against."
     )
     scale: float | None = Field(default=None, ge=1, le=8, description="Factor on both sides.")
-    model: str | None = Field(default=None, pattern=_NAME, description="A model, a family or auto.")
+    model: str | None = Field(
+        default=None, pattern=_NAME, description="A model, a family, auto or auto-fine."
+    )
     returned: Literal["url", "image"] | None = Field(
         default=None, alias="return", description='"image": also the file itself, in base64.'
     )

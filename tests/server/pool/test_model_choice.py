@@ -65,6 +65,14 @@ def test_auto_can_be_asked_for_where_it_is_not_usual(settings: Settings) -> None
     assert "restore-fast-x2" in automatic.nets
 
 
+@pytest.mark.parametrize("kind", ["photo", "restore"])
+def test_the_fine_tier_is_chosen_from_by_name(both: Models, kind: str) -> None:
+    for _ in range(2):
+        fine = both.choose("auto-fine")
+        assert fine.upscaler(pictures()[kind], 2).models == (f"{kind}-fine-x2",)
+    assert both.choose("auto").upscaler(pictures()[kind], 2).models == (f"{kind}-fast-x2",)
+
+
 def test_a_named_family_is_taken_whatever_the_picture(both: Models) -> None:
     result = both.choose("photo-fast-x2").upscaler(pictures()["restore"], 2)
     assert (result.models, result.choice) == (("photo-fast-x2",), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hyperfocal.errors import ModelMissing
 from hyperfocal.models.loaded import LoadedModel
-from hyperfocal.restore.auto import AUTO, FAMILIES
+from hyperfocal.restore.auto import AUTO, AUTOMATIC
 
 if TYPE_CHECKING:
     from hyperfocal.restore import Upscaler
@@ -102,10 +102,11 @@ class Models:
             return self._others[name]
         nets: dict[str, LoadedModel] = {}
         load = self._loader(nets)
-        damaged = None
-        if name == AUTO:
-            damaged = Shelf.find(FAMILIES["restore"], self._settings, load=load)
-        shelf = Shelf.find(FAMILIES["photo"] if name == AUTO else name, self._settings, load=load)
+        if (both := AUTOMATIC.get(name)) is None:
+            shelf, damaged = Shelf.find(name, self._settings, load=load), None
+        else:
+            shelf = Shelf.find(both.photo, self._settings, load=load)
+            damaged = Shelf.find(both.restore, self._settings, load=load)
         self._others[name] = Choice(Upscaler(shelf, self._settings, damaged), shelf, nets)
         if len(self._others) > _OTHERS:
             self._others.popitem(last=False)
@@ -128,7 +129,7 @@ class Models:
 
 
 def _restores(net: LoadedModel) -> bool:
-    return net.card.name == f"{FAMILIES['restore']}-x{net.card.scale}"
+    return net.card.name == f"{AUTOMATIC[AUTO].restore}-x{net.card.scale}"
 
 
 def version(net: LoadedModel) -> str:
