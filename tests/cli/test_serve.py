@@ -14,8 +14,12 @@ _SECRET = "vJ3bq0Zx8Qm1Lr5Tn7Wc2Yd4Ks6Hf9Ga-xe"
 
 @pytest.fixture
 def serve(run, monkeypatch, tmp_path):
-    """``hyperfocal serve`` with its data in the test's folder."""
+    """``hyperfocal serve`` with its data in the test's folder, and no log.
+
+    It would be that of the whole process, to a stream that goes with the test.
+    """
     monkeypatch.setenv("HYPERFOCAL_SERVER_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("hyperfocal.server.logs.configure", lambda level: None)
 
     def call(*arguments):
         return run("serve", *arguments)

@@ -217,8 +217,12 @@ def serving(fake: Fake) -> Iterator[Fake]:
             thread.join()
 
 
-def free_port() -> int:
-    """A port of loopback at which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+_TAKEN: list[socket.socket] = []
+
+
+def silent_port() -> int:
+    """A port of loopback at which nobody listens, nor can: it stays taken."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _TAKEN.append(taken)
+    return int(taken.getsockname()[1])

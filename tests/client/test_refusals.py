@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Custom, Fake, free_port, picture, problem
+from faking import BROKEN_OFF, Custom, Fake, picture, problem, silent_port
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -142,7 +142,7 @@ def test_feedback_is_not_given_twice(fake: Fake, client: Client) -> None:
 
 
 def test_nobody_there() -> None:
-    port = free_port()
+    port = silent_port()
     retry = Retry(attempts=3, first=0, longest=0)
     with Client(f"http://127.0.0.1:{port}", "secret-key", retry=retry) as client:
         with pytest.raises(refusals.Unreachable, match=f"127.0.0.1:{port} cannot be reached") as e:
@@ -163,7 +163,8 @@ def test_a_silent_service(fake: Fake) -> None:
         return picture()
 
     fake.otherwise = silent
-    with Client(fake.url, timeout=0.1) as client, pytest.raises(refusals.NoAnswer):
+    # Long enough for the request to have arrived by then.
+    with Client(fake.url, timeout=1.5) as client, pytest.raises(refusals.NoAnswer):
         client.upscale(PNG)
     release.set()
     assert len(fake.seen) == 1
@@ -196,14 +197,14 @@ def test_a_problem_without_an_end(fake: Fake, client: Client) -> None:
 
 
 def test_calls_in_progress_can_be_broken_off(fake: Fake, tmp_path: Path) -> None:
-    arrived, gone = threading.Event(), threading.Event()
+    arrived, gone = threading.Semaphore(0), threading.Semaphore(0)
 
     async def stalling(scope: Any, receive: Any, send: Any) -> None:
         await picture(b"half").__call__(scope, receive, _but_never_end(send))
-        arrived.set()
+        arrived.release()
         while (await receive())["type"] != "http.disconnect":
             pass
-        gone.set()
+        gone.release()
 
     fake.otherwise = lambda seen: Custom(stalling)
     caught: list[BaseException] = []
@@ -220,12 +221,14 @@ def test_calls_in_progress_can_be_broken_off(fake: Fake, tmp_path: Path) -> None
         ]
         for thread in threads:
             thread.start()
-        assert arrived.wait(30)
+        for _ in threads:
+            assert arrived.acquire(timeout=60)
         client.cancel()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert [type(error) for error in caught] == [errors.Cancelled] * 2
-        assert gone.wait(30)
+        for _ in threads:
+            assert gone.acquire(timeout=60)
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(errors.Cancelled):
             client.upscale(PNG)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Custom, Fake, events, free_port, job, made, picture, problem
+from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port
 from starlette.responses import HTMLResponse, JSONResponse
 from typer.testing import CliRunner
 
@@ -266,7 +266,7 @@ def test_what_every_picture_would_fail_of_ends_it(
 
 
 def test_a_service_that_is_gone_ends_it(send: Call, folder: Path) -> None:
-    answer = send("--retries", "0", "-j", "1", url=f"http://127.0.0.1:{free_port()}")
+    answer = send("--retries", "0", "-j", "1", url=f"http://127.0.0.1:{silent_port()}")
     assert answer.exit_code == 1
     assert answer.stderr.count("cannot be reached") == 1
     assert results(folder) == {}
@@ -353,7 +353,7 @@ def test_several_at_once_and_each_gets_its_own(send: Call, fake: Fake, folder: P
             import asyncio
 
             # Only when four are under way does any of them get an answer.
-            await asyncio.to_thread(together.wait, 30)
+            await asyncio.to_thread(together.wait, 60)
             return picture(b"2x" + seen.body)
 
         return late()

@@ -45,14 +45,14 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         address = program.stdout.readline().strip()
         assert address.startswith("http"), (folder / "log").read_text()
         # Whatever else is said there must not fill the pipe.
-        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, 60)
+        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, 180)
         return address
 
     yield call
     for program in running:
         program.terminate()
     for program in running:
-        program.wait(30)
+        program.wait(60)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(**settings | options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
         def note(text: str) -> None:
             if not any(word in text for word in expected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,22 @@ def choose(page: Any, *paths: Path) -> None:
 def restore(page: Any, *paths: Path) -> None:
     choose(page, *paths)
     page.get_by_role("button", name="Restore", exact=False).first.click()
+
+
+def note_states(page: Any) -> Callable[[], list[str]]:
+    """From now on; gives what the state of the photograph was called, one after the other.
+
+    Some last for a second only, which is soon missed by who asks now and then.
+    """
+    page.evaluate(
+        """() => {
+          window.states = [];
+          const state = document.getElementById("panel-state");
+          const note = () => states.push(state.textContent);
+          new MutationObserver(note).observe(state, { childList: true });
+        }"""
+    )
+    return lambda: list(page.evaluate("states"))
 
 
 def finish(page: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Ask again until it holds; a connection that fails is no."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from doing import boxes, choose, divider, download, finish, position, restore, zoom
+from doing import (
+    boxes,
+    choose,
+    divider,
+    download,
+    finish,
+    note_states,
+    position,
+    restore,
+    zoom,
+)
 from PIL import Image
 from running import wait_until
 
@@ -215,7 +225,7 @@ def test_cancelling_stops_the_job_at_the_service(page: Any, photo: Photo, servic
     job = made.value.json()["id"]
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("heading", name="Stopped").wait_for()
-    assert httpx.get(f"{service}/v1/jobs/{job}").json()["status"] == "cancelled"
+    assert httpx.get(f"{service}/v1/jobs/{job}", timeout=60).json()["status"] == "cancelled"
     page.get_by_role("button", name="Start again").wait_for()
     # The service is free for the next one at once.
     restore(page, photo("small.png"))
@@ -223,18 +233,10 @@ def test_cancelling_stops_the_job_at_the_service(page: Any, photo: Photo, servic
 
 
 def test_progress_comes_from_the_service(own_page: Any, photo: Photo) -> None:
-    own_page.evaluate(
-        """() => {
-          window.seen = new Set();
-          new MutationObserver(() => {
-            const state = document.getElementById("panel-state").textContent;
-            if (state.startsWith("Restoring")) seen.add(state);
-          }).observe(document.getElementById("panel-state"), { childList: true });
-        }"""
-    )
-    restore(own_page, photo("large.jpg", 1600, 1200))
+    states = note_states(own_page)
+    restore(own_page, photo("large.jpg", 2400, 1800))
     finish(own_page)
-    assert len(own_page.evaluate("[...seen]")) > 2
+    assert len({state for state in states() if state.startswith("Restoring")}) > 2
 
 
 def test_a_verdict_without_and_with_the_photograph(page: Any, photo: Photo) -> None:

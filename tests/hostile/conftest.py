@@ -19,7 +19,7 @@ SETTINGS = {
     "max_output_pixels": "2000000",
     "max_frames": "50",
     "worker_memory": "600MB",
-    "task_seconds": "20",
+    "task_seconds": "60",
     "body_seconds": "6",
     "queue": "64",
     "log_level": "warning",
@@ -43,7 +43,8 @@ class Service:
         environment["HYPERFOCAL_SERVER_MEDIA_ROOT"] = str(media)
         self.folder = folder
         self.data = folder / "data"
-        self._log = (folder / "log").open("w+b")
+        # To append: the process writes where this one last read, were it not for that.
+        self._log = (folder / "log").open("a+b")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hyperfocal", "serve", "--port", "0", "--workers", "1",
              "--threads", "1", "--data", str(self.data)],
@@ -52,7 +53,7 @@ class Service:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         assert self.url.startswith("http://127.0.0.1:"), self.log()
-        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
         while self.client.get("/readyz").status_code != 200:
             assert self._process.poll() is None, self.log()
 
@@ -80,10 +81,10 @@ class Service:
         self.client.close()
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._log.close()

@@ -100,7 +100,7 @@ def _doubled(content: bytes) -> tuple[int, int] | None:
 
 def _send_raw(url: str, content: bytes) -> Reply:
     address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(content)
         answer = HTTPResponse(connection)
         answer.begin()

@@ -5,6 +5,7 @@ Some damage leaves a picture: then that picture has to come back.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import time
@@ -64,7 +65,7 @@ def test_hostile_requests_are_refused_and_the_service_goes_on(service, good, ref
     before = service.restarts()
     limits = httpx.Limits(max_connections=_AT_ONCE)
     with (
-        httpx.Client(base_url=service.url, timeout=60, trust_env=False, limits=limits) as client,
+        httpx.Client(base_url=service.url, timeout=120, trust_env=False, limits=limits) as client,
         ThreadPoolExecutor(_AT_ONCE) as threads,
     ):
         replies = list(threads.map(lambda case: send(client, case), family.cases))
@@ -96,7 +97,7 @@ def test_enough_was_refused(refusals, request):
 
 def test_rubbish_behind_an_answer_only_ends_the_connection(service):
     address = urlsplit(service.url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         # Refused by its kind alone, while its body is still awaited.
         connection.sendall(
             b"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Type: text/html\r\n"
@@ -104,9 +105,11 @@ def test_rubbish_behind_an_answer_only_ends_the_connection(service):
         )
         received = connection.recv(1 << 16)
         assert received.startswith(b"HTTP/1.1 415 ")
-        connection.sendall(b"no length of a chunk\r\n")
-        while piece := connection.recv(1 << 16):
-            received += piece
+        # The service does not wait for it for ever, and what comes later is turned away.
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(b"no length of a chunk\r\n")
+            while piece := connection.recv(1 << 16):
+                received += piece
     assert received.count(b"HTTP/1.1") == 1
     assert service.client.get("/healthz").status_code == 200
 
@@ -120,7 +123,7 @@ def test_nothing_was_logged_as_unforeseen(service):
 
 def _wait_until_empty(service) -> None:
     """A request's folder goes just after its answer."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while service.spooled():
         assert time.monotonic() < end, service.spooled()
         time.sleep(0.01)

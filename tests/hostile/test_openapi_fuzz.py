@@ -47,7 +47,7 @@ def api(service):
 def test_every_answer_is_as_described(api, service, mode):
     operations = [found.ok() for found in api.get_all_operations()]
     assert len(operations) > 15
-    sent = Counter()
+    sent, before = Counter(), service.restarts()
     for operation in operations:
 
         @settings(
@@ -61,11 +61,11 @@ def test_every_answer_is_as_described(api, service, mode):
         @given(case=operation.as_strategy(generation_mode=mode))
         def check(case):
             sent[case.meta.generation.mode] += 1
-            case.call_and_validate(base_url=service.url, checks=_CHECKS, timeout=30)
+            case.call_and_validate(base_url=service.url, checks=_CHECKS, timeout=120)
 
         # An operation without parameters cannot be asked wrongly.
         with contextlib.suppress(Unsatisfiable):
             check()
     assert set(sent) == {mode}
     assert sent[mode] > 80
-    assert service.restarts() == 0
+    assert service.restarts() == before

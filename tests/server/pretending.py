@@ -6,7 +6,8 @@ import asyncio
 import json
 import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -130,7 +131,7 @@ class Running:
     def __init__(self, app, server: Server, url: str, loop) -> None:
         self.app, self.server, self.url, self._loop = app, server, url, loop
         self.host, self.port = "127.0.0.1", int(url.rpartition(":")[2])
-        self.client = httpx.Client(base_url=url, timeout=20, trust_env=False)
+        self.client = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
     @property
     def service(self):
@@ -160,12 +161,12 @@ class Running:
         counting = asyncio.run_coroutine_threadsafe(
             self.service.store.call(jobs.counts), self._loop
         )
-        return sum(n for status, n in counting.result(20).items() if not status.has_ended)
+        return sum(n for status, n in counting.result(60).items() if not status.has_ended)
 
     @contextmanager
     def connection(self):
-        """A bare connection; waits for 20 s at most."""
-        with socket.create_connection((self.host, self.port), timeout=20) as made:
+        """A bare connection; waits for 60 s at most."""
+        with socket.create_connection((self.host, self.port), timeout=60) as made:
             yield made
 
     def ready(self) -> bool:
@@ -185,7 +186,7 @@ def serve(settings, *, wait: bool = True):
     server = Server(app, settings, tell)
     thread = threading.Thread(target=server.run)
     thread.start()
-    assert listening.wait(20), "the server did not start"
+    assert listening.wait(60), "the server did not start"
     made = Running(app, server, held["url"], held["loop"])
     try:
         while wait and not made.ready():
@@ -194,8 +195,21 @@ def serve(settings, *, wait: bool = True):
     finally:
         made.client.close()
         server.stop(at_once=True)
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
+
+
+def drop_until_answered(connection) -> bytes:
+    """Send a byte every now and then until there is an answer; gives its beginning."""
+    connection.settimeout(0.02)
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        # Once it is closed nothing can be sent, but what was answered before can be read.
+        with suppress(OSError):
+            connection.sendall(b"x")
+        with suppress(TimeoutError):
+            return connection.recv(65536)
+    raise AssertionError("no answer")
 
 
 def read_answer(connection) -> tuple[int, dict[str, str], bytes]:

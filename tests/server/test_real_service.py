@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -35,7 +36,8 @@ class Process:
         }
         environment |= {f"HYPERFOCAL_SERVER_{name.upper()}": v for name, v in settings.items()}
         self._spool = folder / "data" / "spool"
-        self._log = (folder / "log").open("w+b")
+        # To append: the process writes where this one last read, were it not for that.
+        self._log = (folder / "log").open("a+b")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hyperfocal", "serve", "--port", "0",
              "--workers", str(workers), "--threads", "1", "--data", str(folder / "data")],
@@ -67,7 +69,7 @@ class Process:
     def close(self) -> None:
         self.client.close()
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(60)
         self.process.stdout.close()
         self._log.close()
 
@@ -191,6 +193,10 @@ def test_the_log_is_json_and_knows_the_requests(service):
     import json
 
     answer = service.client.get("/v1/models")
+    # A request's line is written just after its answer.
+    end = time.monotonic() + 60
+    while answer.headers["x-request-id"] not in service.log():
+        assert time.monotonic() < end, service.log()
     lines = [json.loads(line) for line in service.log().splitlines()]
     assert answer.headers["x-request-id"] in {line.get("request_id") for line in lines}
 
@@ -208,7 +214,7 @@ def test_a_signal_lets_a_picture_be_finished(tmp_path, sent):
             # The picture is on its way when the signal comes.
             service.until_begun()
             service.process.send_signal(sent)
-            with httpx.Client(base_url=service.url, timeout=20, trust_env=False) as other:
+            with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as other:
                 while other.get("/readyz").status_code != 503:
                     pass
             yield rest
@@ -216,7 +222,7 @@ def test_a_signal_lets_a_picture_be_finished(tmp_path, sent):
         answer = service.client.post("/v1/upscale?model=bicubic-x2", content=slowly())
         assert answer.status_code == 200, answer.text
         assert opened(answer.content).size == (1000, 800)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(60) == 0
     finally:
         service.close()
 
@@ -225,14 +231,14 @@ def test_a_second_signal_does_not_wait(tmp_path):
     service = Process(tmp_path, models="bicubic-x2")
     try:
         address = urlsplit(service.url)
-        with socket.create_connection((address.hostname, address.port), timeout=20) as held:
+        with socket.create_connection((address.hostname, address.port), timeout=60) as held:
             held.sendall(b"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
             service.until_begun()
             service.process.send_signal(signal.SIGTERM)
             while service.client.get("/readyz").status_code == 200:
                 pass
             service.process.send_signal(signal.SIGTERM)
-            assert service.process.wait(20) == 0
+            assert service.process.wait(60) == 0
     finally:
         service.close()
 

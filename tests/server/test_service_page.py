@@ -32,7 +32,7 @@ def test_every_example_works(pretending, tmp_path):
                 ["bash", "-euo", "pipefail", "-c", script],
                 cwd=tmp_path,
                 capture_output=True,
-                timeout=30,
+                timeout=60,
                 check=False,
             )
             assert done.returncode == 0, (block, done.stderr)

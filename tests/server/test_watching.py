@@ -176,7 +176,7 @@ def log():
     kept = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level,
                logging.getLogger(name).propagate)
-        for name in ("hyperfocal", "uvicorn.error", "alembic")
+        for name in ("hyperfocal", *logs._LEVELS)
     }  # fmt: skip
     logs.configure("debug", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -39,6 +39,8 @@ def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Pat
 
     entry = read_entry(tmp_path / "shipped" / "tiny-x2.toml")
     assert (entry.card.training.steps, entry.card.tier) == (250, "")
+    # Named after the file rather than the net: several experiments may be about one.
+    assert entry.card.training.experiment == f"experiments/{experiment_file.name}"
     model = load_entry(entry, Settings(precision="float", cache=tmp_path / "cache"))
     picture = np.asarray(Image.open(experiment_file.parent / "train" / "0.png"))
     lr, hr = bicubic_pair(picture, 2)

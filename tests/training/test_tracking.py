@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +73,7 @@ def free_port() -> int:
 
 def alive(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+        with urllib.request.urlopen(f"{url}/health", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -82,8 +82,27 @@ def alive(url: str) -> bool:
 @pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address."""
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    url = f"http://127.0.0.1:{port}"
+    for _ in range(3):
+        folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
+        url = f"http://127.0.0.1:{port}"
+        server = start_server(folder, port)
+        try:
+            ends = time.monotonic() + 240
+            while server.poll() is None and not alive(url):
+                assert time.monotonic() < ends, (folder / "log").read_text()
+                time.sleep(0.2)
+            # Else somebody took the port just before it did.
+            if server.poll() is None:
+                yield url
+                return
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+    raise AssertionError((folder / "log").read_text())
+
+
+def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--serve-artifacts"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
@@ -95,21 +114,9 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "DO_NOT_TRACK": "true",
     }
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
+        return subprocess.Popen(
             command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
         )
-    try:
-        pause = threading.Event()
-        for _ in range(600):
-            if alive(url) or server.poll() is not None:
-                break
-            pause.wait(0.2)
-        assert alive(url), (folder / "log").read_text()
-        yield url
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -206,14 +213,18 @@ def test_a_dead_server_costs_a_warning(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    trained = fit(experiment, tmp_path / "run", progress=False)
-    assert (trained.steps, trained.run_id) == (20, None)
-    assert "does not answer" in caplog.text
-    assert "was not told the last" in caplog.text
-    made = export(tmp_path / "run" / "best.ckpt", tmp_path / "model", calibration=2)
-    assert register(made.card, tmp_path / "model", tmp_path / "run") is None
+    with contextlib.closing(socket.socket()) as taken:
+        # Nobody listens there, nor can.
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        trained = fit(experiment, tmp_path / "run", progress=False)
+        assert (trained.steps, trained.run_id) == (20, None)
+        assert "does not answer" in caplog.text
+        assert "was not told the last" in caplog.text
+        made = export(tmp_path / "run" / "best.ckpt", tmp_path / "model", calibration=2)
+        assert register(made.card, tmp_path / "model", tmp_path / "run") is None
 
 
 def test_without_a_server_all_lies_beside_the_run(experiment: Experiment, tmp_path: Path) -> None:

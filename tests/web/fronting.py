@@ -26,17 +26,17 @@ class Front:
         self.server = server
         self.host, self.port = addresses(server)[0]
         self.url = f"http://{self.host}:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     @contextmanager
     def connection(self) -> Iterator[socket.socket]:
-        """A bare connection; waits for 20 s at most."""
-        with socket.create_connection((self.host, self.port), timeout=20) as made:
+        """A bare connection; waits for 60 s at most."""
+        with socket.create_connection((self.host, self.port), timeout=60) as made:
             yield made
 
     def until_idle(self) -> None:
         """Until no answer is being given but the one that is asked for here."""
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while self.server.task_dispatcher.active_count > 1:
             assert time.monotonic() < ends, "an answer is still being given"
             assert self.client.get("/healthz").status_code == 200
@@ -57,7 +57,7 @@ def front(api: str, **changes: Any) -> Iterator[Front]:
         made.client.close()
         # In its own thread: its loop ends when there is nothing left to look at.
         server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-        thread.join(20)
+        thread.join(60)
         server.task_dispatcher.shutdown()
         upstream.close()
         assert not thread.is_alive()

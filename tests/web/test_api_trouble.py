@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -12,13 +13,16 @@ from fronting import request_head
 from pretending import check_problem
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return door.getsockname()[1]
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, nor can before the test is over."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
-def test_an_api_that_is_not_there(fronted):
-    with fronted(api=f"http://127.0.0.1:{closed_port()}") as web:
+def test_an_api_that_is_not_there(fronted, closed_port):
+    with fronted(api=f"http://127.0.0.1:{closed_port}") as web:
         answer = web.client.post("/v1/upscale", content=b"picture", headers={"x-request-id": "a"})
         assert check_problem(answer, 502, "api-unreachable")["request_id"] == "a"
         # The page is there all the same, and so is what it needs.
@@ -39,13 +43,13 @@ def test_an_api_that_hangs_up(upstream, fronted, said):
 
 
 def test_an_api_that_does_not_answer(upstream, fronted):
-    upstream.behave = lambda connection, head: upstream.over.wait(20)
+    upstream.behave = lambda connection, head: upstream.over.wait(60)
     with fronted(answer_seconds=0.3) as web:
         check_problem(web.client.post("/v1/upscale", content=b"x"), 504, "api-timeout")
 
 
 def test_an_api_that_does_not_take_the_picture(upstream, fronted):
-    upstream.behave = lambda connection, head: upstream.over.wait(20)
+    upstream.behave = lambda connection, head: upstream.over.wait(60)
     with fronted(answer_seconds=0.3) as web:
         answer = web.client.post("/v1/upscale", content=bytes(30_000_000))
         check_problem(answer, 504, "api-timeout")
@@ -69,10 +73,11 @@ def test_half_an_answer_is_not_taken_for_a_whole_one(upstream, fronted, head):
 def test_an_answer_that_stops_on_the_way(upstream, fronted):
     def stop(connection, head):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-        upstream.over.wait(20)
+        upstream.over.wait(60)
 
     upstream.behave = stop
-    with fronted(answer_seconds=0.3) as web, pytest.raises(httpx.RemoteProtocolError):
+    # The beginning has to be there within as much.
+    with fronted(answer_seconds=2) as web, pytest.raises(httpx.RemoteProtocolError):
         web.client.get("/v1/results/a.png")
 
 
@@ -83,13 +88,13 @@ def test_events_may_be_far_apart(upstream, fronted):
         connection.sendall(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: one\r\n\r\n"
         )
-        go_on.wait(20)
+        go_on.wait(60)
         connection.sendall(b"event: two\r\n\r\n")
 
     upstream.behave = follow
     # Other answers do not get so much time, and a connection nobody uses is closed after it.
     with (
-        fronted(answer_seconds=0.2, body_seconds=0.2) as web,
+        fronted(answer_seconds=1.5, body_seconds=1.5) as web,
         web.client.stream("GET", "/v1/jobs/a/events") as events,
     ):
         lines = events.iter_lines()
@@ -113,7 +118,7 @@ def test_a_visitor_who_leaves_an_event_stream_ends_it(upstream, fronted):
     with fronted() as web:
         with web.client.stream("GET", "/v1/jobs/a/events") as events:
             assert next(events.iter_lines()) == "event: one"
-        assert upstream.gone.wait(20)
+        assert upstream.gone.wait(60)
         web.until_idle()
 
 
@@ -168,9 +173,9 @@ def test_an_api_below_a_path(upstream, fronted):
     assert upstream.heads[0].startswith(b"GET /deep/api/v1/models?a=b HTTP/1.1")
 
 
-def test_proxies_of_the_machine_are_not_asked(upstream, fronted, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
-    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+def test_proxies_of_the_machine_are_not_asked(upstream, fronted, closed_port, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port}")
     upstream.says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
     with fronted() as web:
         assert web.client.get("/v1/models").json() == []

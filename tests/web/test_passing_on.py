@@ -42,7 +42,7 @@ def test_the_api_has_the_beginning_before_the_end_is_sent(upstream, fronted):
     begun, bodies = taker(upstream, lambda body: len(body) == len(content))
     with fronted() as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=len(content)) + content[:HALF])
-        assert begun.wait(20)
+        assert begun.wait(60)
         connection.sendall(content[HALF:])
         status, headers, _ = read_answer(connection)
         assert (status, headers.get("connection")) == (200, None)
@@ -61,7 +61,7 @@ def test_a_body_of_unknown_length_too(upstream, fronted):
     begun, bodies = taker(upstream, lambda body: body.endswith(b"\r\n0\r\n\r\n"))
     with fronted() as web, web.connection() as connection:
         connection.sendall(request_head(Transfer_Encoding="chunked") + chunk(b"a" * HALF))
-        assert begun.wait(20)
+        assert begun.wait(60)
         connection.sendall(chunk(b"b" * HALF) + b"0\r\n\r\n")
         assert read_answer(connection)[0] == 200
     sent = re.sub(rb"(^|\r\n)[0-9a-f]+\r\n", b"", bodies[0]).rstrip(b"\r\n")
@@ -94,11 +94,11 @@ def test_a_body_that_stops_coming(upstream, fronted):
     begun, _ = taker(upstream, lambda body: False)
     with fronted(body_seconds=2) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=2 * HALF) + b"x" * HALF)
-        assert begun.wait(20)
+        assert begun.wait(60)
         status, headers, body = read_answer(connection)
         assert (status, headers["connection"]) == (408, "close")
         assert b"body-too-slow" in body
-        assert upstream.gone.wait(20)
+        assert upstream.gone.wait(60)
         assert connection.recv(10) == b""
         # Nor is the other side of the connection left open for ever.
         with pytest.raises(OSError):
@@ -110,20 +110,20 @@ def test_bytes_are_counted_on_the_way(upstream, fronted):
     begun, _ = taker(upstream, lambda body: False)
     with fronted(max_body=2 * HALF) as web, web.connection() as connection:
         connection.sendall(request_head(Transfer_Encoding="chunked") + chunk(b"x" * HALF))
-        assert begun.wait(20)
+        assert begun.wait(60)
         for _ in range(2):
             connection.sendall(chunk(b"x" * HALF))
         status, headers, body = read_answer(connection)
         assert (status, headers["connection"]) == (413, "close")
         assert b"body-too-large" in body
-        assert upstream.gone.wait(20)
+        assert upstream.gone.wait(60)
 
 
 def test_what_is_no_chunk(upstream, fronted):
     begun, _ = taker(upstream, lambda body: False)
     with fronted() as web, web.connection() as connection:
         connection.sendall(request_head(Transfer_Encoding="chunked") + chunk(b"x" * HALF))
-        assert begun.wait(20)
+        assert begun.wait(60)
         connection.sendall(b"zz\r\n" + request_head("GET", "/v1/models"))
         status, headers, body = read_answer(connection)
         assert (status, headers["connection"]) == (400, "close")
@@ -138,8 +138,8 @@ def test_a_visitor_who_leaves_while_sending(upstream, fronted):
     with fronted() as web:
         with web.connection() as connection:
             connection.sendall(request_head(Content_Length=2 * HALF) + b"x" * HALF)
-            assert begun.wait(20)
-        assert upstream.gone.wait(20)
+            assert begun.wait(60)
+        assert upstream.gone.wait(60)
         web.until_idle()
 
 
@@ -179,7 +179,7 @@ def test_more_uploads_than_threads_to_spare_are_taken_whole(upstream, fronted):
         web.connection() as second,
     ):
         first.sendall(head + b"1" * HALF)
-        assert begun.wait(20)
+        assert begun.wait(60)
         second.sendall(head + b"2" * HALF)
         assert web.client.get("/healthz").status_code == 200
         assert len(upstream.heads) == 1
@@ -191,19 +191,19 @@ def test_more_uploads_than_threads_to_spare_are_taken_whole(upstream, fronted):
         # The place is free again.
         begun.clear()
         second.sendall(head + b"3" * HALF)
-        assert begun.wait(20)
+        assert begun.wait(60)
         second.sendall(b"3" * HALF)
         assert read_answer(second)[0] == 200
 
 
 def test_a_slow_api_holds_the_client_back(upstream, fronted):
     """What it does not take stays with the client, who is not blamed for it."""
-    upstream.behave = lambda connection, head: upstream.over.wait(20)
-    with fronted(body_seconds=2, answer_seconds=5) as web, web.connection() as connection:
+    upstream.behave = lambda connection, head: upstream.over.wait(60)
+    with fronted(body_seconds=3, answer_seconds=8) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=40_000_000))
         connection.settimeout(1)
         assert pour(connection, until=TimeoutError) < 20_000_000
-        connection.settimeout(20)
+        connection.settimeout(60)
         status, _, body = read_answer(connection)
         assert status == 504
         assert b"api-timeout" in body

@@ -30,14 +30,16 @@ def test_it_says_where_it_is_and_stops_when_told(name, upstream):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell may have started these tests with SIGINT ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     address = program.stdout.readline().strip()
     assert address.startswith("http://127.0.0.1:")
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         assert client.get("/").status_code == 200
         assert client.get("/v1/models").json() == []
         program.send_signal(getattr(signal, name))
-    out, err = program.communicate(timeout=20)
+    out, err = program.communicate(timeout=60)
     assert (program.returncode, out, err) == (0, "", "")
 
 

@@ -34,7 +34,7 @@ class Upstream:
 
     def _answer(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            connection.settimeout(20)
+            connection.settimeout(60)
             head = b""
             while b"\r\n\r\n" not in head:
                 piece = connection.recv(65536)
@@ -58,4 +58,4 @@ def pretend() -> Iterator[Upstream]:
             made.over.set()
             # Closing alone does not wake who waits in accept().
             door.shutdown(socket.SHUT_RDWR)
-            thread.join(20)
+            thread.join(60)

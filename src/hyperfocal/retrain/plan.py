@@ -102,6 +102,7 @@ def prepare(
     def planned(patch: int) -> Experiment:
         values = {
             "name": name,
+            "file": PLAN,
             "purpose": champion.card.purpose,
             "hardware": f"{processor().cores} cores of {processor().name}",
             "seed": plan.seed,

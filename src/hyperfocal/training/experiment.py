@@ -157,6 +157,7 @@ class Experiment(_Section):
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    file: str = ""
     purpose: str = ""
     hardware: str = ""
     seed: int = 0
@@ -203,7 +204,7 @@ class Experiment(_Section):
             data = _table(values, "data")
             if isinstance(name := data.get("teacher"), str) and name.endswith(".toml"):
                 data["teacher"] = str((path.parent / _expanded(name, path)).resolve())
-        return cls.checked(raw, path)
+        return cls.checked({"file": path.name, **raw}, path)
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], source: object) -> Experiment:

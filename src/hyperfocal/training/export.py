@@ -20,9 +20,9 @@ from hyperfocal.training.calibrate import measured_ranges
 from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import judged_on
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.pictures import judged_on
 from hyperfocal.training.stored import load_average
 from hyperfocal.training.weights import Folded, fold
 
@@ -115,7 +115,7 @@ def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> 
         receptive_radius=folded.radius,
         training=Training(
             data=experiment.data.description,
-            experiment=f"experiments/{experiment.name}.toml",
+            experiment=f"experiments/{experiment.file or f'{experiment.name}.toml'}",
             steps=int(history["steps"]),
             hours=round(history["seconds"] / 3600.0, 2),
             hardware=experiment.hardware,

@@ -20,20 +20,15 @@ from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import measured_ranges
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
 from hyperfocal.training.curves import CurveFile
-from hyperfocal.training.data import (
-    OneBatch,
-    PatchPool,
-    ValidationPictures,
-    hold_back,
-    pictures_in,
-)
-from hyperfocal.training.degraded import DegradedPool, judged_pairs, training_pool
+from hyperfocal.training.data import OneBatch, PatchPool
+from hyperfocal.training.degraded import DegradedPool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.interrupts import kept_interrupts
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.pictures import Pictures, judged_on
 from hyperfocal.training.samples import Samples
 from hyperfocal.training.stored import read_checkpoint, starting_net
 from hyperfocal.training.tracking import Tracking, track
@@ -97,7 +92,7 @@ def fit(
         state = read_checkpoint(last) if resume and last.exists() else None
         net = first_net(experiment) if state is None else build_net(experiment)
         module = Restoration(experiment, net)
-        pictures = _Pictures(experiment, group, one_batch=preset == "one-batch")
+        pictures = Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
     checkpoints = Checkpoints(out)
@@ -174,37 +169,6 @@ def first_net(experiment: Experiment) -> torch.nn.Module:
     return net
 
 
-class _Pictures:
-    """The pictures of an experiment, decoded."""
-
-    def __init__(self, experiment: Experiment, group: Group, *, one_batch: bool) -> None:
-        self._group = group
-        pool = training_pool(experiment, group)
-        self.training: PatchPool | OneBatch = pool
-        self.test: ValidationPictures | None = None
-        if one_batch:
-            self.training = OneBatch(pool)
-            self.validation = ValidationPictures(self.training.pairs())
-            return
-        validation, test = judged_on(experiment)
-        self.validation = ValidationPictures(judged_pairs(experiment, validation))
-        if test:
-            self.test = ValidationPictures(judged_pairs(experiment, test))
-
-    def share(self, pictures: ValidationPictures | None) -> ValidationPictures | None:
-        """Those that this process judges. Their mean is that of all: they go by their number."""
-        return pictures and ValidationPictures(self._group.share(pictures.pairs))
-
-
-def judged_on(experiment: Experiment) -> tuple[list[Path], list[Path]]:
-    """The files of validation, which choose checkpoint and int8 ranges, and those of the test."""
-    data = experiment.data
-    files = pictures_in(Path(data.validation))
-    if data.test is not None:
-        return files, pictures_in(Path(data.test))
-    return hold_back(files, data.held_back)
-
-
 class _Position(Callback):
     """Before every epoch, puts the endless batches where the training is.
 
@@ -271,7 +235,7 @@ def _patience(experiment: Experiment) -> list[Callback]:
     return [EarlyStopping("val_psnr", mode="max", patience=patience, check_finite=True)]
 
 
-def _dev_run(experiment: Experiment, module: Restoration, pictures: _Pictures) -> Trained:
+def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) -> Trained:
     """One step and one picture of everything, in memory."""
     trainer = lightning.Trainer(
         fast_dev_run=True,

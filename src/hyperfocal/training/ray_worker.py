@@ -13,8 +13,9 @@ from hyperfocal.errors import HyperfocalError, InputMissing
 from hyperfocal.training.checkpoints import LAST
 from hyperfocal.training.data import pictures_in
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.fit import Trained, fit, judged_on
+from hyperfocal.training.fit import Trained, fit
 from hyperfocal.training.group import Group
+from hyperfocal.training.pictures import judged_on
 
 STARTS = "ray-starts.json"
 

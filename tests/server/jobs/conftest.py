@@ -54,14 +54,21 @@ class Bench:
     async def until(self, job, condition):
         """The job once it is so."""
         with self.runner.changes.watch(job.id) as bell:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not condition(found := await self.runner.get(job.id)):
                     await heard(bell, 0.05)
                     bell.clear()
         return found
 
     async def until_ended(self, job):
-        return await self.until(job, lambda found: found.status.has_ended)
+        """The job once it has, and its runner has done with it.
+
+        That a job has ended is written down before its inputs are removed.
+        """
+        found = await self.until(job, lambda found: found.status.has_ended)
+        if (work := self.runner._works.get(job.id)) is not None:
+            await work.ended.wait()
+        return found
 
     def files(self, folder: str) -> list[Path]:
         """Files kept as inputs or results."""

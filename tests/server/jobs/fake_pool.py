@@ -68,7 +68,7 @@ class FakePool:
         self._go.set()
 
     async def until_begun(self, count: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.begun) < count:
                 self._arrived.clear()
                 await self._arrived.wait()

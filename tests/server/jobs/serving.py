@@ -17,7 +17,7 @@ class Served:
         self.app, self._server, self._loop = app, server, loop
         port = server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     @property
     def service(self):
@@ -29,7 +29,7 @@ class Served:
 
     def do(self, work):
         """What a coroutine gives that the service's event loop runs."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def release(self):
         self._loop.call_soon_threadsafe(self.pool.release)
@@ -53,7 +53,7 @@ def serve(app):
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     assert server.started
     served = Served(app, server, held["loop"])
     try:
@@ -61,5 +61,5 @@ def serve(app):
     finally:
         served.client.close()
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()

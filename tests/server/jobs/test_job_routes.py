@@ -244,7 +244,7 @@ def test_a_client_that_leaves_is_not_waited_for(served):
         async def until_nobody_watches():
             import asyncio
 
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while s.service.jobs.changes.watched:
                     await asyncio.sleep(0.005)
 

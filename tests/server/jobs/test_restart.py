@@ -21,13 +21,13 @@ from hyperfocal.server.results import Results
 from hyperfocal.server.store import Status, Store, jobs
 
 JOBS = 4
-PATIENCE = 60
+PATIENCE = 180
 
 
 @contextmanager
-def service(data: Path):
+def service(data: Path, *options: str):
     program = Path(__file__).with_name("job_service.py")
-    process = subprocess.Popen([sys.executable, str(program), str(data)])
+    process = subprocess.Popen([sys.executable, str(program), str(data), *options])
     try:
         yield process
     finally:
@@ -64,8 +64,8 @@ def test_after_a_kill_every_job_ends(tmp_path):
     def counts():
         return store.blocking(jobs.counts)
 
-    with service(tmp_path):
-        # One is begun, and nothing else has been told to end it.
+    with service(tmp_path, "--held"):
+        # One is begun, and however late it is seen, it has not ended and no other was begun.
         wait_until(lambda: counts()[Status.RUNNING])
     before = counts()
     assert before[Status.QUEUED]

@@ -104,7 +104,7 @@ class StoreSuite:
         made = {add(store).id for _ in range(12)}
         with ThreadPoolExecutor(4) as threads:
             claims = [threads.submit(store.blocking, jobs.claim, f"{n}") for n in range(12)]
-            found = [claim.result(20) for claim in claims]
+            found = [claim.result(60) for claim in claims]
         # On PostgreSQL a claim passes over what another is just taking.
         taken = [job.id for job in found if job is not None]
         assert len(taken) == len(set(taken))
@@ -139,7 +139,7 @@ class StoreSuite:
                 threads.submit(store.blocking, jobs.add, order("me", "k"), limit=9)
                 for _ in range(8)
             ]
-            made = [one.result(20) for one in adding]
+            made = [one.result(60) for one in adding]
         assert len({job.id for job, _ in made}) == 1
         assert sum(is_new for _, is_new in made) == 1
 
@@ -203,7 +203,7 @@ class StoreSuite:
             import threading
 
             go, turns = threading.Event(), 0
-            waiting = asyncio.create_task(store.call(lambda session: go.wait(20)))
+            waiting = asyncio.create_task(store.call(lambda session: go.wait(60)))
             for _ in range(50):
                 await asyncio.sleep(0)
                 turns += 1

@@ -74,7 +74,7 @@ def test_several_services_may_start_at_once(settings):
         f"Store.open(S(data={str(settings.data)!r})).close()"
     )
     started = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
-    assert [one.wait(60) for one in started] == [0, 0, 0]
+    assert [one.wait(180) for one in started] == [0, 0, 0]
     Store.open(settings).close()
 
 
