@@ -153,8 +153,8 @@ def test_cancelling_stops_the_work(runner, desk, open_pool, tricky, monkeypatch)
                 await running
             assert pool.running == 1
             told = list(progress)
-            desk.go()
-            # The same worker goes on with the next task: it did stop.
+            desk.go(late=True)
+            # The same worker goes on with the next task: it did stop, else it would be held again.
             answer = await pool.run(desk.flat(9), seconds=60)
             assert pool.pids == (pid,)
             return told, progress, answer, pool.restarts

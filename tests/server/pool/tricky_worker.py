@@ -1,13 +1,25 @@
 """A worker in which flat pictures of certain levels make the model misbehave.
 
 ``HOLDING`` names a folder with two named pipes: a tile of the level HELD writes its process id
-to ``begun`` and goes on when there is a byte in ``go``, which it takes.
+to ``begun`` and goes on when there is a byte in ``go``, which it takes; with the byte LATE, only
+once the worker has been told that its task is cancelled.
 """
 
 import os
+import time
 from pathlib import Path
 
+LATE = b"!"
 HELD, HUNGRY, CRASHING, ABORTING, FAULTY, BROKEN = 201, 202, 203, 204, 205, 206
+
+
+workers = []
+
+
+def wait_to_go(end):
+    if os.read(end, 1) == LATE:
+        while not workers[0]._cancelled:
+            time.sleep(0.001)
 
 
 def behave(tile):
@@ -16,7 +28,7 @@ def behave(tile):
     if level == HELD:
         for name, flags, act in (
             ("begun", os.O_WRONLY, lambda end: os.write(end, f"{os.getpid()}\n".encode())),
-            ("go", os.O_RDONLY, lambda end: os.read(end, 1)),
+            ("go", os.O_RDONLY, wait_to_go),
         ):
             end = os.open(folder / name, flags)
             act(end)
@@ -51,7 +63,13 @@ def main():
         warm_up(*given)
         BicubicEngine.run = tricky
 
+    class Tricky(worker.Worker):
+        def __init__(self, *given):
+            super().__init__(*given)
+            workers.append(self)
+
     worker.warm_up = patched
+    worker.Worker = Tricky
     worker.main()
 
 
