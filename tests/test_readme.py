@@ -103,8 +103,8 @@ def test_the_service_serves(folder: Path) -> None:
             assert service.stdout is not None
             address, _, port = service.stdout.readline().decode().strip().rpartition(":")
             assert address == "http://127.0.0.1"
-            ready = ["curl", "-sf", "--retry", "60", "--retry-all-errors", "--retry-delay", "1"]
-            subprocess.run([*ready, f"http://127.0.0.1:{port}/readyz"], check=True, timeout=120)
+            ready = ["curl", "-sf", "--retry", "150", "--retry-all-errors", "--retry-delay", "1"]
+            subprocess.run([*ready, f"http://127.0.0.1:{port}/readyz"], check=True, timeout=300)
             for line in others:
                 done = run(folder, "bash", "-ec", line.replace(":8000", f":{port}"))
                 assert done.returncode == 0, f"{line}\n{done.stderr}"

@@ -223,6 +223,10 @@ def test_cancelling_stops_the_job_at_the_service(page: Any, photo: Photo, servic
     with page.expect_response(lambda answer: answer.url.endswith("/v1/jobs")) as made:
         restore(page, photo("large.jpg", 4000, 3000))
     job = made.value.json()["id"]
+    # By then the page knows of the job, too.
+    page.locator(
+        "#panel-state", has_text=re.compile("Waiting for the service|Restoring")
+    ).wait_for()
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("heading", name="Stopped").wait_for()
     assert httpx.get(f"{service}/v1/jobs/{job}", timeout=60).json()["status"] == "cancelled"
