@@ -25,7 +25,7 @@ from hyperfocal.training.checkpoints import LAST
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.ray_cluster import fit_on_ray, resources_each
 
-PATIENCE = 240.0
+PATIENCE = 600.0
 STEPS = 700
 
 
