@@ -22,6 +22,8 @@ from hyperfocal.restore import Upscaler
 from hyperfocal.server.errors import DeadlinePassed, Draining, QueueFull
 from hyperfocal.settings import Settings
 
+_FAST_AND_FINE = ("photo-fast-x2", "photo-fine-x2")
+
 
 def test_the_result_is_the_engines_byte_for_byte(runner, desk, open_pool, tmp_path):
     rng = np.random.default_rng(1)
@@ -175,6 +177,20 @@ def test_previews_and_estimates(runner, desk, open_pool, noise):
     assert estimate.estimate["seconds"] > 0
     assert estimate.estimate["memory_bytes"] > pixels.size
     assert estimate.bytes == 0
+
+
+def test_an_estimate_knows_a_model_that_has_made_nothing_yet(runner, desk, open_pool, noise):
+    source = desk.write(noise(4, 300, 300))
+
+    async def two():
+        async with open_pool() as pool:
+            tasks = (desk.task(source, kind="estimate", model=name) for name in _FAST_AND_FINE)
+            return [await pool.run(task, seconds=60) for task in tasks]
+
+    fast, fine = runner.run(two())
+    assert (fast.model, fine.model) == _FAST_AND_FINE
+    # Four times as long, and some room for a machine that does other things.
+    assert fine.estimate["seconds"] > 1.5 * fast.estimate["seconds"] > 0.01
 
 
 def test_a_full_line_turns_away_and_jobs_come_last(runner, desk, open_pool, tricky):

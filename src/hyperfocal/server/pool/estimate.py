@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,12 @@ from hyperfocal.server.pool.task import Answer
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Facts
+    from hyperfocal.models.loaded import LoadedModel
     from hyperfocal.restore import Target
     from hyperfocal.settings import Settings
+
+# Side in pixels of the tile on which a model is timed.
+_SIDE = 256
 
 
 @dataclass
@@ -29,6 +34,18 @@ class Rates:
         """``model`` took so long for that many pixels of input."""
         self.models[model] = _mixed(self.models.get(model), seconds * 1e6 / pixels)
 
+    def try_out(self, net: LoadedModel) -> None:
+        """Time a model on a small tile; a run before that makes it ready."""
+        import numpy as np
+
+        multiple = net.card.input_multiple
+        side = -(-_SIDE // multiple) * multiple
+        tile = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        net.run(tile)
+        start = time.perf_counter()
+        net.run(tile)
+        self.learn(net.card.name, side * side, time.perf_counter() - start)
+
     def learn_around(self, pixels: int, seconds: float) -> None:
         """Everything but the models took so long for that many pixels of input and output."""
         self.around = _mixed(self.around, seconds * 1e6 / pixels)
@@ -41,7 +58,9 @@ def _mixed(old: float | None, new: float) -> float:
 def estimate(
     facts: Facts, target: Target, form: str, choice: Choice, rates: Rates, settings: Settings
 ) -> Answer:
-    """From the header alone. ``form``: the format of the result; ``timing_ms`` is left empty.
+    """From the header, and from how fast the models are; one not used so far is tried out.
+
+    ``form``: the format of the result; ``timing_ms`` is left empty.
 
     Raises TooLarge as the work itself would.
     """
@@ -56,7 +75,10 @@ def estimate(
     pixels = facts.width * facts.height
     seconds = (pixels + width * height) * rates.around
     for name, seen in zip(planned.models, planned.seen, strict=True):
-        seconds += seen * rates.models.get(name, 0.0)
+        if name not in rates.models:
+            # Loaded for this request, and nothing has been made with it yet.
+            rates.try_out(choice.nets[name])
+        seconds += seen * rates.models[name]
     return Answer(
         model="+".join(planned.models),
         model_version="+".join(version(choice.nets[name]) for name in planned.models),

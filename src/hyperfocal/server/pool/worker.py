@@ -155,17 +155,13 @@ def warm_up(models: Models, rates: Rates) -> None:
     from hyperfocal.quality.statistics import measure
     from hyperfocal.server.pool.scoring import against_input
 
-    side = 256
-    tile = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    tile = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     for form in ("jpeg", "png"):
         imaging.open(imaging.encode(Picture(tile), form))
     measure(tile)
     against_input(tile, tile)
-    for name, net in models.usual.nets.items():
-        net.run(tile)
-        start = time.perf_counter()
-        net.run(tile)
-        rates.learn(name, side * side, time.perf_counter() - start)
+    for net in models.usual.nets.values():
+        rates.try_out(net)
 
 
 def _trace(raised: BaseException) -> str:
