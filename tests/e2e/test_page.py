@@ -76,6 +76,18 @@ def test_the_purpose_is_that_of_the_model_for_the_size(own_page: Any, photo: Pho
         assert said in purpose
 
 
+def test_the_better_models_can_be_had_without_choosing_between_them(
+    own_page: Any, photo: Photo
+) -> None:
+    choose(own_page, photo())
+    own_page.get_by_text("More options").click()
+    own_page.get_by_role("combobox", name="Model").select_option("auto-fine")
+    assert "slower and better" in own_page.locator("#digest").text_content()
+    own_page.get_by_role("button", name="Restore").click()
+    finish(own_page)
+    assert re.search(r"(photo|restore)-fine-x2", own_page.locator("#facts").inner_text())
+
+
 def test_the_divider_by_keyboard_and_by_mouse(page: Any, photo: Photo) -> None:
     restore(page, photo())
     finish(page)

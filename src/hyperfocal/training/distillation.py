@@ -3,7 +3,7 @@
 Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. What the teacher makes of a
 picture is what can be made of it: a target without the detail that nobody could guess, which is
 most of the noise in a step. The teacher looks at whole tiles, once for all patches that are cut
-from them, with the engine that ships.
+from them, with the engine that ships; where every patch is damaged in its own way, at every patch.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ export class Options {
     quality.nextElementSibling.value = quality.value;
     this.root.querySelector("#purpose").textContent = this.#purpose(model.value, Number(size.value));
     const parts = [
-      model.value || "automatic model",
+      model.value ? model.selectedOptions[0].text : "automatic model",
       format.value ? format.selectedOptions[0].text : "same format",
       !lossless && `quality ${quality.value}`,
       strip_metadata.checked && "no camera data",
