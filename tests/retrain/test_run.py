@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from hyperfocal.errors import (
     UsageError,
 )
 from hyperfocal.evaluate import SuiteChoice
+from hyperfocal.models.card import ModelCard
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.retrain import Plan, retrain
@@ -65,6 +67,16 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     assert written["suites"][0]["gain"] == pytest.approx(report.suites[0].gain)
     with pytest.raises(OutputExists, match="holds a retraining already"):
         retrain(plan, settings, progress=False)
+
+
+def test_one_that_is_asked_four_times_stays_that(
+    plan: Plan, champion: Path, settings: Settings, tmp_path: Path
+) -> None:
+    own = shutil.copytree(champion.parent, tmp_path / "own") / champion.name
+    ModelCard.read(own).model_copy(update={"self_ensemble": True}).write(own)
+    report, out = retrain(replace(plan, champion=str(own)), settings, progress=False)
+    assert report.verdict.better
+    assert read_entry(out / "tiny-retrained-x2.toml").card.self_ensemble
 
 
 def test_what_is_not_better_is_refused_with_the_reason(plan: Plan, settings: Settings) -> None:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from hyperfocal import Picture, errors
 from hyperfocal.errors import OutputRefused, PairMismatch, TooLarge
+from hyperfocal.models.card import ModelCard
 from hyperfocal.quality import degrade, scores, ssim
 from hyperfocal.restore.forecast import forecast
 from hyperfocal.server import errors as server_errors
 from hyperfocal.server.errors import SpoolFull, WorkerFailed
 from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring, work
+from hyperfocal.server.pool.estimate import Rates
 from hyperfocal.server.pool.leftovers import sweep, workplace
 from hyperfocal.server.pool.sizing import size
 
@@ -201,3 +203,18 @@ def test_memory_of_a_forecast_grows_with_the_picture():
     # Ten and twelve bits are held in two bytes a sample.
     assert memory(500, 400, 8) < memory(500, 400, 10) == memory(500, 400, 12)
     assert memory(500, 400, 12) == memory(500, 400, 16) < memory(500, 400, 32)
+
+
+def test_a_model_is_timed_on_a_tile_that_it_takes():
+    seen = []
+
+    class Net:
+        card = ModelCard(name="own-x2", scale=2, input_multiple=6)
+
+        def run(self, tile):
+            seen.append(tile.shape)
+
+    rates = Rates()
+    rates.try_out(Net())
+    assert set(seen) == {(258, 258, 3)}
+    assert rates.models["own-x2"] > 0
