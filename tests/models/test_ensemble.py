@@ -56,6 +56,12 @@ def test_black_and_white_stay():
         assert (SelfEnsemble(Slanted()).run(tile) == level).all()
 
 
+def test_working_memory_is_given_back():
+    network = Slanted()
+    SelfEnsemble(network).release()
+    assert network.released == 1
+
+
 def test_a_card_asks_for_it(settings, add_model, network):
     add_model("net-x2", scale=2, float=network(2, clip=False))
     alone = models.load("net-x2", settings=settings)
