@@ -30,12 +30,16 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class Row:
-    """A net of the comparison; PSNR in dB by suite. ``ms`` and ``mb`` where they were measured."""
+    """A net of the comparison; PSNR in dB by suite, the rest where it was measured.
+
+    ``ms``: of the net alone; ``whole``: from picture to picture, fidelity included.
+    """
 
     name: str
     scale: int
     own: bool
     ms: float | None
+    whole: float | None
     mb: float | None
     psnr: dict[str, float]
     ssim: dict[str, float]
@@ -61,10 +65,9 @@ def page() -> str:
         "## Beside published nets",
         "",
         "PSNR in dB and SSIM as [measured](measuring.md), milliseconds and peak memory for a",
-        "512x512 picture on two cores. Urban20: the first 20 pictures of Urban100. Published nets",
-        "ran once with their own weights on the same kind of processor; their figures are those of",
-        "`tools/peers.toml`. Their milliseconds are of the net alone, ours from picture to",
-        "picture, fidelity included.",
+        "512x512 picture on two cores: of the net, and from picture to picture with the fidelity.",
+        "Urban20: the first 20 pictures of Urban100. Published nets ran once with their own",
+        "weights on the same kind of processor; their figures are those of `tools/peers.toml`.",
     ]
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
@@ -81,7 +84,7 @@ def _rows(cards: list[ModelCard], scale: int) -> list[Row]:
     """Bicubic, our photo models and the published nets of a scale, the quickest first."""
     own = [_own(card) for card in cards if card.scale == scale and card.name.startswith("photo-")]
     peers = [
-        Row(p["name"], scale, False, p["ms"], p["mb"], p["psnr"], {})
+        Row(p["name"], scale, False, p["ms"], None, p["mb"], p["psnr"], {})
         for p in tomllib.loads(_PEERS.read_text(encoding="utf-8"))["peer"]
         if p["scale"] == scale
     ]
@@ -92,6 +95,7 @@ def _rows(cards: list[ModelCard], scale: int) -> list[Row]:
         "bicubic",
         scale,
         False,
+        None,
         None,
         None,
         {name: q.bicubic_psnr for name, q in entries.items()},
@@ -108,6 +112,7 @@ def _own(card: ModelCard) -> Row:
         card.name,
         card.scale,
         True,
+        timed.get("net"),
         timed.get("median"),
         timed.get("peak_mb"),
         {name: q.psnr for name, q in entries.items()},
@@ -123,12 +128,13 @@ def _speed() -> dict[str, dict[str, Any]]:
 
 
 def _compared(rows: list[Row]) -> str:
-    table = [["net", "ms", "MB", *_SUITES]]
+    table = [["net", "net ms", "whole ms", "MB", *_SUITES]]
     for row in rows:
         name = f"**{row.name}** ({_SHOWN})" if row.own else row.name
-        figures = [f"{value:.0f}" if value is not None else "" for value in (row.ms, row.mb)]
+        costs = row.ms, row.whole, row.mb
+        figures = [f"{value:.0f}" if value is not None else "" for value in costs]
         table.append([name, *figures, *(_quality(row, suite) for suite in _SUITES)])
-    return markdown(table, "-##---")
+    return markdown(table, "-###---")
 
 
 def _quality(row: Row, suite: str) -> str:
@@ -140,7 +146,7 @@ def _quality(row: Row, suite: str) -> str:
 
 def _gaps(cards: list[ModelCard]) -> str:
     """How far each of ours is ahead of the best published net that is no slower, in dB."""
-    table = [["model", "ms", *(f"{suite}: ahead by, of" for suite in _SUITES)]]
+    table = [["model", "net ms", *(f"{suite}: ahead by, of" for suite in _SUITES)]]
     for scale in sorted({card.scale for card in cards}):
         rows = _rows(cards, scale)
         for mine in (row for row in rows if row.own and row.ms is not None):

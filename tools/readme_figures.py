@@ -56,11 +56,11 @@ def speed() -> str:
         return ""
     measured: dict[str, Any] = json.loads(SPEED.read_text(encoding="utf-8"))
     rows = [
-        ["model", "median ms", "p95", "with PNG", "with JPEG", "matrix product", "peak MB"],
+        ["model", "median ms", "p95", "net", "with PNG", "with JPEG", "matrix product", "peak MB"],
         *(
             [
                 f"{row['model']} ({row['precision']})",
-                *(f"{row[name]:.0f}" for name in ("median", "p95", "with_png", "with_jpeg")),
+                *(f"{row[name]:.0f}" for name in ("median", "p95", "net", "with_png", "with_jpeg")),
                 f"{row['reference']:.1f}",
                 "" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}",
             ]
@@ -69,7 +69,7 @@ def speed() -> str:
     ]
     first = measured["rows"][0]
     on = f"{measured['processor']}, {first['threads']} cores, {first['runs']} runs"
-    return f"{markdown(rows, '-######')}\n\n{on}."
+    return f"{markdown(rows, '-#######')}\n\n{on}."
 
 
 def _cell(psnr: float, ssim: float) -> str:

@@ -199,7 +199,8 @@ def test_bench_measures_in_a_process_of_its_own(run: Run) -> None:
     assert answer.code == 0, answer.err
     (row,) = answer.json["rows"]
     assert (row["model"], row["scale"], row["runs"]) == ("bicubic-x2", 2.0, 2)
-    for time in ("load", "median", "p95", "with_png", "with_jpeg", "reference"):
+    assert row["net"] <= row["p95"]
+    for time in ("load", "median", "p95", "net", "with_png", "with_jpeg", "reference"):
         assert row[time] > 0.0
     assert row["median"] <= row["p95"]
     assert row["peak_mb"] is None or 20 < row["peak_mb"] < 400

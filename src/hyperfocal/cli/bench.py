@@ -87,6 +87,7 @@ def _print(rows: list[Row]) -> None:
             "scale",
             "median",
             "p95",
+            "net",
             "with PNG",
             "with JPEG",
             "matrix product",
@@ -101,6 +102,7 @@ def _print(rows: list[Row]) -> None:
             f"x{row.scale:g}",
             f"{row.median:.1f}",
             f"{row.p95:.1f}",
+            f"{row.net:.1f}",
             f"{row.with_png:.1f}",
             f"{row.with_jpeg:.1f}",
             f"{row.reference:.1f}",
@@ -109,4 +111,4 @@ def _print(rows: list[Row]) -> None:
         )
         for row in rows
     )
-    say.table(table, right=range(3, 10))
+    say.table(table, right=range(3, 11))

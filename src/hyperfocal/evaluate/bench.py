@@ -35,7 +35,8 @@ _WARM_UP = 3
 class Row:
     """One model at one scale; times in milliseconds of wall time.
 
-    ``median``, ``p95``: a picture in memory to a picture in memory, fidelity included;
+    ``median``, ``p95``: a picture in memory to a picture in memory, fidelity included; ``net``:
+    median of what the model takes of that;
     ``with_png``, ``with_jpeg``: median from the bytes of such a file to the bytes of another;
     ``reference``: median of the product of two fixed matrices, taken between the runs;
     ``peak_mb``: largest resident memory of the process in millions of bytes, None where the
@@ -51,6 +52,7 @@ class Row:
     load: float
     median: float
     p95: float
+    net: float
     with_png: float
     with_jpeg: float
     reference: float
@@ -121,8 +123,10 @@ def measure(model: str, scale: float, side: int, runs: int, settings: Settings) 
     picture = Picture(photograph(side))
     files = {name: imaging.encode(picture, name) for name in ("png", "jpeg")}
 
+    nets: list[float] = []
+
     def in_memory() -> None:
-        upscaler(picture, scale=scale)
+        nets.append(upscaler(picture, scale=scale).timings.model * 1e3)
 
     def with_file(form: str) -> None:
         result = upscaler(imaging.open(files[form], settings=settings), scale=scale)
@@ -152,6 +156,7 @@ def measure(model: str, scale: float, side: int, runs: int, settings: Settings) 
         load=load,
         median=median(times["memory"]),
         p95=quantiles(times["memory"], n=20, method="inclusive")[-1],
+        net=median(nets[_WARM_UP:]),
         with_png=median(times["png"]),
         with_jpeg=median(times["jpeg"]),
         reference=median(times["reference"]),
