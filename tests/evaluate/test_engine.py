@@ -6,7 +6,7 @@ import pytest
 
 from hyperfocal.errors import UsageError
 from hyperfocal.evaluate.engine import load_upscaler
-from hyperfocal.restore.auto import AUTOMATIC
+from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.settings import Settings
 
 

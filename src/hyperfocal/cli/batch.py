@@ -152,7 +152,7 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
-        from hyperfocal.restore.auto import before_seeing
+        from hyperfocal.models.automatic import before_seeing
         from hyperfocal.restore.forecast import forecast
         from hyperfocal.restore.shelf import Shelf
 

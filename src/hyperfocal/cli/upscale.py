@@ -210,8 +210,8 @@ def _own_scale(model: str, settings: Settings) -> int:
     from hyperfocal import models
     from hyperfocal.errors import ModelMissing
     from hyperfocal.models.aliasing import resolve
+    from hyperfocal.models.automatic import before_seeing
     from hyperfocal.models.registry import read_entry
-    from hyperfocal.restore.auto import before_seeing
 
     if model.endswith(".toml"):
         return read_entry(Path(model)).card.scale

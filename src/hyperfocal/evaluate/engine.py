@@ -36,10 +36,10 @@ class Engine:
 def load_upscaler(model: str, settings: Settings, precision: str | None = None) -> Upscaler:
     """A model by name, or by its card's file (``.toml``) wherever that lies.
 
-    :class:`UsageError` for "auto", and whatever loading the model raises.
+    :class:`UsageError` for an automatic name, and whatever loading the model raises.
     """
+    from hyperfocal.models.automatic import AUTOMATIC
     from hyperfocal.restore import Upscaler
-    from hyperfocal.restore.auto import AUTOMATIC
 
     if model in AUTOMATIC:
         raise UsageError(f"name a model to measure: {model} is another one for every picture")

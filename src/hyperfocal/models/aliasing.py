@@ -13,12 +13,11 @@ from pathlib import Path
 
 from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
 from hyperfocal.imaging.atomic import write_file
+from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.toml import write_toml
 from hyperfocal.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-TAKEN = ("auto", "auto-fine")
-"""Mean a choice between models to the engine, which asks nobody what they stand for."""
 
 
 def aliases(settings: Settings | None = None) -> dict[str, str]:
@@ -61,7 +60,8 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
         raise UsageError(
             f"'{alias}' cannot name an alias: lower-case letters, digits, '.', '_' and '-'"
         )
-    if alias in TAKEN or _is_model(alias, settings):
+    # The engine asks nobody what an automatic name stands for.
+    if alias in AUTOMATIC or _is_model(alias, settings):
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
     if not _is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")

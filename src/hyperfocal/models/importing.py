@@ -18,7 +18,7 @@ from hyperfocal.errors import (
     OutputRefused,
     UsageError,
 )
-from hyperfocal.models.aliasing import TAKEN
+from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.registry import SHIPPED
@@ -135,7 +135,7 @@ def _usable_name(name: str | None, path: Path) -> str:
         raise UsageError(
             f"'{name}' cannot name a model: lower-case letters, digits, '.', '_' and '-'"
         )
-    if name in TAKEN:
+    if name in AUTOMATIC:
         raise UsageError(f"'{name}' lets the picture choose the model; choose another name")
     if (SHIPPED / f"{name}.toml").exists():
         raise UsageError(f"'{name}' is a model that comes with Hyperfocal; choose another name")

@@ -11,8 +11,9 @@ import numpy as np
 
 from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.restore.alpha import bleed
-from hyperfocal.restore.auto import AUTOMATIC, choose
+from hyperfocal.restore.auto import choose
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hyperfocal.errors import ModelMissing
+from hyperfocal.models.automatic import AUTO, AUTOMATIC
 from hyperfocal.models.loaded import LoadedModel
-from hyperfocal.restore.auto import AUTO, AUTOMATIC
 
 if TYPE_CHECKING:
     from hyperfocal.restore import Upscaler

@@ -1,0 +1,29 @@
+"""Names that are no model's: they leave the choice between two families to the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AUTO = "auto"
+"""The model name that means: photo-fast or restore-fast, whichever suits the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """The two families of models that an automatic choice is between."""
+
+    photo: str
+    restore: str
+
+
+AUTOMATIC: Mapping[str, Families] = {
+    AUTO: Families("photo-fast", "restore-fast"),
+    f"{AUTO}-fine": Families("photo-fine", "restore-fine"),
+}
+"""The names that are no model's but leave the choice to the picture, by tier."""
+
+
+def before_seeing(model: str) -> str:
+    """The family to plan with before the pixels are known: both take as long and as much memory."""
+    return AUTOMATIC[model].photo if model in AUTOMATIC else model
