@@ -18,10 +18,12 @@ from hyperfocal.training.weights import fold, read_onnx, start_from
 SHAPES = [(2, 16, 2, 1), (3, 16, 1, 1), (4, 16, 2, 2), (2, 16, 2, 2)]
 
 
-def trained_like(scale: int, channels: int, depth: int, unshuffle: int) -> PlainNet:
+def trained_like(
+    scale: int, channels: int, depth: int, unshuffle: int, clipped: bool = False
+) -> PlainNet:
     """A net whose every weight matters, as after training."""
     torch.manual_seed(1)
-    net = PlainNet(scale, channels, depth, unshuffle).eval()
+    net = PlainNet(scale, channels, depth, unshuffle, clipped=clipped).eval()
     for layer in net.convolutions:
         torch.nn.init.normal_(layer.bias, std=0.03)
     torch.nn.init.normal_(net.tail.direct, std=0.02)
@@ -38,10 +40,11 @@ def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     return session.run(None, {"image": x})[0]
 
 
+@pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @torch.no_grad()
-def test_the_float_graph_is_the_net(shape: tuple[int, int, int, int]) -> None:
-    net, x = trained_like(*shape), picture()
+def test_the_float_graph_is_the_net(shape: tuple[int, int, int, int], clipped: bool) -> None:
+    net, x = trained_like(*shape, clipped), picture()
     want = net(torch.tensor(x)).clamp(0, 1).numpy()
     assert np.abs(run(build(fold(net)), x) - want).max() < 1e-5
 
@@ -100,13 +103,15 @@ def test_every_convolution_but_the_last_needs_a_range() -> None:
         build(fold(trained_like(2, 16, 2, 1)), [1.0])
 
 
+@pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @torch.no_grad()
 def test_training_goes_on_from_an_exported_file(
-    shape: tuple[int, int, int, int], tmp_path: Path
+    shape: tuple[int, int, int, int], clipped: bool, tmp_path: Path
 ) -> None:
-    net, again = trained_like(*shape), PlainNet(*shape).eval()
+    net, again = trained_like(*shape, clipped), PlainNet(*shape, clipped=clipped).eval()
     onnx.save(build(fold(net)), tmp_path / "net.onnx")
+    assert read_onnx(tmp_path / "net.onnx").clipped is clipped
     assert start_from(again, read_onnx(tmp_path / "net.onnx")) == len(net.convolutions)
     x = torch.tensor(picture())
     assert torch.allclose(net(x), again(x), atol=1e-5)

@@ -47,3 +47,32 @@ def bicubic_anchor(scale: int, unshuffle: int = 1) -> tuple[npt.NDArray[np.float
     for colour in range(3):
         kernel[colour, :, :, colour] = both.transpose(0, 1, 3, 5, 2, 4)
     return kernel.reshape(3 * side**2, 3 * unshuffle**2, taps, taps), pad
+
+
+def is_anchor(kernel: npt.NDArray[np.float32]) -> bool:
+    """Whether a kernel ``(out, in, k, k)`` interpolates: of equal pixels it makes the same."""
+    if kernel.dtype != np.float32 or kernel.ndim != 4:
+        return False
+    return bool(np.abs(kernel.sum(axis=(1, 2, 3), dtype=np.float64) - 1.0).max() < 1e-4)
+
+
+def whole_anchor(
+    kernel: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """An interpolating kernel ``(out, in, k, k)`` in whole numbers, and their sums ``(out,)``.
+
+    Divided by its sum, each output's is the kernel to less than one in a hundred, and exact where
+    all pixels are equal. The sums are odd, so that no sum of 8-bit pixels lies in the middle
+    between two, where engines round differently.
+    """
+    flat = kernel.reshape(len(kernel), -1).astype(np.float64)
+    counts = np.floor(127.0 / np.abs(flat).max(axis=1))
+    counts -= counts % 2 == 0
+    wanted = flat * counts[:, None]
+    steps = np.rint(wanted)
+    for row, aim, count in zip(steps, wanted, counts, strict=True):
+        while (missing := count - row.sum()) != 0:
+            # Moved is what is nearest to being rounded the other way, and never a zero.
+            gain = np.where(aim != 0.0, (aim - row) * np.sign(missing), -np.inf)
+            row[np.argmax(gain)] += np.sign(missing)
+    return steps.reshape(kernel.shape).astype(np.int8), counts

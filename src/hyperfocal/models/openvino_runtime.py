@@ -26,6 +26,7 @@ from hyperfocal.models.openvino_graph import (
     read_graph,
     with_pixels_around,
 )
+from hyperfocal.models.openvino_output import BLOCKS, in_place
 from hyperfocal.models.tiles import Tile
 
 
@@ -56,6 +57,7 @@ class _Variant:
     def __init__(self, compiled: Any) -> None:
         tensor = import_openvino().Tensor
         self.compiled = compiled
+        self.blocks = BLOCKS in compiled.output(0).get_names()
         self._blanks = [
             tensor(end.element_type, end.partial_shape.get_min_shape())
             for end in (compiled.input(0), compiled.output(0))
@@ -98,19 +100,24 @@ class OpenVINOEngine:
         """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
         # Writable only because OpenVINO insists on it; it does not write there.
         source = np.require(tile, requirements=["C", "W"])
-        height, width = source.shape[0] * self._scale, source.shape[1] * self._scale
-        result = np.empty((height, width, 3), dtype=tile.dtype)
+        variant, (height, width) = self._variant(tile.dtype), source.shape[:2]
+        if variant.blocks:
+            result = np.empty((height, width, 3 * self._scale**2), dtype=tile.dtype)
+        else:
+            result = np.empty((height * self._scale, width * self._scale, 3), dtype=tile.dtype)
         wrap = self._openvino.Tensor
         try:
-            with self._variant(tile.dtype).request() as request:
+            with variant.request() as request:
                 request.set_input_tensor(wrap(source[None], shared_memory=True))
                 request.set_output_tensor(wrap(result[None], shared_memory=True))
                 request.infer()
                 made = tuple(request.get_output_tensor().shape)
         except RuntimeError as error:
             raise ModelBroken(f"the model failed: {last_line(error)}") from error
-        if made != (1, height, width, 3):
-            raise ModelBroken(f"the model made {made[1:3]}, not {(height, width)} pixels")
+        if made != (1, *result.shape):
+            raise ModelBroken(f"the model made {made[1:3]}, not {result.shape[:2]} pixels")
+        if variant.blocks:
+            return in_place(result, self._scale)
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
             np.clip(result, 0.0, 1.0, out=result)

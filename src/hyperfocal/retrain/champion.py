@@ -79,6 +79,7 @@ def _architecture(path: Path) -> dict[str, int] | None:
             "channels": folded.layers[0][0].shape[0],
             "depth": len(folded.layers) - 2,
             "unshuffle": folded.unshuffle,
+            "clipped": folded.clipped,
         }
         net = PlainNet(shape["scale"], shape["channels"], shape["depth"], shape["unshuffle"])
         used = start_from(net, folded)

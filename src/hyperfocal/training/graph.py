@@ -92,6 +92,9 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         "bicubic",
         strides=[cell, cell],
     )
+    limits = [graph.constant("black", 0.0, np.float32), graph.constant("white", 1.0, np.float32)]
+    if folded.clipped:
+        base = graph.node("Clip", [base, *limits], "bicubic.clipped")
 
     last = len(folded.layers) - 1
     steps = [1.0 / 255.0, *(reach / 255.0 for reach in ranges or ())]
@@ -128,7 +131,6 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
     # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
     # quarter of the memory.
     both = graph.node("Add", [base, x], "both")
-    limits = [graph.constant("black", 0.0, np.float32), graph.constant("white", 1.0, np.float32)]
     clipped = graph.node("Clip", [both, *limits], "clipped")
     graph.node("DepthToSpace", [clipped], "restored", blocksize=side, mode="DCR")
 
@@ -145,6 +147,8 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         producer_name="hyperfocal",
     )
     facts = {"scale": folded.scale, "unshuffle": cell, "radius": folded.radius}
+    if folded.clipped:
+        facts["clipped"] = 1
     helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
     onnx.checker.check_model(model, full_check=True)
     return model

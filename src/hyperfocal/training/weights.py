@@ -21,12 +21,13 @@ class Folded:
     """A trained plain net as ``(kernel (out, in, k, k), bias (out,))`` per convolution.
 
     The first sees pixels in [0, 1], edge-padded by its own half side; the others are zero
-    padded.
+    padded. ``clipped``: their sum is added to the bicubic enlargement clipped to [0, 1].
     """
 
     scale: int
     unshuffle: int
     layers: tuple[tuple[Array, Array], ...]
+    clipped: bool = False
 
     @property
     def radius(self) -> int:
@@ -81,7 +82,7 @@ def fold(net: PlainNet) -> Folded:
         for c in net.convolutions
     ]
     layers[0] = (layers[0][0], layers[0][1] - np.float32(GREY) * _reach(layers[0][0]))
-    return Folded(net.scale, net.unshuffle, tuple(layers))
+    return Folded(net.scale, net.unshuffle, tuple(layers), net.clipped)
 
 
 def _reach(kernel: Array) -> Array:
@@ -105,7 +106,7 @@ def read_onnx(path: Path) -> Folded:
     layers[0] = (unstrided(layers[0][0], unshuffle), layers[0][1])
     kernel, bias = (pixels_first(part, scale * unshuffle) for part in layers[-1])
     layers[-1] = (kernel, bias)
-    return Folded(scale, unshuffle, tuple(layers))
+    return Folded(scale, unshuffle, tuple(layers), facts.get("clipped") == "1")
 
 
 @torch.no_grad()

@@ -13,7 +13,15 @@ __all__ = ["NETS", "PlainNet", "build_net"]
 
 
 def _plain(net: NetSection) -> nn.Module:
-    return PlainNet(net.scale, net.channels, net.depth, net.unshuffle, net.expand, qat=net.qat)
+    return PlainNet(
+        net.scale,
+        net.channels,
+        net.depth,
+        net.unshuffle,
+        net.expand,
+        clipped=net.clipped,
+        qat=net.qat,
+    )
 
 
 def _depthpro(net: NetSection) -> nn.Module:
