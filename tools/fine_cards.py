@@ -3,7 +3,7 @@
     python tools/fine_cards.py
 
 To be run when a fast net has changed; then tools/measure_quality.py and ``make bench`` fill in
-what only measuring tells.
+what only measuring tells. A card whose weights are those of the fast net already stays as it is.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ def main() -> None:
     """One card for each fast net of which there is a fine form."""
     for name, purpose in _PURPOSES.items():
         fast = ModelCard.read(SHIPPED / f"{name}.toml")
+        path = SHIPPED / f"{name.replace('-fast-', '-fine-')}.toml"
+        if path.exists() and ModelCard.read(path).weights == fast.weights:
+            continue
         fine = fast.model_copy(
             update={
-                "name": name.replace("-fast-", "-fine-"),
+                "name": path.stem,
                 "purpose": f"{purpose}, where quality counts more than time.",
                 "tier": "fine",
                 "self_ensemble": True,
@@ -33,7 +36,7 @@ def main() -> None:
                 "speed": (),
             }
         )
-        fine.write(SHIPPED / f"{fine.name}.toml")
+        fine.write(path)
         print(fine.name)
 
 
