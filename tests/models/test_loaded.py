@@ -90,8 +90,19 @@ def test_engines_agree_on_shipped_models(settings, name, astronaut):
             for engine in ENGINES
         )
         difference = np.abs(first.astype(int) - second)
-        assert difference.max() <= 1
-        assert difference.mean() < 0.001
+        if precision == "int8" and _is_clipped(SHIPPED / f"{name}.int8.onnx"):
+            # OpenVINO rounds the bicubic part by itself, from a kernel in hundredths.
+            assert difference.max() <= 3
+            assert (difference > 1).mean() < 1e-3
+            assert difference.mean() < 0.3
+        else:
+            assert difference.max() <= 1
+            assert difference.mean() < 0.001
+
+
+def _is_clipped(path):
+    onnx = pytest.importorskip("onnx")
+    return any(entry.key == "clipped" for entry in onnx.load(path).metadata_props)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
