@@ -3,7 +3,7 @@
     python tools/fine_cards.py
 
 To be run when a fast net has changed; then tools/measure_quality.py and ``make bench`` fill in
-what only measuring tells. A card whose weights are those of the fast net already stays as it is.
+what only measuring tells. Where the weights are the same as before, so is what was measured.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ def main() -> None:
     for name, purpose in _PURPOSES.items():
         fast = ModelCard.read(SHIPPED / f"{name}.toml")
         path = SHIPPED / f"{name.replace('-fast-', '-fine-')}.toml"
-        if path.exists() and ModelCard.read(path).weights == fast.weights:
-            continue
+        old = ModelCard.read(path) if path.exists() else None
+        unmeasured = fast.model_copy(update={"quality": (), "speed": ()})
+        known = old if old is not None and old.weights == fast.weights else unmeasured
         fine = fast.model_copy(
             update={
                 "name": path.stem,
                 "purpose": f"{purpose}, where quality counts more than time.",
                 "tier": "fine",
                 "self_ensemble": True,
-                "quality": (),
-                "speed": (),
+                "quality": known.quality,
+                "speed": known.speed,
             }
         )
         fine.write(path)

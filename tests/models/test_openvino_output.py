@@ -42,3 +42,7 @@ def test_an_anchor_is_known_by_its_sums(scale: int, unshuffle: int) -> None:
     assert not is_anchor(kernel * np.float32(1.001))
     assert not is_anchor(kernel.reshape(len(kernel), -1))
     assert not is_anchor(kernel.astype(np.float64))
+    # One that sharpens is not, although its weights sum to one as well.
+    sharp = kernel.copy()
+    sharp[:, 0, 0, :2] += np.float32([2.0, -2.0])
+    assert not is_anchor(sharp)

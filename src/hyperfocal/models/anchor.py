@@ -50,8 +50,11 @@ def bicubic_anchor(scale: int, unshuffle: int = 1) -> tuple[npt.NDArray[np.float
 
 
 def is_anchor(kernel: npt.NDArray[np.float32]) -> bool:
-    """Whether a kernel ``(out, in, k, k)`` interpolates: of equal pixels it makes the same."""
-    if kernel.dtype != np.float32 or kernel.ndim != 4:
+    """Whether a kernel ``(out, in, k, k)`` interpolates.
+
+    Of equal pixels it makes the same, and no pixel counts for more than itself.
+    """
+    if kernel.dtype != np.float32 or kernel.ndim != 4 or np.abs(kernel).max() > 1.0:
         return False
     return bool(np.abs(kernel.sum(axis=(1, 2, 3), dtype=np.float64) - 1.0).max() < 1e-4)
 

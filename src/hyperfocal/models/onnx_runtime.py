@@ -30,8 +30,8 @@ class ONNXRuntimeEngine:
     It gives what OpenVINO gives within 1/255, from float weights and from int8 ones whose steps are
     chosen as ``train export`` does. From other int8 weights single samples may be a few levels off:
     where an activation lies between two levels the engines may round it differently, and every
-    layer passes that on. So may single samples of int8 nets on a clipped enlargement, which
-    OpenVINO rounds before the net's part is added.
+    layer passes that on. Of int8 nets on a clipped enlargement, which OpenVINO rounds before the
+    net's part is added, a quarter of all samples may be one level off.
     """
 
     def __init__(self, weights: bytes, *, scale: int, arithmetic: str, threads: int = 0) -> None:

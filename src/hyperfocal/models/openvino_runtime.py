@@ -100,11 +100,9 @@ class OpenVINOEngine:
         """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
         # Writable only because OpenVINO insists on it; it does not write there.
         source = np.require(tile, requirements=["C", "W"])
-        variant, (height, width) = self._variant(tile.dtype), source.shape[:2]
-        if variant.blocks:
-            result = np.empty((height, width, 3 * self._scale**2), dtype=tile.dtype)
-        else:
-            result = np.empty((height * self._scale, width * self._scale, 3), dtype=tile.dtype)
+        variant, (height, width), scale = self._variant(tile.dtype), source.shape[:2], self._scale
+        blocks, pixels = (height, width, 3 * scale**2), (height * scale, width * scale, 3)
+        result = np.empty(blocks if variant.blocks else pixels, dtype=tile.dtype)
         wrap = self._openvino.Tensor
         try:
             with variant.request() as request:
@@ -117,7 +115,7 @@ class OpenVINOEngine:
         if made != (1, *result.shape):
             raise ModelBroken(f"the model made {made[1:3]}, not {result.shape[:2]} pixels")
         if variant.blocks:
-            return in_place(result, self._scale)
+            return in_place(result, scale)
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
             np.clip(result, 0.0, 1.0, out=result)
