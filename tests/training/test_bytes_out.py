@@ -123,3 +123,14 @@ def test_a_compiled_graph_from_the_cache_still_says_what_it_gives(tmp_path: Path
     fresh = made()
     assert list((tmp_path / "compiled").iterdir())
     np.testing.assert_array_equal(made(), fresh)
+
+
+def test_memory_kept_between_tiles_belongs_to_no_result() -> None:
+    model = int8_graph(trained_like(4, 16, 1, 1, clipped=True))
+    tiles = [pixels(9, 14), pixels(22, 30), pixels(5, 6), pixels(22, 30)[::-1]]
+    kept = engine(model, 4)
+    made = [kept.run(tile) for tile in tiles]
+    kept.release()
+    made.append(kept.run(tiles[0]))
+    for tile, result in zip([*tiles, tiles[0]], made, strict=True):
+        np.testing.assert_array_equal(result, engine(model, 4).run(tile))

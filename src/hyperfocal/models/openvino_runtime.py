@@ -7,6 +7,7 @@ nothing. One compiled model serves pictures of every size.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.errors import ModelBroken
 from hyperfocal.models.compiled_cache import CompiledCache
@@ -51,6 +53,28 @@ class Plan:
         }
 
 
+class _Request:
+    """An inference request, and memory for blocks that are yet to be put in place."""
+
+    def __init__(self, infer: Any) -> None:
+        self.infer = infer
+        self._memory = np.empty(0, np.uint8)
+
+    def blocks(self, *shape: int) -> npt.NDArray[np.uint8]:
+        """uint8 of ``shape``, valid until asked again.
+
+        Kept from tile to tile: the first touch of new memory costs as much as several layers.
+        """
+        size = math.prod(shape)
+        if self._memory.size < size:
+            self._memory = np.empty(size, np.uint8)
+        return self._memory[:size].reshape(shape)
+
+    def forget(self) -> None:
+        """Give that memory back."""
+        self._memory = np.empty(0, np.uint8)
+
+
 class _Variant:
     """A compiled model for one pixel type, with as many requests as threads have asked at once."""
 
@@ -62,21 +86,29 @@ class _Variant:
             tensor(end.element_type, end.partial_shape.get_min_shape())
             for end in (compiled.input(0), compiled.output(0))
         ]
-        self._idle: list[Any] = []
+        self._idle: list[_Request] = []
 
     @contextmanager
-    def request(self) -> Iterator[Any]:
+    def request(self) -> Iterator[_Request]:
         # list.pop and list.append are atomic, so the pool needs no lock.
         try:
             request = self._idle.pop()
         except IndexError:
-            request = self.compiled.create_infer_request()
+            request = _Request(self.compiled.create_infer_request())
         yield request
-        # A waiting request must not keep the last caller's pixels alive. After an error the
+        # A waiting request must not keep the last caller's arrays alive. After an error the
         # request is dropped instead.
-        request.set_input_tensor(self._blanks[0])
-        request.set_output_tensor(self._blanks[1])
+        request.infer.set_input_tensor(self._blanks[0])
+        request.infer.set_output_tensor(self._blanks[1])
         self._idle.append(request)
+
+    def release(self) -> None:
+        """Give back what requests keep between tiles."""
+        for request in tuple(self._idle):
+            request.forget()
+        # Refused while another thread runs a tile, which needs that memory anyway.
+        with suppress(RuntimeError):
+            self.compiled.release_memory()
 
 
 class OpenVINOEngine:
@@ -101,32 +133,34 @@ class OpenVINOEngine:
         # Writable only because OpenVINO insists on it; it does not write there.
         source = np.require(tile, requirements=["C", "W"])
         variant, (height, width), scale = self._variant(tile.dtype), source.shape[:2], self._scale
-        blocks, pixels = (height, width, 3 * scale**2), (height * scale, width * scale, 3)
-        result = np.empty(blocks if variant.blocks else pixels, dtype=tile.dtype)
-        wrap = self._openvino.Tensor
         try:
             with variant.request() as request:
-                request.set_input_tensor(wrap(source[None], shared_memory=True))
-                request.set_output_tensor(wrap(result[None], shared_memory=True))
-                request.infer()
-                made = tuple(request.get_output_tensor().shape)
+                if variant.blocks:
+                    blocks = request.blocks(height, width, 3 * scale**2)
+                    self._infer(request.infer, source, blocks)
+                    return in_place(blocks, scale)
+                result = np.empty((height * scale, width * scale, 3), dtype=tile.dtype)
+                self._infer(request.infer, source, result)
         except RuntimeError as error:
             raise ModelBroken(f"the model failed: {last_line(error)}") from error
-        if made != (1, *result.shape):
-            raise ModelBroken(f"the model made {made[1:3]}, not {result.shape[:2]} pixels")
-        if variant.blocks:
-            return in_place(result, scale)
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
             np.clip(result, 0.0, 1.0, out=result)
         return cast("Tile", result)
 
+    def _infer(self, infer: Any, source: Tile, result: Tile) -> None:
+        wrap = self._openvino.Tensor
+        infer.set_input_tensor(wrap(source[None], shared_memory=True))
+        infer.set_output_tensor(wrap(result[None], shared_memory=True))
+        infer.infer()
+        made = tuple(infer.get_output_tensor().shape)
+        if made != (1, *result.shape):
+            raise ModelBroken(f"the model made {made[1:3]}, not {result.shape[:2]} pixels")
+
     def release(self) -> None:
         """Give back intermediate memory, which otherwise stays as large as the largest tile's."""
         for variant in list(self._variants.values()):
-            # Refused while another thread runs a tile, which needs that memory anyway.
-            with suppress(RuntimeError):
-                variant.compiled.release_memory()
+            variant.release()
 
     def _variant(self, dtype: np.dtype[Any]) -> _Variant:
         if (known := self._variants.get(dtype.name)) is not None:
