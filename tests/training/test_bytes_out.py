@@ -14,7 +14,7 @@ from hyperfocal.models.openvino_graph import read_graph, with_pixels_around
 from hyperfocal.models.openvino_output import BLOCKS
 from hyperfocal.models.openvino_runtime import OpenVINOEngine, Plan
 from hyperfocal.quality.resize import imresize
-from hyperfocal.training.calibrate import activation_ranges
+from hyperfocal.training.calibrate import observe
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.weights import fold
@@ -36,7 +36,7 @@ def pixels(height: int = 22, width: int = 30) -> np.ndarray:
 
 def int8_graph(net: PlainNet) -> onnx.ModelProto:
     folded = fold(net)
-    return build(folded, activation_ranges(folded, [picture()[0].transpose(1, 2, 0)])[0.0])
+    return build(folded, observe(folded, [picture()[0].transpose(1, 2, 0)]).ranges[0.0])
 
 
 def engine(model: onnx.ModelProto, scale: int) -> OpenVINOEngine:

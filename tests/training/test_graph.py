@@ -9,7 +9,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from hyperfocal.training.calibrate import activation_ranges
+from hyperfocal.training.calibrate import observe
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.nets.steps import odd_count
@@ -75,7 +75,7 @@ def test_net_and_both_engines_agree(
 @pytest.mark.parametrize("shape", SHAPES)
 def test_both_engines_agree_on_int8(shape: tuple[int, int, int, int]) -> None:
     folded, x = fold(trained_like(*shape)), picture()
-    ranges = activation_ranges(folded, [x[0].transpose(1, 2, 0)])[0.0]
+    ranges = observe(folded, [x[0].transpose(1, 2, 0)]).ranges[0.0]
     model = build(folded, ranges)
     error = run_openvino(model, x) - run(model, x)
     # A sum that falls between two steps may be rounded either way, and is then passed on.
@@ -85,7 +85,7 @@ def test_both_engines_agree_on_int8(shape: tuple[int, int, int, int]) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_int8_stays_near_float(shape: tuple[int, int, int, int]) -> None:
     folded, x = fold(trained_like(*shape)), picture()
-    ranges = activation_ranges(folded, [x[0].transpose(1, 2, 0)])
+    ranges = observe(folded, [x[0].transpose(1, 2, 0)]).ranges
     error = run(build(folded, ranges[0.0]), x) - run(build(folded), x)
     assert np.sqrt((error**2).mean()) < 1.5 / 255.0
     assert np.abs(error).max() > 0.0
@@ -93,7 +93,7 @@ def test_int8_stays_near_float(shape: tuple[int, int, int, int]) -> None:
 
 def test_ranges_shrink_with_the_share_that_is_clipped() -> None:
     folded = fold(trained_like(2, 16, 2, 1))
-    ranges = activation_ranges(folded, [picture()[0].transpose(1, 2, 0)])
+    ranges = observe(folded, [picture()[0].transpose(1, 2, 0)]).ranges
     assert len(ranges[0.0]) == len(folded.layers) - 1
     assert all(a > b for a, b in zip(ranges[0.0], ranges[1e-3], strict=True))
 

@@ -16,7 +16,7 @@ from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import Entry
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
-from hyperfocal.training.calibrate import measured_ranges
+from hyperfocal.training.calibrate import observe, training_pictures
 from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
@@ -45,20 +45,17 @@ class Exported:
 def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported:
     """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
 
-    The int8 ranges are those of a quantisation-aware training. After another they come from the
-    first ``calibration`` training pictures; how much they clip is chosen on the validation
-    pictures, by the graphs that ship on the runtime that ships. Files appear in ``folder`` only
-    when all are made.
+    The int8 ranges are those of a quantisation-aware training. After another they, and how weights
+    are rounded, come from the first ``calibration`` training pictures; how much the ranges clip is
+    chosen on the validation pictures, by the graphs that ship on the runtime that ships. Files
+    appear in ``folder`` only when all are made.
     """
     experiment, net, history = load_average(checkpoint)
     if not isinstance(net, PlainNet):
         raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
     folded = fold(net)
     pairs = judged_pairs(experiment, judged_on(experiment)[0])
-    candidates = {
-        share: _serialised(build(folded, ranges))
-        for share, ranges in _ranges(experiment, net, folded, calibration).items()
-    }
+    candidates = _int8_graphs(experiment, net, folded, calibration)
     card = _card(experiment, folded, history)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
@@ -95,12 +92,17 @@ class _Trial:
         return float(np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs]))
 
 
-def _ranges(
+def _int8_graphs(
     experiment: Experiment, net: PlainNet, folded: Folded, count: int
-) -> dict[float | None, tuple[float, ...]]:
+) -> dict[float | None, bytes]:
+    """Graphs by the share of activations that they clip."""
     if net.ranges is not None:
-        return {None: net.ranges}
-    return dict(measured_ranges(experiment, folded, count).items())
+        return {None: _serialised(build(folded, net.ranges))}
+    seen = observe(folded, training_pictures(experiment, count))
+    return {
+        share: _serialised(build(folded, ranges, seen.products))
+        for share, ranges in seen.ranges.items()
+    }
 
 
 def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists
 from hyperfocal.training.bar import Bar
-from hyperfocal.training.calibrate import measured_ranges
+from hyperfocal.training.calibrate import observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
 from hyperfocal.training.curves import CurveFile
 from hyperfocal.training.data import OneBatch, PatchPool
@@ -165,7 +165,8 @@ def first_net(experiment: Experiment) -> torch.nn.Module:
     """The net of an experiment before its first step, with the weights it is to start from."""
     net = starting_net(experiment)
     if isinstance(net, PlainNet) and experiment.net.qat:
-        net.set_ranges(measured_ranges(experiment, fold(net), _CALIBRATION)[_CLIPPED])
+        seen = observe(fold(net), training_pictures(experiment, _CALIBRATION))
+        net.set_ranges(seen.ranges[_CLIPPED])
     return net
 
 

@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from hyperfocal.models.anchor import bicubic_anchor
-from hyperfocal.training.nets.steps import odd_count
+from hyperfocal.training.quantise import whole
 from hyperfocal.training.weights import Array, Folded, pixels_last, strided
 
 _OPSET = 17
@@ -49,34 +49,28 @@ class _Graph:
         stored = self.node("QuantizeLinear", [source, step, zero], f"{source}.u8")
         return self.node("DequantizeLinear", [stored, step, zero], f"{source}.dq")
 
-    def quantised_weights(
-        self, name: str, kernel: Array, bias: Array, *, entering: float, leaving: float | None
-    ) -> tuple[str, Array]:
-        """A kernel in signed 8 bits, one scale an output channel, and the bias beside it.
-
-        ``entering``, ``leaving``: the steps of the activations around it; None where what leaves
-        is not rounded.
-        """
-        scales = np.maximum(np.abs(kernel).reshape(len(kernel), -1).max(axis=1), 1e-8) / 127.0
-        if leaving is not None:
-            count = odd_count(leaving / (entering * scales))
-            scales = leaving / (entering * count)
-            bias = (np.rint(bias / leaving * count) / count * leaving).astype(np.float32)
-        stored = np.clip(np.rint(kernel / scales[:, None, None, None]), -127, 127)
+    def whole_weights(self, name: str, kernel: npt.NDArray[np.int8], steps: Array) -> str:
+        """A kernel in signed 8 bits, one step an output channel."""
         parts = [
-            self.constant(f"{name}.s8", stored.astype(np.int8)),
-            self.constant(f"{name}.scale", scales.astype(np.float32)),
+            self.constant(f"{name}.s8", kernel),
+            self.constant(f"{name}.scale", steps),
             self.constant(f"{name}.zero", np.zeros(len(kernel), dtype=np.int8)),
         ]
-        return self.node("DequantizeLinear", parts, f"{name}.dq", axis=0), bias
+        return self.node("DequantizeLinear", parts, f"{name}.dq", axis=0)
 
 
-def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelProto:
+def build(
+    folded: Folded,
+    ranges: Sequence[float] | None = None,
+    products: Sequence[npt.NDArray[np.float64]] | None = None,
+) -> onnx.ModelProto:
     """The graph of a folded net.
 
     Input ``image``: float32 ``(1, 3, H, W)`` in [0, 1], sides multiples of ``unshuffle``;
     output ``restored``: float32 ``(1, 3, scale*H, scale*W)`` in [0, 1]. ``ranges``: the largest
-    activation worth keeping after each ReLU; given, the net is int8.
+    activation worth keeping after each ReLU; given, the net is int8. ``products``: of what each
+    convolution sees (:class:`~hyperfocal.training.calibrate.Observed`); given, an int8 kernel is
+    rounded as a whole, so that its sums change least, and not weight by weight.
     """
     if ranges is not None and len(ranges) != len(folded.layers) - 1:
         raise ValueError("one range for every convolution but the last")
@@ -104,17 +98,18 @@ def build(folded: Folded, ranges: Sequence[float] | None = None) -> onnx.ModelPr
         first = index == 0
         if index == last:
             kernel, bias = pixels_last(kernel, side), pixels_last(bias, side)
-        weights = strided(kernel, cell) if first else kernel
         if ranges is None:
-            stored = graph.constant(f"{name}.weight", weights)
+            stored = graph.constant(f"{name}.weight", strided(kernel, cell) if first else kernel)
         else:
-            stored, bias = graph.quantised_weights(
-                f"{name}.weight",
-                weights,
+            found = whole(
+                kernel,
                 bias,
                 entering=steps[index],
                 leaving=None if index == last else steps[index + 1],
+                products=None if products is None else products[index],
             )
+            bias, numbers = found.bias, strided(found.kernel, cell) if first else found.kernel
+            stored = graph.whole_weights(f"{name}.weight", numbers, found.steps)
         step, margin = (cell, 0) if first else (1, 1)
         x = graph.node(
             "Conv",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from onnx import numpy_helper
 from hyperfocal.training.nets.plain import GREY, MergedConv, PlainNet
 
 Array = npt.NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Folded:
         return cells * self.unshuffle + self.unshuffle - 1
 
 
-def strided(kernel: Array, cell: int) -> Array:
+def strided(kernel: npt.NDArray[Number], cell: int) -> npt.NDArray[Number]:
     """A kernel over pixel-unshuffled cells as one over pixels with stride ``cell``.
 
     ``(out, in * cell**2, k, k)`` to ``(out, in, k * cell, k * cell)``: the same sums without a
