@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,24 @@ def test_memory_kept_between_tiles_belongs_to_no_result() -> None:
     made.append(kept.run(tiles[0]))
     for tile, result in zip([*tiles, tiles[0]], made, strict=True):
         np.testing.assert_array_equal(result, engine(model, 4).run(tile))
+
+
+def test_memory_kept_between_tiles_is_no_other_threads() -> None:
+    shared = engine(int8_graph(trained_like(4, 16, 1, 1, clipped=True)), 4)
+    tiles = [np.roll(pixels(12 + at % 3, 30), at, axis=1) for at in range(12)]
+    want = [shared.run(tile) for tile in tiles]
+    start = threading.Barrier(len(tiles))
+
+    def work(index: int) -> list[np.ndarray]:
+        start.wait()
+        made = []
+        for _ in range(20):
+            made.append(shared.run(tiles[index]))
+            if index % 3 == 0:
+                shared.release()
+        return made
+
+    with ThreadPoolExecutor(len(tiles)) as pool:
+        for made, one in zip(pool.map(work, range(len(tiles))), want, strict=True):
+            for result in made:
+                np.testing.assert_array_equal(result, one)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from test_graph import SHAPES, picture, run
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.training.calibrate import observe, training_pictures
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
@@ -17,7 +19,7 @@ from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.nets.rounding import rounded, whole_bias, whole_kernel
 from hyperfocal.training.stored import load_average
-from hyperfocal.training.weights import fold
+from hyperfocal.training.weights import fold, read_onnx
 
 
 def trained_like(scale: int, channels: int, depth: int, unshuffle: int) -> PlainNet:
@@ -107,6 +109,13 @@ def test_goes_on_from_a_float_net_and_exports_its_own_ranges(
     fit(plain, tmp_path / "float", progress=False, tracking=False)
     first = export(tmp_path / "float" / "best.ckpt", tmp_path / "first")
     assert first.clipped_share is not None
+    # Rounded by what convolutions see.
+    folded = read_onnx(tmp_path / "first" / "tiny-x2.float.onnx")
+    seen = observe(folded, training_pictures(plain, 48))
+    assert any(each is not None for each in seen.products)
+    shipped = onnx.load(tmp_path / "first" / "tiny-x2.int8.onnx")
+    assert shipped == build(folded, seen.ranges[first.clipped_share], seen.products)
+    assert shipped != build(folded, seen.ranges[first.clipped_share])
     start = tmp_path / "first" / "tiny-x2.float.onnx"
     text = experiment_file.read_text()
     text = text.replace("[net]", f'[net]\nqat = true\nstart = "{start}"')

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from test_graph import picture, run, trained_like
+from torch.nn import functional as F
 
 from hyperfocal.training.calibrate import observe
 from hyperfocal.training.graph import build
@@ -49,7 +50,7 @@ def test_rounded_as_a_whole_the_sums_change_less(inputs: np.ndarray, leaving: fl
     assert error(products_of(inputs)) < 0.5 * error(None)
 
 
-def test_without_products_every_weight_is_the_nearest(inputs: np.ndarray) -> None:
+def test_without_products_every_weight_is_the_nearest() -> None:
     kernel = np.random.default_rng(3).normal(size=(5, 4, 3, 3)).astype(np.float32)
     found = whole(kernel, np.zeros(5, np.float32), entering=0.01, leaving=None)
     made = found.kernel * found.steps[:, None, None, None]
@@ -71,7 +72,7 @@ def test_inputs_that_are_always_zero_are_no_trouble() -> None:
 @pytest.mark.parametrize("unshuffle", [1, 2])
 @torch.no_grad()
 def test_an_int8_net_is_nearer_to_the_float_one_when_rounded_as_a_whole(unshuffle: int) -> None:
-    folded, x = fold(trained_like(2, 16, 2, unshuffle)), picture(128, 192)
+    folded, x = fold(trained_like(2, 16, 2, unshuffle)), picture(256, 320)
     seen = observe(folded, [x[0].transpose(1, 2, 0)])
     want = run(build(folded), x)
 
@@ -81,13 +82,33 @@ def test_an_int8_net_is_nearer_to_the_float_one_when_rounded_as_a_whole(unshuffl
     assert error(seen.products) < 0.9 * error(None)
 
 
+def slanted(height: int, width: int) -> np.ndarray:
+    """A picture ``(H, W, 3)`` that is different along every axis, and along every diagonal."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(0.31 * x + 0.12 * y), np.sin(0.9 * y), np.sign(np.sin(0.2 * x - 0.7 * y))]
+    return np.stack(waves, axis=-1).astype(np.float32) * np.float32([0.4, 0.2, 0.3]) + 0.5
+
+
 @pytest.mark.parametrize("unshuffle", [1, 2])
-def test_products_are_of_what_convolutions_see(unshuffle: int) -> None:
-    folded = fold(trained_like(2, 16, 2, unshuffle))
-    seen = observe(folded, [np.full((40, 40, 3), 0.5, np.float32)])
-    for (kernel, _), products in zip(folded.layers, seen.products, strict=True):
-        assert products.shape == (kernel[0].size + 1,) * 2
-        assert products[-1, -1] == pytest.approx(1.0)
-    # Of a grey picture: every pixel is a half, and so is its product with the bias's one.
-    np.testing.assert_allclose(seen.products[0][-1, :-1], 0.5, rtol=1e-6)
-    np.testing.assert_allclose(seen.products[0][:-1, :-1], 0.25, rtol=1e-6)
+@torch.no_grad()
+def test_products_tell_the_mean_square_of_every_convolution(unshuffle: int) -> None:
+    folded, given = fold(trained_like(2, 16, 2, unshuffle)), slanted(240, 280)
+    seen = observe(folded, [given])
+    x = torch.tensor(given.transpose(2, 0, 1).copy())[None]
+    edge = folded.layers[0][0].shape[2] // 2 * unshuffle
+    x = F.pixel_unshuffle(F.pad(x, (edge,) * 4, mode="replicate"), unshuffle)
+    for index, (kernel, bias) in enumerate(folded.layers):
+        weights = torch.tensor(kernel), torch.tensor(bias)
+        rows = np.concatenate([kernel.reshape(len(kernel), -1), bias[:, None]], axis=1)
+        products = seen.products[index]
+        assert products is not None
+        told = np.einsum("oi,ij,oj->o", rows, products, rows)
+        looked_at = F.conv2d(x, *weights, stride=5)[0].double()
+        np.testing.assert_allclose(told, looked_at.square().mean(dim=(1, 2)), rtol=1e-4)
+        x = F.relu(F.conv2d(x, *weights, padding=min(index, 1)))
+
+
+def test_a_few_pixels_tell_no_products() -> None:
+    folded = fold(trained_like(2, 16, 2, 1))
+    assert observe(folded, [slanted(24, 30)]).products == (None,) * len(folded.layers)
+    assert build(folded, [1.0] * 3, (None,) * 4) == build(folded, [1.0] * 3)

@@ -153,7 +153,7 @@ def export(
         Path(), "--out", "-o", help="Where the weights and the card go; here by default."
     ),
     calibration: int = typer.Option(
-        48, "--calibration", min=1, help="Training pictures that set the int8 ranges."
+        48, "--calibration", min=1, help="Training pictures that set how int8 rounds."
     ),
     suite: list[str] = typer.Option(
         [],

@@ -46,8 +46,8 @@ class LoadedModel:
     def release(self) -> None:
         """Give back the working memory of past calls; the next call takes what it needs again.
 
-        Worth calling after a large picture in a program that lives on. Does nothing while another
-        thread runs a tile.
+        Worth calling after a large picture in a program that lives on. What other threads are
+        working with stays.
         """
         self._engine.release()
 

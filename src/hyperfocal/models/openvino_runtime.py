@@ -65,10 +65,11 @@ class _Request:
 
         Kept from tile to tile: the first touch of new memory costs as much as several layers.
         """
-        size = math.prod(shape)
-        if self._memory.size < size:
-            self._memory = np.empty(size, np.uint8)
-        return self._memory[:size].reshape(shape)
+        # Another thread may forget it at any time, but not what this one holds.
+        size, memory = math.prod(shape), self._memory
+        if memory.size < size:
+            self._memory = memory = np.empty(size, np.uint8)
+        return memory[:size].reshape(shape)
 
     def forget(self) -> None:
         """Give that memory back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,12 @@ from hyperfocal.training.weights import Array, Folded
 # steps for all others; which share is best differs from net to net.
 SHARES = (0.0, 1e-5, 1e-4, 1e-3)
 
-# Every so many pixels, along either axis, enter the products: neighbours tell the same.
-_STRIDE = 4
+# Every so many pixels, along either axis, enter the products: neighbours tell the same. Odd, so
+# that blocks of a JPEG are met at all of their pixels.
+_STRIDE = 5
+
+# Fewer pixels for each input of a weight say more about themselves than about pictures.
+_ENOUGH = 4
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,20 @@ class Observed:
 
     ``ranges``: for each share of :data:`SHARES`, how far to keep activations after every ReLU.
     ``products``: for each convolution the mean products of its weights' inputs with each other,
-    ``(in * k * k + 1,) * 2``, a one (which the bias is multiplied by) as the last of them.
+    ``(in * k * k + 1,) * 2``: in the order of the flattened kernel, and last a one, which the bias
+    is multiplied by. None where too few pixels were seen to tell.
     """
 
     ranges: dict[float, tuple[float, ...]]
-    products: tuple[npt.NDArray[np.float64], ...]
+    products: tuple[npt.NDArray[np.float64] | None, ...]
 
 
-def training_pictures(experiment: Experiment, count: int) -> list[Array]:
+def training_pictures(experiment: Experiment, count: int) -> Iterator[Array]:
     """The first ``count`` training pictures as the net gets them, ``(H, W, 3)`` in [0, 1]."""
     files = pictures_in(Path(experiment.data.train))[:count]
-    pairs = (pair for path in files for pair in judged_pairs(experiment, [path]))
-    return [lr.astype(np.float32) / np.float32(255.0) for lr, _ in pairs]
+    for path in files:
+        for lr, _ in judged_pairs(experiment, [path]):
+            yield lr.astype(np.float32) / np.float32(255.0)
 
 
 @torch.no_grad()
@@ -52,43 +57,56 @@ def observe(folded: Folded, pictures: Iterable[Array]) -> Observed:
 
     A range is the largest one that any picture asks for.
     """
-    seen = [_Seen(kernel.shape[2]) for kernel, _ in folded.layers]
+    seen = [_Seen(kernel) for kernel, _ in folded.layers]
+    reached: list[dict[float, float]] = [dict.fromkeys(SHARES, 1e-6) for _ in seen[1:]]
     for picture in pictures:
-        for each, (before, after) in zip(seen, pairwise(_inputs(folded, picture)), strict=True):
-            each.add(before, after)
+        for index, x in enumerate(_inputs(folded, picture)):
+            seen[index].add(x)
+            if index:
+                _widen(reached[index - 1], x)
     return Observed(
-        {share: tuple(max(each.ranges[share], 1e-6) for each in seen[:-1]) for share in SHARES},
-        tuple((each.products / each.count).numpy() for each in seen),
+        {share: tuple(each[share] for each in reached) for share in SHARES},
+        tuple(each.mean() for each in seen),
     )
 
 
-class _Seen:
-    """What one convolution has seen and made so far."""
-
-    def __init__(self, side: int) -> None:
-        self.side = side
-        self.ranges = dict.fromkeys(SHARES, 0.0)
-        self.products = torch.zeros(1, dtype=torch.float64)
-        self.count = 0
-
-    def add(self, before: Tensor, after: Tensor) -> None:
-        columns = F.unfold(before, self.side, stride=_STRIDE)[0]
-        columns = torch.cat([columns, torch.ones(1, columns.shape[1])])
-        self.products = self.products + (columns @ columns.T).double()
-        self.count += columns.shape[1]
-        values = after.flatten()
-        rarest = values.topk(max(1, round(values.numel() * max(SHARES)))).values
-        for share in SHARES:
-            at = min(round(values.numel() * share), len(rarest) - 1)
-            self.ranges[share] = max(self.ranges[share], float(rarest[at]))
-
-
 def _inputs(folded: Folded, picture: Array) -> Iterator[Tensor]:
-    """What each convolution sees, ``(1, C, h, w)`` with its padding, and last what comes out."""
+    """What each convolution sees, ``(1, C, h, w)``: pixels with their padding, then activations."""
     x = torch.tensor(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
     edge = folded.layers[0][0].shape[2] // 2 * folded.unshuffle
     x = F.pixel_unshuffle(F.pad(x, (edge,) * 4, mode="replicate"), folded.unshuffle)
     yield x
-    for kernel, bias in folded.layers:
-        x = F.pad(F.relu(F.conv2d(x, torch.tensor(kernel), torch.tensor(bias))), (1,) * 4)
+    for index, (kernel, bias) in enumerate(folded.layers[:-1]):
+        x = F.relu(F.conv2d(x, torch.tensor(kernel), torch.tensor(bias), padding=min(index, 1)))
         yield x
+
+
+def _widen(reached: dict[float, float], activation: Tensor) -> None:
+    """Let ``reached``, a range for each share, leave out no more of ``activation``."""
+    values = activation.flatten()
+    rarest = values.topk(max(1, round(values.numel() * max(SHARES)))).values
+    for share, reach in reached.items():
+        at = min(round(values.numel() * share), len(rarest) - 1)
+        reached[share] = max(reach, float(rarest[at]))
+
+
+class _Seen:
+    """Sums of products of the inputs of one convolution's weights."""
+
+    def __init__(self, kernel: Array) -> None:
+        self._side, inputs = kernel.shape[2], kernel[0].size + 1
+        self._sums = torch.zeros(inputs, inputs, dtype=torch.float64)
+        self._count = 0
+
+    def add(self, x: Tensor) -> None:
+        """``x``: ``(1, in, h, w)``."""
+        columns = F.unfold(x, self._side, stride=_STRIDE)[0]
+        columns = torch.cat([columns, torch.ones(1, columns.shape[1])])
+        self._sums += columns @ columns.T
+        self._count += columns.shape[1]
+
+    def mean(self) -> npt.NDArray[np.float64] | None:
+        """As :class:`Observed` has them."""
+        if self._count < _ENOUGH * len(self._sums):
+            return None
+        return (self._sums / self._count).numpy()

@@ -45,10 +45,11 @@ class Exported:
 def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported:
     """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
 
-    The int8 ranges are those of a quantisation-aware training. After another they, and how weights
-    are rounded, come from the first ``calibration`` training pictures; how much the ranges clip is
-    chosen on the validation pictures, by the graphs that ship on the runtime that ships. Files
-    appear in ``folder`` only when all are made.
+    How int8 rounds weights comes from the first ``calibration`` training pictures, and so do the
+    ranges, but after a quantisation-aware training, which knows its own and may also have found
+    weights that are best rounded one by one. What is best is chosen on the validation pictures, by
+    the graphs that ship on the runtime that ships. Files appear in ``folder`` only when all are
+    made.
     """
     experiment, net, history = load_average(checkpoint)
     if not isinstance(net, PlainNet):
@@ -61,11 +62,10 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
         trial = _Trial(card, Path(scratch), pairs)
         files: dict[Precision, bytes] = {"float": _serialised(build(folded))}
         scores = {"float": trial.score("float", files["float"])}
-        share, scores["int8"] = max(
-            ((share, trial.score("int8", data)) for share, data in candidates.items()),
-            key=lambda found: found[1],
+        share, files["int8"], scores["int8"] = max(
+            ((share, data, trial.score("int8", data)) for share, data in candidates),
+            key=lambda found: found[2],
         )
-        files["int8"] = candidates[share]
     folder.mkdir(parents=True, exist_ok=True)
     weights = {
         precision: _write(data, folder, card, precision) for precision, data in files.items()
@@ -94,15 +94,16 @@ class _Trial:
 
 def _int8_graphs(
     experiment: Experiment, net: PlainNet, folded: Folded, count: int
-) -> dict[float | None, bytes]:
-    """Graphs by the share of activations that they clip."""
-    if net.ranges is not None:
-        return {None: _serialised(build(folded, net.ranges))}
+) -> list[tuple[float | None, bytes]]:
+    """What share of activations is clipped, and the graph."""
     seen = observe(folded, training_pictures(experiment, count))
-    return {
-        share: _serialised(build(folded, ranges, seen.products))
-        for share, ranges in seen.ranges.items()
-    }
+    if net.ranges is None:
+        found = [
+            (share, build(folded, reach, seen.products)) for share, reach in seen.ranges.items()
+        ]
+    else:
+        found = [(None, build(folded, net.ranges, how)) for how in (None, seen.products)]
+    return [(share, _serialised(graph)) for share, graph in found]
 
 
 def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:

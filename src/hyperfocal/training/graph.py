@@ -62,7 +62,7 @@ class _Graph:
 def build(
     folded: Folded,
     ranges: Sequence[float] | None = None,
-    products: Sequence[npt.NDArray[np.float64]] | None = None,
+    products: Sequence[npt.NDArray[np.float64] | None] | None = None,
 ) -> onnx.ModelProto:
     """The graph of a folded net.
 

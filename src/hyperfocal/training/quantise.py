@@ -19,7 +19,10 @@ _DAMPING = 1e-4
 
 @dataclass(frozen=True)
 class Whole:
-    """A convolution in int8: ``kernel`` ``(out, in, k, k)`` times ``steps`` ``(out,)``; a bias."""
+    """A convolution in int8: ``kernel`` ``(out, in, k, k)`` times ``steps`` ``(out,)``.
+
+    ``bias`` ``(out,)`` is in the unit of the sums.
+    """
 
     kernel: npt.NDArray[np.int8]
     steps: Array
@@ -70,7 +73,9 @@ def _nearest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _compensated(
     rows: npt.NDArray[np.float64], products: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Rounded ``rows`` ``(out, n)``, and what to add to the bias, in the same unit.
+    """Rounded ``rows`` ``(out, n)``, and ``(out,)``, in their unit, to add to the bias.
+
+    ``products``: ``(n + 1, n + 1)``.
 
     One column after another is rounded, the largest inputs' first, and what that changes in the
     sums is taken back, as far as it can be, by those yet to come; last by the bias, which is free.
