@@ -1,4 +1,4 @@
-"""Write the cards of the fine tier: the nets of the fast one, asked four times.
+"""Write the cards of the fine tier: the nets of the fast one, asked three times.
 
     python tools/fine_cards.py
 

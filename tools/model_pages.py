@@ -59,7 +59,7 @@ def page() -> str:
         "",
         "`photo-*` are for clean photographs, `restore-*` for compressed, noisy and soft ones;",
         "`--model auto` looks at the picture and takes one of them. `fast` keeps a 512x512 picture",
-        "under 200 ms on two processor cores, `realtime` is for previews, `fine` takes four times",
+        "under 200 ms on two processor cores, `realtime` is for previews, `fine` takes three times",
         "as long as `fast` and is better ([how](decisions/0007-fine-tier.md)).",
         "",
         "## Beside published nets",

@@ -30,23 +30,24 @@ def pixels(dtype, height=23, width=38):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_mirrored_picture_gives_the_mirrored_result(dtype):
+def test_the_result_depends_less_on_which_way_round_the_picture_is(dtype):
     engine, tile = SelfEnsemble(Slanted()), pixels(dtype)
     made = engine.run(tile)
     assert made.dtype == dtype
-    for axes in MIRRORED[1:]:
+
+    def spread(engine, axes):
         turned = np.flip(engine.run(np.flip(tile, axes)), axes)
-        np.testing.assert_allclose(turned.astype(float), made.astype(float), atol=1e-6)
-        # The network alone does not.
-        alone = np.flip(Slanted().run(np.flip(tile, axes)), axes)
-        assert np.abs(alone.astype(float) - Slanted().run(tile)).max() > 0.05
+        return np.square(turned.astype(float) - engine.run(tile)).mean()
+
+    for axes in ((0,), (1,), (0, 1)):
+        assert spread(engine, axes) < 0.5 * spread(Slanted(), axes)
 
 
-def test_whole_levels_are_the_mean_rounded_half_to_even():
+def test_whole_levels_are_the_mean_rounded():
     tile = pixels(np.uint8)
     answers = [np.flip(Slanted().run(np.flip(tile, axes)), axes) for axes in MIRRORED]
     mean = np.mean(np.array(answers, dtype=np.float64), axis=0)
-    assert {0.0, 0.25, 0.5, 0.75} <= set(np.unique(mean % 1))
+    assert len(np.unique(np.rint(mean * 3) % 3)) == 3
     np.testing.assert_array_equal(SelfEnsemble(Slanted()).run(tile), np.rint(mean))
 
 
@@ -68,19 +69,19 @@ def test_a_card_asks_for_it(settings, add_model, network):
     path = settings.models / "net-x2.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("[", "self_ensemble = true\n[", 1), encoding="utf-8")
-    four = models.load("net-x2", settings=settings)
-    assert (four.arithmetic, four.threads) == (alone.arithmetic, alone.threads)
+    three = models.load("net-x2", settings=settings)
+    assert (three.arithmetic, three.threads) == (alone.arithmetic, alone.threads)
     tile = pixels(np.float32)
     wanted = np.mean([np.flip(alone.run(np.flip(tile, axes)), axes) for axes in MIRRORED], axis=0)
-    np.testing.assert_allclose(four.run(tile), wanted, atol=1e-6)
-    four.release()
+    np.testing.assert_allclose(three.run(tile), wanted, atol=1e-6)
+    three.release()
     assert models.show("net-x2", settings=settings).self_ensemble
 
 
 @pytest.mark.parametrize(
     "name", ["photo-fine-x2", "photo-fine-x4", "restore-fine-x2", "restore-fine-x4"]
 )
-def test_the_fine_models_are_the_fast_ones_asked_four_times(name):
+def test_the_fine_models_are_the_fast_ones_asked_three_times(name):
     fine, fast = (models.show(one) for one in (name, name.replace("fine", "fast")))
     assert fine.self_ensemble
     assert not fast.self_ensemble

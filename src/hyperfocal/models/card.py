@@ -79,7 +79,7 @@ class ModelCard(_Section):
     is the overlap that makes tiles exact. ``kind``: ``onnx``, or ``builtin`` for what is code
     rather than weights (bicubic). ``weights``: files by precision; the network takes float32
     ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``. ``self_ensemble``: ask the
-    network with the picture mirrored each way as well, and give the mean of the four answers.
+    network with the picture mirrored either way as well, and give the mean of the three answers.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")

@@ -23,7 +23,7 @@ SHARES = (0.0, 1e-5, 1e-4, 1e-3)
 
 # Every so many pixels, along either axis, enter the products: neighbours tell the same. Odd, so
 # that blocks of a JPEG are met at all of their pixels.
-_STRIDE = 5
+_STRIDE = 3
 
 # Fewer pixels for each input of a weight say more about themselves than about pictures.
 _ENOUGH = 4

@@ -189,7 +189,7 @@ def test_an_estimate_knows_a_model_that_has_made_nothing_yet(runner, desk, open_
 
     fast, fine = runner.run(two())
     assert (fast.model, fine.model) == _FAST_AND_FINE
-    # Four times as long, and some room for a machine that does other things.
+    # Three times as long, and some room for a machine that does other things.
     assert fine.estimate["seconds"] > 1.5 * fast.estimate["seconds"] > 0.01
 
 
