@@ -8,7 +8,7 @@ import torch
 from test_graph import picture, run, trained_like
 from torch.nn import functional as F
 
-from hyperfocal.training.calibrate import observe
+from hyperfocal.training.calibrate import STRIDE, observe
 from hyperfocal.training.graph import build
 from hyperfocal.training.quantise import whole
 from hyperfocal.training.weights import fold
@@ -103,7 +103,7 @@ def test_products_tell_the_mean_square_of_every_convolution(unshuffle: int) -> N
         products = seen.products[index]
         assert products is not None
         told = np.einsum("oi,ij,oj->o", rows, products, rows)
-        looked_at = F.conv2d(x, *weights, stride=5)[0].double()
+        looked_at = F.conv2d(x, *weights, stride=STRIDE)[0].double()
         np.testing.assert_allclose(told, looked_at.square().mean(dim=(1, 2)), rtol=1e-4)
         x = F.relu(F.conv2d(x, *weights, padding=min(index, 1)))
 

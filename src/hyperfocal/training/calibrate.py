@@ -23,7 +23,7 @@ SHARES = (0.0, 1e-5, 1e-4, 1e-3)
 
 # Every so many pixels, along either axis, enter the products: neighbours tell the same. Odd, so
 # that blocks of a JPEG are met at all of their pixels.
-_STRIDE = 3
+STRIDE = 3
 
 # Fewer pixels for each input of a weight say more about themselves than about pictures.
 _ENOUGH = 4
@@ -100,7 +100,7 @@ class _Seen:
 
     def add(self, x: Tensor) -> None:
         """``x``: ``(1, in, h, w)``."""
-        columns = F.unfold(x, self._side, stride=_STRIDE)[0]
+        columns = F.unfold(x, self._side, stride=STRIDE)[0]
         columns = torch.cat([columns, torch.ones(1, columns.shape[1])])
         self._sums += columns @ columns.T
         self._count += columns.shape[1]
