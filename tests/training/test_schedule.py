@@ -20,7 +20,9 @@ def _threads() -> None:
     torch.set_num_threads(1)
 
 
-def trained(experiment_file: Path, out: Path, steps: int, **schedule: Any) -> list[dict[str, str]]:
+def trained(
+    experiment_file: Path, out: Path, steps: int | None, **schedule: Any
+) -> list[dict[str, str]]:
     """The rows of a training that is validated, and so logged, after every step."""
     plan = Experiment.read(experiment_file)
     changes = {"steps": steps, "validate_every": 1, "warmup": 0, **schedule}
@@ -47,6 +49,17 @@ def test_the_last_steps_are_on_squared_errors(experiment_file: Path, tmp_path: P
     loss, squared = column(rows, "train_loss"), column(rows, "train_mse_loss")
     assert loss[6:] == pytest.approx(squared[6:], rel=1e-4)
     assert all(one > 2.0 * other for one, other in zip(loss[:6], squared[:6], strict=True))
+
+
+def test_without_such_a_finish_not_even_the_last_step_is(
+    experiment_file: Path, tmp_path: Path
+) -> None:
+    rows = trained(
+        experiment_file, tmp_path / "run", None, minutes=1e-6, mse_finish=0.0, luma_weight=0.0
+    )
+    loss, squared = column(rows, "train_loss"), column(rows, "train_mse_loss")
+    assert len(loss) == 1
+    assert loss[0] > 2.0 * squared[0]
 
 
 def test_the_average_follows_the_net_with_a_memory_that_grows(

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 
@@ -17,7 +18,8 @@ class Checkpoints(Checkpoint):
     """Keeps the ``count`` states of highest ``val_psnr``, the best as BEST, the newest as LAST.
 
     Written at every validation, whole or not at all, so that a kill at any moment leaves a
-    state to go on from. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
+    state to go on from. A request to terminate, which Lightning obeys between two steps, leaves
+    that very step as LAST. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
     first of them.
     """
 
@@ -65,13 +67,29 @@ class Checkpoints(Checkpoint):
         known = [entry for entry in self.kept if entry[1] != name]
         ranked = sorted([*known, (self.psnr, name)], key=lambda entry: entry[0], reverse=True)
         self.kept = ranked[: self.count]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f"{LAST}.partial"
-        trainer.save_checkpoint(partial, weights_only=False)
+        partial = self._write(trainer)
         if trainer.is_global_zero:
             self._name(partial, name, ranked)
         # None reads the best state before it is there.
         trainer.strategy.barrier("checkpoints")
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        # Not after Ctrl-C, which may come in the middle of a step. Of several processes one
+        # alone may have been told, and all of them would have to write.
+        if isinstance(exception, SIGTERMException) and trainer.world_size == 1:
+            self._write(trainer).replace(self.folder / LAST)
+
+    def _write(self, trainer: lightning.Trainer) -> Path:
+        """The whole state, in a file that has no name of its own yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{LAST}.partial"
+        trainer.save_checkpoint(partial, weights_only=False)
+        return partial
 
     def _name(self, partial: Path, name: str, ranked: list[tuple[float, str]]) -> None:
         """Give a state just written the names it has a right to, and drop what it pushes out."""

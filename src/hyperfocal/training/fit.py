@@ -24,7 +24,7 @@ from hyperfocal.training.data import OneBatch, PatchPool
 from hyperfocal.training.degraded import DegradedPool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
-from hyperfocal.training.interrupts import kept_interrupts
+from hyperfocal.training.interrupts import kept_interrupts, terminated_between_steps
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
@@ -81,7 +81,8 @@ def fit(
     ``group``: the processes that train this net together, each of which calls this. The first
     one alone writes, and tells MLflow.
 
-    :class:`KeyboardInterrupt` on Ctrl-C and on a request to terminate.
+    :class:`KeyboardInterrupt` on Ctrl-C and on a request to terminate, which is obeyed, and the
+    state kept, when a step is whole.
     """
     last = out / LAST
     if not resume and preset is None:
@@ -125,13 +126,14 @@ def fit(
             if group.leads
             else False,
         )
-        trainer.fit(
-            module,
-            _loader(pictures.training),
-            judged,
-            ckpt_path=None if state is None else str(last),
-            weights_only=True,
-        )
+        with terminated_between_steps():
+            trainer.fit(
+                module,
+                _loader(pictures.training),
+                judged,
+                ckpt_path=None if state is None else str(last),
+                weights_only=True,
+            )
         timed = trainer.callback_metrics.get("epoch_time")
         if checkpoints.saved_at != trainer.global_step:
             # The budget ended between two validations: judge the final weights too.
@@ -227,6 +229,8 @@ def _hush() -> None:
         warnings.filterwarnings("ignore", message=text)
     # One picture a batch and nothing to load: workers would only copy what is in memory.
     warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+    # Batches do resume in the middle of an epoch: they are numbered from the first step on.
+    warnings.filterwarnings("ignore", message=r".*your dataloader is not resumable.*")
 
 
 def _patience(experiment: Experiment) -> list[Callback]:

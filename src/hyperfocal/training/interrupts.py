@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,3 +24,19 @@ def kept_interrupts() -> Iterator[None]:
         if is_interrupt or isinstance(stopped, SIGTERMException):
             raise KeyboardInterrupt from stopped
         raise
+
+
+@contextmanager
+def terminated_between_steps() -> Iterator[None]:
+    """Leaves a request to terminate to Lightning, which obeys it when a step is whole.
+
+    It would call an earlier handler as well, and the command line's ends whatever is running.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

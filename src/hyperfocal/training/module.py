@@ -142,7 +142,8 @@ class Restoration(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         lr, hr = _unit(batch)
         schedule = self.experiment.schedule
-        squared = self.progress >= 1.0 - schedule.mse_finish
+        finish = schedule.mse_finish
+        squared = finish > 0.0 and self.progress >= 1.0 - finish
         output = self.net(lr).float()
         loss = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
