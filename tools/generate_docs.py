@@ -231,6 +231,7 @@ def _problems() -> list[tuple[int, str, str]]:
         (405, "method-not-allowed"): "This address does not answer that method.",
         (422, "usage"): "An option that does not exist or cannot work.",
         (422, "validation"): "A parameter of the address is not as it should be.",
+        (431, "head-too-large"): "The head of the request is too large.",
         (500, "unexpected"): "Nobody foresaw it; the log has it under the request id.",
     }
     ours = [kind for kind in found if kind.__module__.startswith(_OF_THE_SERVICE)]

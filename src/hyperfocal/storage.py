@@ -60,6 +60,11 @@ class Storage:
         self._root = f"{root.rstrip('/')}/{folder}".rstrip("/")
         self._is_local = "file" in _protocols(self._files)
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder on this machine's disk, which may not be there yet; None of a bucket."""
+        return Path(self._root) if self._is_local else None
+
     def put(self, name: str, source: Path, *, move: bool = False) -> int:
         """Keep the file ``source`` as ``name``; gives its bytes. ``move``: ``source`` goes away."""
         size = source.stat().st_size

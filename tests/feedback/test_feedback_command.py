@@ -87,6 +87,34 @@ def test_exporting(run, filled, tmp_path):
     assert run("export").stdout_bytes == target.read_bytes()
 
 
+def test_an_export_holds_nothing_up(run, filled, tmp_path, monkeypatch):
+    """Neither a slow storage nor whoever reads its output slowly keeps the service waiting."""
+    monkeypatch.setattr(
+        "hyperfocal.server.store.engine._PRAGMAS",
+        ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=1"),
+    )
+    service, fetch, written = Store.open(filled), Storage.fetch, []
+
+    def work(name):
+        service.blocking(book.record, Request(name, "", "m1", "v", 2.0, 8, 6, 40.0))
+
+    class Reader:
+        def write(self, data):
+            work(f"line {len(written)}")
+            written.append(data)
+
+    def fetched(self, name, target):
+        work("picture")
+        fetch(self, name, target)
+
+    monkeypatch.setattr(Storage, "fetch", fetched)
+    monkeypatch.setattr("typer.get_binary_stream", lambda _: Reader())
+    assert run("export", "--pictures", str(tmp_path / "pictures")).exit_code == 0
+    assert len(written) == 2
+    assert service.reading(book.count_requests) == 6
+    service.close()
+
+
 def test_a_picture_that_is_gone_is_null_in_the_export(run, filled, tmp_path):
     storage = Storage(filled.pictures_url)
     for entry in storage.entries():

@@ -2,6 +2,7 @@ import pytest
 
 from hyperfocal import Settings, Upscaler, models
 from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
+from hyperfocal.models import aliasing
 from hyperfocal.models.aliasing import resolve
 
 
@@ -57,6 +58,21 @@ def test_an_alias_that_is_none(settings):
     models.set_alias("champion-x2", "bicubic-x2", settings=settings)
     with pytest.raises(ModelMissing, match="did you mean champion-x2"):
         models.show("champio-x2", settings=settings)
+
+
+def test_no_change_is_lost_to_another_at_the_same_time(settings, at_once):
+    models.set_alias("old", "bicubic-x2", settings=settings)
+    at_once(
+        aliasing,
+        "aliases",
+        lambda: models.set_alias("one", "bicubic-x3", settings=settings),
+        lambda: models.set_alias("other", "bicubic-x4", settings=settings),
+    )
+    assert models.aliases(settings) == {
+        "old": "bicubic-x2",
+        "one": "bicubic-x3",
+        "other": "bicubic-x4",
+    }
 
 
 @pytest.mark.parametrize("text", ["no toml", "a = 3", '"../a" = "bicubic-x2"', 'a = "../b"', "[a]"])

@@ -193,6 +193,19 @@ def test_overwriting_is_asked_for_and_leaves_no_old_weights(bring, network, sett
     assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
 
 
+@pytest.mark.parametrize("target", ["mine-x2", "mine"])
+def test_what_an_alias_stands_for_is_not_overwritten(bring, network, settings, target):
+    bring(network(seed=1), name="mine-x2")
+    models.set_alias("champion", target, settings=settings)
+    before = models.show("mine-x2", settings=settings)
+    with pytest.raises(OutputExists, match=r"'champion' stands for .* another name"):
+        bring(network(seed=2), name="mine-x2", overwrite=True)
+    assert models.show("mine-x2", settings=settings) == before
+    bring(network(seed=2), name="mine-again-x2")
+    models.set_alias("champion", "mine-again-x2", settings=settings)
+    assert bring(network(seed=2), name="mine-x2", overwrite=True) != before
+
+
 def test_a_folder_that_cannot_be_written(bring, network, settings):
     settings.models.write_text("a file where the folder should be")
     with pytest.raises(OutputRefused, match="cannot be written"):

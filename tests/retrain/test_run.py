@@ -132,6 +132,36 @@ def test_copies_do_not_count(plan: Plan, settings: Settings, tmp_path: Path) -> 
         retrain(replace(plan, data=folder), settings, progress=False)
 
 
+def test_one_picture_that_cannot_be_read_does_not_stop_the_rest(
+    plan: Plan, settings: Settings
+) -> None:
+    whole = (plan.data / "100.png").read_bytes()
+    (plan.data / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (plan.data / "words.jpg").write_text("no picture")
+    told: list[str] = []
+    report, out = retrain(
+        replace(plan, steps=2, margin=0.0), settings, progress=False, told=told.append
+    )
+    assert report.data["unreadable_left_out"] == 2
+    assert report.data["training"] == 7
+    for name in ("cut.png", "words.jpg"):
+        assert sum("left out" in line and name in line for line in told) == 1
+    assert any("2 of the new pictures cannot be read" in note for note in report.notes)
+    assert "- unreadable left out: 2" in (out / "report.md").read_text()
+
+
+def test_where_none_or_too_few_can_be_read_it_is_told(plan: Plan, settings: Settings) -> None:
+    pictures = sorted(plan.data.iterdir())
+    for path in pictures[:3]:
+        path.write_text("no picture")
+    with pytest.raises(InputMissing, match=r"7 different pictures.*3 cannot be read.*100\.png"):
+        retrain(plan, settings, progress=False)
+    for path in pictures[3:]:
+        path.write_text("no picture")
+    with pytest.raises(InputMissing, match=r"none of the 10 pictures in .* can be read.*100\.png"):
+        retrain(plan, settings, progress=False)
+
+
 def test_an_interrupted_one_goes_on_only_if_asked(
     plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from hyperfocal.server.accept import wanted_format
@@ -25,6 +26,13 @@ from hyperfocal.server.errors import NotAcceptable
         ("image/png;q=0, image/bmp", "bmp"),
         ("image/jxl, image/png;q=0.1", "png"),
         ("image/png;level=1;q=0.7, image/webp;q=0.6", "png"),
+        ("image/webp;q=0.5, */*", None),
+        ("image/png;q=0, */*", "jpeg"),
+        ("*/*, image/png;q=0, image/jpeg;q=0", "webp"),
+        ("image/png;q=0, image/webp;q=0.2, image/*;q=0.1", "webp"),
+        ("image/png;q=0, image/jpeg;q=0.2, image/*;q=0.5", "webp"),
+        ("image/*;q=0, image/tiff", "tiff"),
+        ("image/*;q=0.3, */*", None),
     ],
 )
 def test_the_format_with_the_greatest_weight_is_taken(accept, expected):
@@ -42,6 +50,9 @@ def test_the_format_with_the_greatest_weight_is_taken(accept, expected):
         "image/png;q=x",
         "image/png;q=nan",
         "image/png;q=2",
+        "image/*;q=0, */*",
+        "*/*, image/png;q=0, image/jpeg;q=0, image/webp;q=0, image/tiff;q=0, image/avif;q=0, "
+        "image/bmp;q=0",
         ",",
         ";",
     ],
@@ -49,3 +60,20 @@ def test_the_format_with_the_greatest_weight_is_taken(accept, expected):
 def test_where_no_picture_will_do_there_is_none(accept):
     with pytest.raises(NotAcceptable):
         wanted_format(accept)
+
+
+@pytest.mark.parametrize("path", ["/v1/upscale", "/v1/preview"])
+def test_all_lines_of_the_header_count(running, path):
+    lines = [("accept", "text/html"), ("accept", "image/webp")]
+    # The client would add one of its own.
+    with httpx.Client(base_url=running.url, trust_env=False) as client:
+        del client.headers["accept"]
+        assert client.post(path, content=b"abc", headers=lines).status_code == 200
+    assert running.pool.tasks[-1].options.format == "webp"
+
+
+@pytest.mark.parametrize("path", ["/v1/upscale", "/v1/preview"])
+def test_what_is_refused_is_not_given(running, path):
+    accept = {"accept": "image/png;q=0, */*"}
+    assert running.client.post(path, content=b"abc", headers=accept).status_code == 200
+    assert running.pool.tasks[-1].options.format == "jpeg"

@@ -7,6 +7,7 @@ import pytest
 
 from hyperfocal.errors import SettingsError, UsageError
 from hyperfocal.server.errors import Unauthorized
+from hyperfocal.server.security import keys as keys_module
 from hyperfocal.server.security.keys import Keys, add_key, read_keys, revoke_key
 
 
@@ -117,6 +118,48 @@ def test_names_are_plain_and_used_once(file):
             add_key(file, name, ("use",))
     with pytest.raises(UsageError, match="no key 'nobody'"):
         revoke_key(file, "nobody")
+
+
+def test_no_change_is_lost_to_another_at_the_same_time(file, at_once):
+    add_key(file, "old", ("use",))
+    at_once(
+        keys_module,
+        "read_keys",
+        lambda: revoke_key(file, "old"),
+        lambda: add_key(file, "new", ("use",)),
+    )
+    assert [key.name for key in read_keys(file)] == ["new"]
+
+
+def test_to_revoke_what_is_not_there_makes_nothing(file):
+    with pytest.raises(UsageError, match="no key 'nobody'"):
+        revoke_key(file, "nobody")
+    assert not file.parent.exists()
+
+
+def test_while_the_file_is_damaged_the_keys_still_hold(file, caplog):
+    _, text = add_key(file, "batch", ("use",))
+    keys, good = Keys(file), file.read_text()
+    file.write_text(good + "{")
+    for _ in range(3):
+        assert keys.check(text).name == "batch"
+    with pytest.raises(Unauthorized):
+        keys.check("nonsense")
+    assert caplog.text.count("line 2 is no API key") == 1
+    file.write_text(good + "[]")
+    keys.check(text)
+    assert caplog.text.count("line 2 is no API key") == 2
+    # Mended, it counts again.
+    file.write_text("")
+    with pytest.raises(Unauthorized):
+        keys.check(text)
+
+
+def test_a_service_does_not_begin_with_a_damaged_file(file):
+    add_key(file, "batch", ("use",))
+    file.write_text(file.read_text() + "{")
+    with pytest.raises(SettingsError, match="line 2"):
+        Keys(file)
 
 
 def test_a_damaged_file_is_not_half_believed(file):

@@ -65,6 +65,17 @@ def test_metrics_may_be_public():
         ("1.1.1.1", 2, "9.9.9.9"),
         ("", 1, "9.9.9.9"),
         (" , ", 1, "9.9.9.9"),
+        ("1.1.1.1:5000", 1, "1.1.1.1"),
+        ("2001:DB8::1", 1, "2001:db8::1"),
+        ("[2001:db8::1]", 1, "2001:db8::1"),
+        ("[2001:db8::1]:5000", 1, "2001:db8::1"),
+        ("::ffff:1.1.1.1", 1, "1.1.1.1"),
+        ("[::ffff:1.1.1.1]:5000", 1, "1.1.1.1"),
+        # What is no address is not somebody else each time.
+        ("unknown", 1, "9.9.9.9"),
+        ("_hidden:1", 1, "9.9.9.9"),
+        ("1.1.1.1:5000:1", 1, "9.9.9.9"),
+        ("6.6.6.6, 1.1.1.300", 1, "9.9.9.9"),
     ],
 )
 def test_forwarded_addresses_are_believed_as_far_as_proxies_are_ours(line, hops, address):
@@ -77,6 +88,8 @@ def test_one_subscriber_is_one_identity():
     assert caller("10.0.0.1").identity != caller("10.0.0.2").identity
     assert caller("fe80::1%eth0").identity == caller("fe80::2%eth0").identity
     assert caller("unix:").identity
+    assert caller("::ffff:9.9.0.4").identity != caller("::ffff:9.9.1.4").identity
+    assert caller("::ffff:9.9.0.4").identity == caller("9.9.0.4").identity
 
 
 def test_a_key_may_come_in_either_header(tmp_path):
@@ -120,6 +133,7 @@ def test_scopes_are_held(tmp_path):
 def test_without_keys_administration_is_for_this_machine(host):
     authorise(caller(), "admin", None, host)
     authorise(caller("::1"), "admin", None, host)
+    authorise(caller("::ffff:127.0.0.1"), "admin", None, host)
 
 
 @pytest.mark.parametrize(

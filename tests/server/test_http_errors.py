@@ -87,6 +87,8 @@ PICTURE = base64.b64encode(b"picture!").decode()
         (("POST", "/v1/admin/reload", {"content": b"{}"}), 415, "unsupported-body"),
         (("POST", "/v1/admin/reload", {"content": b"{", "headers": JSON}), 422, "malformed"),
         (("POST", "/v1/admin/reload", {"json": []}), 422, "malformed"),
+        (("POST", "/v1/admin/reload", {"content": b'{"\\ud800": 1}', "headers": JSON}), 422,
+         "malformed"),
         (("POST", "/v1/admin/reload", {"json": {}}), 422, "usage"),
         (("POST", "/v1/admin/reload", {"json": {"models": []}}), 422, "usage"),
         (("POST", "/v1/admin/reload", {"json": {"models": ["../x"]}}), 422, "usage"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -127,7 +128,7 @@ def test_a_client_that_does_not_read_is_given_up(pretending):
 def test_a_head_that_is_too_large_is_refused(running):
     with running.connection() as connection:
         connection.sendall(head(X_Large="x" * 200_000))
-        assert connection.recv(12) == b"HTTP/1.1 400"
+        assert connection.recv(12) == b"HTTP/1.1 431"
 
 
 @pytest.mark.parametrize(
@@ -236,6 +237,54 @@ def test_no_rate_is_no_limit():
     rate = Rate(0)
     for _ in range(1000):
         rate.take("a")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "count"),
+    [
+        ("/v1/upscale", "image/png", "in_progress"),
+        ("/predict", "application/json", "in_progress"),
+        ("/v1/feedback", "multipart/form-data; boundary=b", "in_progress"),
+        ("/v1/jobs", "image/png", "ordering"),
+    ],
+)
+def test_not_all_may_send_at_once(pretending, png, path, kind, count):
+    # Four times the one worker; nobody waits for it yet.
+    with pretending(queue=0) as running, ExitStack() as stack:
+        several = [stack.enter_context(running.connection()) for _ in range(4)]
+        sent = {"path": path, "Content_Type": kind, "Content_Length": 100}
+        for connection in several:
+            connection.sendall(head(**sent) + b"x")
+        while getattr(running.service, count) < 4:
+            running.ready()
+        another = stack.enter_context(running.connection())
+        another.sendall(head(**sent, Expect="100-continue"))
+        status, headers, body = read_answer(another)
+        assert (status, json.loads(body)["code"]) == (503, "queue-full")
+        assert "retry-after" in headers
+        several[0].close()
+        while getattr(running.service, count) == 4:
+            running.ready()
+        assert running.client.post("/v1/upscale", content=png).status_code == 200
+
+
+def test_who_sends_slowly_keeps_nobody_waiting(pretending, png):
+    with pretending(queue=0) as running, running.connection() as slow:
+        slow.sendall(head(Content_Length=100) + b"x")
+        while not running.service.in_progress:
+            running.ready()
+        assert running.client.post("/v1/upscale", content=png).status_code == 200
+
+
+def test_a_verdict_alone_takes_no_place(pretending):
+    with pretending(queue=0) as running, ExitStack() as stack:
+        for _ in range(4):
+            connection = stack.enter_context(running.connection())
+            connection.sendall(head(Content_Length=100) + b"x")
+        while running.service.in_progress < 4:
+            running.ready()
+        answer = running.client.post("/v1/feedback", json={"request_id": "r", "verdict": "up"})
+        check_problem(answer, 404, "not-found")
 
 
 def test_a_full_queue_is_told_before_the_body_is_read(pretending, png):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import sys
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,7 +15,9 @@ from pretending import check_problem
 from hyperfocal.errors import ModelMissing, SettingsError
 from hyperfocal.server import http_server
 from hyperfocal.server.app import create_app
+from hyperfocal.server.errors import SpoolFull
 from hyperfocal.server.settings import ServerSettings
+from hyperfocal.server.spool import check_reserve
 
 
 def post(path="/v1/upscale", content=b"abc", kind="image/png") -> bytes:
@@ -179,18 +183,77 @@ def test_nor_does_it_go_when_the_service_that_was_first_has_left(pretending):
             assert begun.result(60).content == b"nugeb"
 
 
-def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatch):
-    import errno
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
-    from hyperfocal.server import intake
 
-    async def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def over_quota(*_, **__):
+    raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
-    monkeypatch.setattr(intake, "save", full)
-    answer = running.client.post("/v1/upscale", content=b"abc")
-    check_problem(answer, 503, "spool-full")
-    assert "retry-after" in answer.headers
+
+@pytest.mark.parametrize("refuse", [full, over_quota])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "hyperfocal.server.spool.tempfile.mkdtemp",
+        "hyperfocal.server.intake.save",
+        "hyperfocal.server.routes.predict.save",
+        "hyperfocal.server.json_body.JsonBody.write_picture",
+        "hyperfocal.server.multipart._Reader.part_data",
+    ],
+)
+def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatch, place, refuse):
+    def answers():
+        yield running.client.post("/v1/upscale", content=b"abc")
+        yield running.client.post("/v1/jobs", content=b"abc")
+        yield running.client.post("/predict", json={"image": "YWJj"})
+        form = {"request_id": (None, "r"), "picture": ("a.png", b"abc")}
+        yield running.client.post("/v1/feedback", files=form)
+
+    monkeypatch.setattr(place, refuse)
+    refused = [answer for answer in answers() if answer.status_code == 503]
+    assert len(refused) == (4 if "mkdtemp" in place else 2 if "intake" in place else 1)
+    for answer in refused:
+        check_problem(answer, 503, "spool-full")
+        assert "retry-after" in answer.headers
+    assert all(answer.status_code < 500 for answer in answers() if answer.status_code != 503)
+
+
+DiskUsage = namedtuple("DiskUsage", "total used free")
+
+
+def test_a_reserve_stays_free_on_the_disk(pretending, monkeypatch):
+    nearly_full = DiskUsage(100 * 10**9, 100 * 10**9 - 499 * 10**6, 499 * 10**6)
+    monkeypatch.setattr("hyperfocal.server.spool.shutil.disk_usage", lambda _: nearly_full)
+    with pretending() as running:
+        for path, kind in (
+            ("/v1/upscale", "image/png"),
+            ("/v1/estimate", "image/png"),
+            ("/v1/jobs", "image/png"),
+            ("/predict", "application/json"),
+            ("/v1/feedback", "multipart/form-data; boundary=b"),
+        ):
+            answer = running.client.post(path, content=b"abc", headers={"content-type": kind})
+            assert "disk_reserve" in check_problem(answer, 503, "spool-full")["detail"]
+            assert "retry-after" in answer.headers
+        verdict = {"request_id": "r", "verdict": "up"}
+        check_problem(running.client.post("/v1/feedback", json=verdict), 404, "not-found")
+        assert list(running.service.settings.spool.glob("request-*")) == []
+
+
+def test_a_tenth_of_a_small_disk_is_reserve_enough(tmp_path, monkeypatch):
+    free = {}
+    monkeypatch.setattr(
+        "hyperfocal.server.spool.shutil.disk_usage", lambda _: DiskUsage(1000, 0, free["bytes"])
+    )
+    for free["bytes"] in (100, 500):
+        check_reserve(10**9, tmp_path)
+    free["bytes"] = 99
+    check_reserve(99, tmp_path)
+    check_reserve(10**9, None)  # a bucket has no disk of its own
+    for folder in (tmp_path, tmp_path / "not" / "there"):
+        with pytest.raises(SpoolFull):
+            check_reserve(100, None, folder)
 
 
 def in_thread(work):

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import socket
 
 import pytest
 
 from hyperfocal.errors import HyperfocalError, InputMissing
-from hyperfocal.server.errors import BodyTooLarge, Forbidden
+from hyperfocal.server.errors import BodyTooLarge, Forbidden, SpoolFull
 from hyperfocal.server.security.media import copy_from_media
 
 
@@ -129,3 +131,13 @@ def test_a_file_may_not_be_larger_than_a_request(root):
 def test_a_root_that_is_not_there_has_nothing(tmp_path):
     with pytest.raises(InputMissing):
         copy_from_media(tmp_path / "none", "a.png", tmp_path / "copy", max_bytes=9)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_room_for_a_copy_is_not_a_file_that_is_missing(root, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(shutil, "copyfileobj", refuse)
+    with pytest.raises(SpoolFull):
+        fetch(root, "a.png")

@@ -120,6 +120,21 @@ def test_what_follows_the_end_is_passed_over(tmp_path):
     assert form.fields == {"a": "v"}
 
 
+@pytest.mark.parametrize("size", [1, 7, 65536])
+@pytest.mark.parametrize(
+    "before",
+    ["", "\r\n", "\n", "For mail readers.\r\n", f"not --{B} yet\r\n--{B[:-1]}\r\n" * 3],
+)
+def test_what_precedes_the_beginning_is_passed_over(tmp_path, before, size):
+    form = read(tmp_path, before.encode() + part('form-data; name="a"') + END, size=size)
+    assert form.fields == {"a": "v"}
+
+
+def test_a_boundary_begins_a_line(tmp_path):
+    with pytest.raises(Malformed):
+        read(tmp_path, b"x" + part('form-data; name="a"')[:-2] + END[:-2])
+
+
 def test_a_file_name_is_only_a_name(tmp_path):
     form = read(tmp_path, part('form-data; name="image"; filename="../../etc/x"') + END)
     assert form.files == {"image": tmp_path / "image"}

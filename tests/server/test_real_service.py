@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,6 +37,7 @@ class Process:
         }
         environment |= {f"HYPERFOCAL_SERVER_{name.upper()}": v for name, v in settings.items()}
         self._spool = folder / "data" / "spool"
+        self._pictures = folder / "data" / "pictures"
         # To append: the process writes where this one last read, were it not for that.
         self._log = (folder / "log").open("a+b")
         self.process = subprocess.Popen(
@@ -53,6 +55,10 @@ class Process:
         """Until a request is being received."""
         while not list(self._spool.glob("request-*")):
             assert self.client.get("/healthz").status_code == 200
+
+    def pictures(self) -> list[Path]:
+        """Those kept with consent."""
+        return sorted(self._pictures.glob("*"))
 
     def figures(self) -> dict[str, float]:
         """Of /metrics, labels summed over."""
@@ -187,6 +193,30 @@ def test_what_cannot_be_restored_is_refused_and_the_next_is_not(service, content
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert "spool" not in answer.text
     assert service.client.post("/v1/upscale", content=encoded(photograph())).status_code == 200
+
+
+def test_only_pictures_are_kept(service):
+    def judge(picture):
+        fields = {"request_id": "to-judge", "verdict": "up", "keep_picture": "true"}
+        return service.client.post(
+            "/v1/feedback", data=fields, files={"picture": ("a.png", picture)}
+        )
+
+    whole = encoded(photograph())
+    headers = {"x-request-id": "to-judge"}
+    assert service.client.post("/v1/upscale", content=whole, headers=headers).status_code == 200
+    noise = np.random.default_rng(0).bytes(20_000)
+    for picture, status, code in (
+        (whole[:33] + noise, 422, "broken-picture"),
+        (whole[:-30], 422, "broken-picture"),
+        (encoded(np.zeros((1100, 1000), np.uint8)), 413, "too-large"),
+    ):
+        answer = judge(picture)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert "spool" not in answer.text
+    assert service.pictures() == []
+    assert judge(whole).json()["picture"] is True
+    assert [path.read_bytes() for path in service.pictures()] == [whole]
 
 
 def test_the_log_is_json_and_knows_the_requests(service):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import unquote
 
@@ -163,3 +164,14 @@ def test_the_picture_is_given_even_if_it_cannot_be_recorded(running, monkeypatch
 
     monkeypatch.setattr(running.service.store, "record", refuse)
     assert running.client.post("/v1/upscale", content=b"abc").content == b"cba"
+
+
+def test_a_database_that_is_locked_does_not_hold_the_answer_up(running, monkeypatch, caplog):
+    monkeypatch.setattr("hyperfocal.server.work._RECORDING", 0.01)
+
+    async def wait(_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(running.service.store, "record", wait)
+    assert running.client.post("/v1/upscale", content=b"abc").content == b"cba"
+    assert "may not be recorded" in caplog.text

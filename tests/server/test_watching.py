@@ -129,6 +129,13 @@ def test_what_workers_report_is_there(running):
     assert series(found, "hyperfocal_model_info", **FAST) == 1
 
 
+def test_the_models_told_are_those_that_are_loaded_now(running):
+    running.pool.versions = {"photo-fast-x2": "feedfacecafe"}
+    later = {"model": "photo-fast-x2", "version": "feedfacecafe"}
+    info = "hyperfocal_model_info"
+    assert [key for key in figures(running) if key[0] == info] == [(info, *sorted(later.items()))]
+
+
 def test_what_is_told_is_what_is_described(running):
     """Names, kinds, meanings and labels are those of the table that the reference is made from."""
     running.client.post("/v1/upscale", content=b"abc")

@@ -59,7 +59,7 @@ def list_verdicts(
 
     wanted, moment = _verdict(verdict), _moment(since)
     with _store(database) as (store, _):
-        found = store.blocking(
+        found = store.reading(
             lambda session: list(
                 book.find(session, verdict=wanted, model=model, since=moment, limit=limit)
             )
@@ -107,7 +107,7 @@ def export(
     database: str | None = _DATABASE,
 ) -> None:
     """Write verdicts as JSON lines, one a verdict, the newest first."""
-    from hyperfocal.feedback import book, write_lines
+    from hyperfocal.feedback import write_lines
     from hyperfocal.imaging.atomic import write_file
 
     wanted, moment = _verdict(verdict), _moment(since)
@@ -119,13 +119,11 @@ def export(
     with _store(database) as (store, _):
 
         def write(file: BinaryIO) -> int:
-            return store.blocking(
-                lambda session: write_lines(
-                    book.find(session, verdict=wanted, model=model, since=moment),
-                    file,
-                    pictures=pictures,
-                    storage=store.pictures,
-                )
+            return write_lines(
+                store.verdicts(verdict=wanted, model=model, since=moment),
+                file,
+                pictures=pictures,
+                storage=store.pictures,
             )
 
         if output is None:
@@ -149,7 +147,7 @@ def stats(
 
     moment = _moment(since)
     with _store(database) as (store, _):
-        found = store.blocking(
+        found = store.reading(
             lambda session: count(
                 book.find(session, since=moment), requests=book.count_requests(session)
             )

@@ -102,7 +102,9 @@ def import_model(
     name: str | None = typer.Option(
         None, "--name", help="Its name here; left out, that of the file."
     ),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a model of that name."),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace a model of that name, unless an alias stands for it."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Take in an ONNX model, whose card is made by running it, or one that has a card."""

@@ -55,7 +55,8 @@ class Jobs:
         """Hand over a picture; see :meth:`Client.upscale` for the options.
 
         ``idempotency_key``: the same key with the same picture gives the same job, however often
-        it is submitted. Left out, one is drawn, so that the client's own retries make one job.
+        it is submitted, unless that was cancelled, has expired, or failed for no fault of the
+        picture. Left out, one is drawn, so that the client's own retries make one job.
         """
         options = Options(
             scale=scale,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from hyperfocal.feedback.records import (
@@ -101,9 +101,10 @@ def find(
     verdict: Verdict | None = None,
     model: str | None = None,
     since: datetime | None = None,
+    after: Given | None = None,
     limit: int | None = None,
 ) -> Iterator[Given]:
-    """The verdicts, newest first, read a page at a time."""
+    """The verdicts, newest first, read a page at a time; ``after``: those that follow this one."""
     query = (
         select(VerdictRow)
         .join(VerdictRow.request)
@@ -111,6 +112,13 @@ def find(
         .order_by(VerdictRow.created.desc(), VerdictRow.id)
     )
     query = _narrow(query, verdict, model, since)
+    if after is not None:
+        query = query.where(
+            or_(
+                VerdictRow.created < after.created,
+                and_(VerdictRow.created == after.created, VerdictRow.id > after.id),
+            )
+        )
     for row in session.scalars(query.limit(limit).execution_options(yield_per=_PAGE)):
         yield _given(row)
 
@@ -155,6 +163,17 @@ def erase_requests(session: Session, before: datetime) -> Deleted:
 def picture_names(session: Session) -> set[str]:
     """The names of all pictures that are kept on purpose."""
     return set(session.scalars(select(PictureRow.name)))
+
+
+def count_pictures(session: Session, owner: str, since: datetime) -> int:
+    """How many pictures are kept that this owner sent since then."""
+    query = (
+        select(func.count(PictureRow.id))
+        .join(PictureRow.verdict)
+        .join(VerdictRow.request)
+        .where(RequestRow.owner == owner, PictureRow.created >= since)
+    )
+    return session.scalar(query) or 0
 
 
 def keep(storage: Storage, picture: Path, suffix: str) -> tuple[str, int]:

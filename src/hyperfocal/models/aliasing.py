@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
 from hyperfocal.imaging.atomic import write_file
+from hyperfocal.lock import FileLock
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.toml import write_toml
 from hyperfocal.settings import Settings
@@ -65,23 +68,34 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
     if not _is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
-    _write({**aliases(settings), alias: model}, settings)
+    with _changing(settings) as names:
+        names[alias] = model
 
 
 def remove_alias(alias: str, *, settings: Settings | None = None) -> None:
     """Forget an alias; :class:`ModelMissing` where it is none, :class:`OutputRefused`."""
     settings = settings or Settings.read()
-    left = aliases(settings)
-    if left.pop(alias, None) is None:
+    if alias not in aliases(settings):
         raise ModelMissing(f"there is no alias '{alias}'; see 'hyperfocal models list'")
-    _write(left, settings)
+    with _changing(settings) as names:
+        # Somebody else may have removed it just now.
+        names.pop(alias, None)
+
+
+def pointing_at(model: str, settings: Settings) -> list[str]:
+    """The aliases that stand for a model, or for its family; :class:`ModelBroken`."""
+    return [name for name, target in aliases(settings).items() if _is_of(model, target)]
 
 
 def _is_model(name: str, settings: Settings) -> bool:
     from hyperfocal.models.registry import card_files
 
-    member = re.compile(rf"{re.escape(name)}(-x\d+)?")
-    return any(member.fullmatch(path.stem) for path in card_files("*", settings))
+    return any(_is_of(path.stem, name) for path in card_files("*", settings))
+
+
+def _is_of(model: str, name: str) -> bool:
+    """Whether ``name`` is that of the model or of its family."""
+    return re.fullmatch(rf"{re.escape(name)}(-x\d+)?", model) is not None
 
 
 def _file(settings: Settings) -> Path:
@@ -89,10 +103,16 @@ def _file(settings: Settings) -> Path:
     return settings.models / "aliases"
 
 
-def _write(names: dict[str, str], settings: Settings) -> None:
-    path, text = _file(settings), write_toml(dict(sorted(names.items())))
+@contextmanager
+def _changing(settings: Settings) -> Iterator[dict[str, str]]:
+    """All aliases, written when the block ends; nobody else changes them meanwhile."""
+    path = _file(settings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")).held():
+            names = aliases(settings)
+            yield names
+            text = write_toml(dict(sorted(names.items())))
+            write_file(path, lambda file: file.write(text.encode("utf-8")))
     except OSError as error:
         raise OutputRefused(f"{path}: the aliases cannot be written: {error.strerror}") from error
-    write_file(path, lambda file: file.write(text.encode("utf-8")))

@@ -18,6 +18,7 @@ from hyperfocal.errors import (
     OutputRefused,
     UsageError,
 )
+from hyperfocal.models.aliasing import pointing_at
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.hardware import available_cores
@@ -40,7 +41,8 @@ def import_onnx(
     enlarged by 1 to 8. Scale, input multiple and receptive radius are measured by running it,
     which takes seconds. :class:`ModelBroken` says why a network cannot be used,
     :class:`ModelMissing` that there is no such file, :class:`UsageError` that the name cannot
-    be had, :class:`OutputExists` that it is taken (unless ``overwrite``).
+    be had, :class:`OutputExists` that it is taken: by a model (unless ``overwrite``), or by one
+    that an alias stands for.
     """
     from hyperfocal.models.probing import probe
 
@@ -93,10 +95,18 @@ def import_card(
 def _free_name(name: str | None, path: Path, settings: Settings, overwrite: bool) -> str:
     """A name that can be had; :class:`UsageError` or :class:`OutputExists`."""
     name = _usable_name(name, path)
-    if paths.exists(settings.models / f"{name}.toml") and not overwrite:
+    if not paths.exists(settings.models / f"{name}.toml"):
+        return name
+    if not overwrite:
         raise OutputExists(
             f"there is a model '{name}' already; --overwrite replaces it, --name calls this one "
             "something else"
+        )
+    # Services that follow the alias would not notice, and there would be no way back.
+    if names := pointing_at(name, settings):
+        raise OutputExists(
+            f"the alias '{names[0]}' stands for '{name}', which is not overwritten then: import "
+            f"this one under another name (--name), and let '{names[0]}' stand for that"
         )
     return name
 

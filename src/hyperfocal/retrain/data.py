@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.errors import InputError, InputMissing
+from hyperfocal.errors import BrokenPicture, InputError, InputMissing, TooLarge, UnknownFormat
 from hyperfocal.evaluate.pairs import Bytes, Example, read_example
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
 from hyperfocal.quality.luma import luma
@@ -26,6 +26,9 @@ LEAST_PICTURES = 8
 
 _HELD_BACK, _MOST_HELD_BACK = 0.25, 24
 _CHOOSING, _MOST_CHOOSING = 0.125, 12
+
+# What says that one file cannot be read, and nothing about the others.
+_UNREADABLE = (InputMissing, UnknownFormat, BrokenPicture, TooLarge)
 
 # A picture that was encoded or resized again differs by less than this (root mean square, 8-bit
 # levels) when both are averaged over a grid; different photographs differ by tens.
@@ -107,8 +110,8 @@ class Parted:
     """Where every picture goes. ``group``: one original, with one or more LR pictures of it.
 
     ``copies``, ``small``: how many were left out because they are there already, or too small to
-    cut a patch from. ``digest``: of all pixels that are used; ``brings_low``: whether LR
-    pictures were given.
+    cut a patch from; ``unreadable``: for each that cannot be read, what is wrong with it.
+    ``digest``: of all pixels that are used; ``brings_low``: whether LR pictures were given.
     """
 
     folder: Path
@@ -117,6 +120,7 @@ class Parted:
     held_back: tuple[Pair, ...]
     copies: int
     small: int
+    unreadable: tuple[str, ...]
     digest: str
     brings_low: bool
     pictures: tuple[Seen, ...]
@@ -129,15 +133,16 @@ class Parted:
             "held_back": len(self.held_back),
             "copies_left_out": self.copies,
             "too_small_left_out": self.small,
+            "unreadable_left_out": len(self.unreadable),
         }
 
 
 def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
     """Read all pictures of ``folder`` (originals, or ``HR`` and ``LR``) and part them.
 
-    ``least``: side of the smallest usable original, in pixels. :class:`InputMissing` for no
-    folder or too few different pictures, :class:`PairMismatch` for pairs that do not belong
-    together, and whatever reading a picture raises.
+    ``least``: side of the smallest usable original, in pixels. What cannot be read is left out.
+    :class:`InputMissing` for no folder or too few different pictures, :class:`PairMismatch` for
+    pairs that do not belong together.
     """
     if not folder.is_dir():
         raise InputMissing(f"there is no folder {folder}")
@@ -147,8 +152,13 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
     digests: list[str] = []
     group_of: list[int] = []  # by number in the gallery
     copies = small = 0
+    unreadable: list[str] = []
     for pair in suite.pairs:
-        example = read_example(pair, scale, settings)
+        try:
+            example = read_example(pair, scale, settings)
+        except _UNREADABLE as error:
+            unreadable.append(str(error))
+            continue
         if min(example.high.shape[:2]) < least:
             small += 1
             continue
@@ -168,10 +178,15 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
         else:
             group_of.append(group_of[known])
             groups[group_of[known]].append(pair)
+    if len(unreadable) == len(suite.pairs):
+        raise InputMissing(
+            f"none of the {len(unreadable)} pictures in {folder} can be read; the first: "
+            f"{unreadable[0]}"
+        )
     if len(groups) < LEAST_PICTURES:
         raise InputMissing(
             f"{folder} has {len(groups)} different pictures to train on, and at least "
-            f"{LEAST_PICTURES} are needed{_why(copies, small, least)}"
+            f"{LEAST_PICTURES} are needed{_why(copies, small, least, unreadable)}"
         )
     ordered = [group for _, group in sorted(zip(digests, groups, strict=True), key=_first)]
     judges = _share(len(ordered), _HELD_BACK, 2, _MOST_HELD_BACK)
@@ -184,6 +199,7 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
         held_back=_sorted(ordered[:judges]),
         copies=copies,
         small=small,
+        unreadable=tuple(unreadable),
         digest=hashlib.sha256(every.encode()).hexdigest(),
         brings_low=suite.brings_low,
         pictures=gallery.pictures,
@@ -202,12 +218,14 @@ def _sorted(groups: Sequence[list[Pair]]) -> tuple[Pair, ...]:
     return tuple(sorted((pair for group in groups for pair in group), key=lambda pair: pair.name))
 
 
-def _why(copies: int, small: int, least: int) -> str:
+def _why(copies: int, small: int, least: int, unreadable: Sequence[str]) -> str:
     reasons = []
     if copies:
         reasons.append(f"{copies} show what another one shows")
     if small:
         reasons.append(f"{small} have a side under {least} pixels")
+    if unreadable:
+        reasons.append(f"{len(unreadable)} cannot be read, the first: {unreadable[0]}")
     return f" ({', '.join(reasons)})" if reasons else ""
 
 

@@ -78,6 +78,8 @@ def retrain(
     degradation = degradation_of(plan, champion, plan.data)
     least = least_side(degradation, champion.card.scale)
     parted = survey(plan.data, champion.card.scale, least, settings)
+    for reason in parted.unreadable:
+        say(f"left out: {reason}")
     for choice in plan.suites:
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
         refuse_shared(suite, champion.card.scale, parted, settings)
@@ -213,6 +215,11 @@ def _notes(plan: Plan, parted: Parted) -> tuple[str, ...]:
     if len(parted.held_back) < 10:
         notes.append(
             f"only {len(parted.held_back)} pictures were held back: the gain on them is a rough one"
+        )
+    if parted.unreadable:
+        notes.append(
+            f"{len(parted.unreadable)} of the new pictures cannot be read and were left out; the "
+            f"first: {parted.unreadable[0]}"
         )
     return tuple(notes)
 

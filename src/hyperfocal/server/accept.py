@@ -12,27 +12,32 @@ _FORMATS = {
     "image/avif": "avif",
     "image/bmp": "bmp",
 }
-_ANY = ("*/*", "image/*")
 
 
 def wanted_format(accept: str | None) -> str | None:
     """The format with the greatest weight; None where any will do as well.
 
-    :class:`NotAcceptable` where the header admits no picture that can be written.
+    Where any but some will do, the first of the others. :class:`NotAcceptable` where the header
+    admits no picture that can be written.
     """
     if accept is None or not accept.strip():
         return None
-    best: tuple[float, str | None] = (0.0, None)
+    named: dict[str, float] = {}
+    ranges: dict[str, float] = {}
     for entry in accept.split(","):
         kind, *parameters = (part.strip().lower() for part in entry.split(";"))
-        weight = _weight(parameters)
-        if kind in _ANY and weight >= best[0] and weight > 0:
-            best = (weight, None)
-        elif kind in _FORMATS and weight > best[0]:
-            best = (weight, _FORMATS[kind])
-    if best[0] == 0:
+        place = named if kind in _FORMATS else ranges
+        place[kind] = max(_weight(parameters), place.get(kind, 0.0))
+    # What is said of a type itself goes before what is said of all pictures, and that before all.
+    others = ranges.get("image/*", ranges.get("*/*", 0.0))
+    best = max(named, key=named.__getitem__, default=None)
+    if others > 0 and others >= named.get(best or "", 0.0):
+        if all(named.values()):
+            return None
+        best = next((kind for kind in _FORMATS if named.get(kind, others) >= others), None)
+    if best is None or named.get(best, others) == 0:
         raise NotAcceptable(f"Accept admits none of {', '.join(_FORMATS)}")
-    return best[1]
+    return _FORMATS[best]
 
 
 def _weight(parameters: list[str]) -> float:

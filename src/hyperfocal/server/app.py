@@ -17,6 +17,7 @@ from hyperfocal.models.aliasing import aliases
 from hyperfocal.server import openapi, problems, spool
 from hyperfocal.server.envelope import Envelope
 from hyperfocal.server.gate import Gate
+from hyperfocal.server.heads import Heads
 from hyperfocal.server.limits import BodyLimits
 from hyperfocal.server.loading import choose, follow
 from hyperfocal.server.metrics import Metrics
@@ -103,6 +104,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     problems.install(app)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     # The last is the outermost.
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body, seconds=settings.body_seconds)
     app.add_middleware(Gate, settings=settings, keys=keys)
     if settings.cors:

@@ -18,6 +18,7 @@
     │   ├── Malformed         422
     │   ├── UnsupportedBody   415
     │   ├── NotAcceptable     406
+    │   ├── RangeNotSatisfiable 416
     │   ├── Unauthorized      401
     │   ├── Forbidden         403
     │   └── NotFound          404
@@ -63,7 +64,10 @@ class SpoolFull(Busy):
 
 
 class RateLimited(Busy):
-    """More requests a minute than one caller may send; ``retry_after``: seconds until the next."""
+    """More requests a minute, or pictures a day, than one caller may send.
+
+    ``retry_after``: seconds until the next.
+    """
 
     code = "rate-limited"
     status = 429
@@ -145,6 +149,17 @@ class NotAcceptable(RequestError):
 
     code = "not-acceptable"
     status = 406
+
+
+class RangeNotSatisfiable(RequestError):
+    """None of the bytes asked for are there; ``size``: how many there are."""
+
+    code = "range-not-satisfiable"
+    status = 416
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class Unauthorized(RequestError):

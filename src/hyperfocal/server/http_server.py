@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
-import uuid
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hyperfocal.errors import SettingsError
-from hyperfocal.server.problems import MEDIA_TYPE, no_http
+from hyperfocal.server.connection import PatientFor
+from hyperfocal.server.descriptors import AT_ONCE, room_for
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
     from hyperfocal.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
-_HEAD_BYTES = 32 * 1024
 _KEEP_ALIVE_SECONDS = 15
+_CLOSING_SECONDS = 5
 _TICK = 0.05
-_BACKLOG = 1024
+_WAITING = 1024
 
 
 class Server(uvicorn.Server):
@@ -58,6 +57,9 @@ class Server(uvicorn.Server):
         """Begin to listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        for door in sockets or ():
+            # Many may wait there, though few are let in at a time.
+            door.listen(_WAITING)
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             host = self._settings.host
@@ -94,83 +96,26 @@ class Server(uvicorn.Server):
             service.draining = True
             loop = asyncio.get_running_loop()
             end = loop.time() + self._settings.drain_seconds
-            while service.in_progress and loop.time() < end:
+            while self._is_busy() and loop.time() < end:
                 await asyncio.sleep(_TICK)
+            # For what began since then; what did not end in time is not given much more.
+            left = min(_CLOSING_SECONDS, math.ceil(end - loop.time()))
+            self.config.timeout_graceful_shutdown = max(1, left)
         self.should_exit = True
 
+    def _is_busy(self) -> bool:
+        """Whether a request is still coming, being worked on, or being answered.
 
-class PatientFor(H11Protocol):
-    """Closes a connection that takes too long to send a request's head.
-
-    uvicorn itself waits for ever for the first, and starts anew with every byte after that. A
-    connection beyond ``most`` is told so by the application, as everything else is.
-    """
-
-    seconds, most = 30.0, 512
-    _watch: asyncio.TimerHandle | None = None
-    _since = 0.0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
-        super().connection_made(transport)
-        if len(self.connections) > self.most:
-            self.app_state = {**self.app_state, "crowded": True}
-        self._since = self.loop.time()
-        self._watch_on()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone, or was closed."""
-        if self._watch is not None:
-            self._watch.cancel()
-        super().connection_lost(exc)
-
-    def on_response_complete(self) -> None:
-        """The next head may begin."""
-        self._since = self.loop.time()
-        super().on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP as everything else is answered: with a problem document."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            # Whatever works on the request's beginning must not answer it, too.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            # Rubbish behind an answer that has begun: a second one would only confuse.
-            self.transport.close()
-            return
-        request_id = uuid.uuid4().hex
-        body = no_http(request_id)
-        headers = [
-            ("content-type", MEDIA_TYPE),
-            ("content-length", str(len(body))),
-            ("x-request-id", request_id),
-            ("x-content-type-options", "nosniff"),
-            ("cache-control", "no-store"),
-            ("connection", "close"),
-        ]
-        answer = h11.Response(status_code=400, headers=headers, reason="Bad Request")
-        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
-
-    def _watch_on(self) -> None:
-        self._watch = self.loop.call_later(self.seconds / 4, self._look)
-
-    def _look(self) -> None:
-        busy = self.cycle is not None and not self.cycle.response_complete
-        late = self.loop.time() - self._since > self.seconds
-        if self.transport.is_closing() and late:
-            # What is still to be sent, nobody takes.
-            self.transport.abort()
-            return
-        if not busy and late:
-            self.transport.close()
-        self._watch_on()
+        Those that follow a job are among them; they are sent away by themselves.
+        """
+        return any(
+            isinstance(connection, PatientFor) and connection.is_busy
+            for connection in self.server_state.connections
+        )
 
 
 def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
-    limits = {"seconds": settings.body_seconds, "most": settings.max_connections}
+    limits = {"seconds": settings.body_seconds, "most": room_for(settings.max_connections)}
     protocol = type("Protocol", (PatientFor,), limits)
     return uvicorn.Config(
         app,
@@ -185,9 +130,9 @@ def _config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
         server_header=False,
         # Forwarded addresses are read by the application, as far as its settings trust them.
         proxy_headers=False,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        backlog=AT_ONCE,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(1, round(min(settings.drain_seconds, 5))),
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
     )
 
 
@@ -197,8 +142,8 @@ def serve(app: FastAPI, settings: ServerSettings, on_listening: Callable[[str], 
     Raises :class:`HyperfocalError` where the service could not start, :class:`SettingsError`
     where the address cannot be listened on.
     """
-    door = _bind(settings)
     server = Server(app, settings, on_listening)
+    door = _bind(settings)
     try:
         server.run(sockets=[door])
     except SystemExit:
@@ -218,7 +163,7 @@ def _bind(settings: ServerSettings) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
+        return socket.create_server(address, family=family, backlog=_WAITING)
     except OSError as error:
         raise SettingsError(
             f"{settings.host}, port {settings.port}, cannot be listened on: {error.strerror}"

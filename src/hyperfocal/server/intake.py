@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,23 +11,23 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from hyperfocal.errors import Cancelled
-from hyperfocal.server.errors import (
-    Draining,
-    Malformed,
-    QueueFull,
-    SpoolFull,
-    UnsupportedBody,
-)
+from hyperfocal.server.errors import Draining, Malformed, QueueFull, UnsupportedBody
 from hyperfocal.server.multipart import read_form_data
 from hyperfocal.server.service import service_of
-from hyperfocal.server.spool import folder_of
+from hyperfocal.server.spool import check_reserve, folder_of, writing
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from hyperfocal.server.service import Service
+
 _RAW = ("image/", "application/octet-stream")
 _FORM = "multipart/form-data"
 _SMALLEST = 1
+
+# Pictures on their way, for each that may be worked on or wait. A slow line may take half a minute
+# for what is worked on for a fifth of a second: those who send hold no places of the queue.
+_ARRIVING = 4
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def receive_picture(request: Request) -> Incoming:
     kind = content_type.partition(";")[0].strip().lower()
     folder = folder_of(request)
     fields = _query(request)
-    try:
+    with writing("another picture"):
         if kind == _FORM:
             places = {"image": folder / "image", "reference": folder / "reference"}
             form = await read_form_data(chunks(request), content_type, places)
@@ -76,8 +77,6 @@ async def receive_picture(request: Request) -> Incoming:
             raise UnsupportedBody(
                 "send a picture (image/…, application/octet-stream) or multipart/form-data"
             )
-    except OSError as error:
-        raise SpoolFull("the disk has no room for another picture") from error
     for path in (incoming.source, incoming.reference):
         if path is not None and path.stat().st_size < _SMALLEST:
             raise Malformed("the picture is empty")
@@ -102,7 +101,11 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 def check_room(request: Request) -> None:
-    """Raise before the body is read what would be raised after it: draining, queue full."""
+    """Raise before the body is read what would be raised after it.
+
+    :class:`Draining`; :class:`QueueFull` where the queue is full by now, or far more pictures than
+    it holds are being sent; :class:`SpoolFull`.
+    """
     service = service_of(request)
     if service.draining or not service.pool.accepts:
         raise Draining("the service is starting or stopping; try again soon")
@@ -110,6 +113,37 @@ def check_room(request: Request) -> None:
         service.pool.waiting >= service.settings.queue
     ):
         raise QueueFull("too many pictures are waiting; try again later")
+    if service.in_progress >= _most_arriving(service):
+        raise QueueFull("too many pictures are being sent; try again in a moment")
+    _check_disks(service)
+
+
+@contextmanager
+def ordering(request: Request) -> Iterator[Service]:
+    """Around the taking in of a job: as many at once as pictures that somebody waits for.
+
+    Raises :class:`Draining`, :class:`QueueFull` or :class:`SpoolFull`, before a byte of the
+    picture is read.
+    """
+    service = service_of(request)
+    if service.draining:
+        raise Draining("the service is stopping; try again in a moment")
+    if service.ordering >= _most_arriving(service):
+        raise QueueFull("too many jobs are being sent; try again in a moment")
+    _check_disks(service)
+    service.ordering += 1
+    try:
+        yield service
+    finally:
+        service.ordering -= 1
+
+
+def _most_arriving(service: Service) -> int:
+    return _ARRIVING * (service.pool.capacity + service.settings.queue)
+
+
+def _check_disks(service: Service) -> None:
+    check_reserve(service.settings.disk_reserve, service.settings.spool, service.results.folder)
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -43,7 +43,7 @@ class JsonBody:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._long: list[tuple[int, int]] = []
         try:
-            self.fields = _parse(self._skeleton())
+            self.fields = parse_object(self._skeleton())
         except BaseException:
             self.close()
             raise
@@ -118,9 +118,10 @@ def is_data_url(text: str) -> bool:
     return text[:5].lower() == "data:"
 
 
-def _parse(skeleton: bytes) -> dict[str, Any]:
+def parse_object(data: bytes) -> dict[str, Any]:
+    """A small JSON object; :class:`Malformed` as for :class:`JsonBody`."""
     depth = 0
-    for byte in _STRING.sub(b"", skeleton):
+    for byte in _STRING.sub(b"", data):
         if byte in b"[{":
             depth += 1
             if depth > _DEPTH:
@@ -129,7 +130,7 @@ def _parse(skeleton: bytes) -> dict[str, Any]:
             depth -= 1
     try:
         parsed = json.loads(
-            skeleton.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
+            data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
         )
         # Half a pair of surrogates is a string to Python, but no text: nothing could repeat it.
         json.dumps(parsed, ensure_ascii=False).encode("utf-8")

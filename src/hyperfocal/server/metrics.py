@@ -68,13 +68,12 @@ class Metrics:
         return generate_latest(self.registry)
 
     def watch(self, pool: Pool) -> None:
-        """Ask this pool for its queue and its restarts whenever somebody looks."""
+        """Ask this pool for its queue, its restarts and its models whenever somebody looks."""
         self._state.pool = pool
 
-    def know_models(self, names: Iterable[str], *, loaded: Mapping[str, str]) -> None:
-        """The models there are, others being counted as unknown; ``loaded``: with versions."""
+    def know_models(self, names: Iterable[str]) -> None:
+        """The models there are, others being counted as unknown."""
         self._models = frozenset(names)
-        self._state.models = dict(loaded)
 
     def requested(self, method: str, route: str, status: int) -> None:
         """An HTTP request was answered; ``route``: the template of its address."""
@@ -122,7 +121,7 @@ class Metrics:
         parts = (model or "").split("+")
         if not model or not self._models.issuperset(parts):
             return _UNKNOWN, _UNKNOWN
-        loaded = self._state.models
+        loaded = self._state.models()
         return model, version or "+".join(loaded.get(part, _UNKNOWN) for part in parts)
 
 
@@ -131,8 +130,11 @@ class _State(Collector):
 
     def __init__(self) -> None:
         self.pool: Pool | None = None
-        self.models: dict[str, str] = {}
         self.jobs: dict[str, int] = {}
+
+    def models(self) -> Mapping[str, str]:
+        """Those that are loaded, with versions."""
+        return {} if self.pool is None else self.pool.versions
 
     def collect(self) -> Iterator[Metric]:
         """The present figures."""
@@ -143,7 +145,7 @@ class _State(Collector):
             yield _counter(
                 "hyperfocal_worker_restarts_total", (((reason,), n) for reason, n in restarts)
             )
-        yield _gauge("hyperfocal_model_info", ((pair, 1) for pair in self.models.items()))
+        yield _gauge("hyperfocal_model_info", ((pair, 1) for pair in self.models().items()))
         yield _gauge("hyperfocal_jobs", (((status,), n) for status, n in self.jobs.items()))
 
 

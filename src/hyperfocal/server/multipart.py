@@ -31,7 +31,8 @@ async def read_form_data(
 ) -> Form:
     """Read a form; ``files``: parts that are files, and where to put them.
 
-    Any other part is text of 64 KiB at most. :class:`Malformed` for what is no such form,
+    Any other part is text of 64 KiB at most; what stands before the first part, and after the
+    last, is passed over. :class:`Malformed` for what is no such form,
     lacks its end, or has a part twice; :class:`BodyTooLarge`.
     """
     from python_multipart.exceptions import FormParserError
@@ -56,7 +57,7 @@ async def read_form_data(
         },
     )
     try:
-        async for chunk in stream:
+        async for chunk in _without_preamble(stream, boundary):
             if not reader.ended:
                 parser.write(chunk)
         parser.finalize()
@@ -67,6 +68,22 @@ async def read_form_data(
     if not reader.ended:
         raise Malformed("the form breaks off before its end")
     return reader.form
+
+
+async def _without_preamble(stream: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """The body from its first boundary on: text before that is allowed (RFC 2046, 5.1.1)."""
+    # At the start of a line, as which the body's beginning counts.
+    mark, held = b"\n--" + boundary, b"\n"
+    async for chunk in stream:
+        held += chunk
+        at = held.find(mark)
+        if at >= 0:
+            yield held[at + 1 :]
+            break
+        # It may go on in the next chunk.
+        held = held[-len(mark) :]
+    async for chunk in stream:
+        yield chunk
 
 
 class _Reader:

@@ -24,6 +24,7 @@ _REFERENCE = "A picture of the result's size; PSNR and SSIM are then against it.
 # What may go wrong with any request, by where it goes.
 _ANYWHERE = {
     "400": "No valid HTTP request.",
+    "431": "The head of the request is too large.",
     "500": "A bug; the log has it.",
     "503": "Too much to do, or about to stop; Retry-After tells when to come back.",
 }

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from hyperfocal.errors import GarbledOutput, HyperfocalError, OutputRefused
-from hyperfocal.server.errors import WorkerError
+from hyperfocal.server.errors import RangeNotSatisfiable, WorkerError
 from hyperfocal.server.service import service_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ _CODES = {
     405: "method-not-allowed",
     413: "body-too-large",
     415: "unsupported-body",
+}
+_UNREAD = {
+    400: ("malformed", "the request is not valid HTTP"),
+    431: ("head-too-large", "the head of the request is too large"),
 }
 _RETRY_SECONDS = 5
 # Of what is repeated in an answer, such as an address.
@@ -101,6 +105,8 @@ def respond(
         extra["retry-after"] = str(max(1, math.ceil(getattr(error, "retry_after", _RETRY_SECONDS))))
     if status == 401:
         extra["www-authenticate"] = 'Bearer realm="hyperfocal"'
+    if isinstance(error, RangeNotSatisfiable):
+        extra["content-range"] = f"bytes */{error.size}"
     return _answer(error.code, status, detail_of(error), scope, extra)
 
 
@@ -109,10 +115,10 @@ def unforeseen(scope: Scope) -> JSONResponse:
     return _answer("unexpected", 500, _UNFORESEEN, scope, {})
 
 
-def no_http(request_id: str) -> bytes:
-    """The document for what is no HTTP, which never gets as far as the application."""
-    detail = "the request is not valid HTTP"
-    return bytes(JSONResponse(_document("malformed", 400, detail, "", request_id)).body)
+def no_http(status: int, request_id: str) -> bytes:
+    """The document for what never gets as far as the application: no HTTP, or too large a head."""
+    code, detail = _UNREAD[status]
+    return bytes(JSONResponse(_document(code, status, detail, "", request_id)).body)
 
 
 def install(app: FastAPI) -> None:

@@ -57,6 +57,11 @@ class Shelf:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it is on this machine's disk; None in a bucket."""
+        return self._storage.folder
+
     async def put(self, path: Path, media_type: str, *, seconds: float, move: bool = False) -> str:
         """Keep a file for so many seconds; gives its name. ``move``: ``path`` goes away."""
         expires = int(time.time() + seconds)

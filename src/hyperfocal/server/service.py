@@ -36,7 +36,8 @@ class Service:
     """The parts of a running service.
 
     ``keys``: None where no key is asked for. ``draining``: no new picture is taken; what is in
-    progress is finished. ``in_progress``: requests that work on a picture at present.
+    progress is finished. ``in_progress``: requests that send a picture or wait for it at present;
+    ``ordering``: those that send a job.
     ``failure``: why the models could not be loaded. ``decoders``: how many bodies are decoded at
     once. ``chosen``: what is loaded, ``previous``: what was before, latest last; ``changing``:
     held while others are loaded.
@@ -52,6 +53,7 @@ class Service:
     keys: Keys | None = None
     draining: bool = False
     in_progress: int = 0
+    ordering: int = 0
     failure: HyperfocalError | None = None
     previous: list[Chosen] = field(default_factory=list)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -63,10 +65,9 @@ class Service:
         return self.pool.ready and not self.draining
 
     async def tell_models(self) -> None:
-        """Let the metrics know which models there are and which are loaded."""
+        """Let the metrics know which models there are."""
         listed = await to_thread.run_sync(list_models)
-        known = (entry.card.name for entry in listed)
-        self.metrics.know_models(known, loaded=self.pool.versions)
+        self.metrics.know_models(entry.card.name for entry in listed)
 
 
 def service_of(request: Request) -> Service:

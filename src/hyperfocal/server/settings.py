@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from hyperfocal.settings import checked, data_folder
 
 _PREFIX = "HYPERFOCAL_SERVER_"
-_AMOUNTS = ("max_body", "worker_memory")
+_AMOUNTS = ("max_body", "worker_memory", "disk_reserve")
 
 
 def _split(value: object) -> object:
@@ -102,11 +102,23 @@ class ServerSettings(BaseModel):
         default=Path(),
         description="Folder of pictures in work, emptied at the start; empty: in the data folder.",
     )
+    disk_reserve: int = Field(
+        default=500 * 10**6,
+        ge=0,
+        description="Bytes to be free on the disks of the spool, the results and the pictures kept,"
+        " or a tenth of such a disk if that is less; else pictures that are sent get a 503.",
+    )
     result_minutes: float = Field(
         default=60, gt=0, description="Minutes for which a link to a result is good."
     )
     job_hours: float = Field(default=24, gt=0, description="Hours for which a job is kept.")
     jobs: int = Field(default=1000, gt=0, description="Jobs that may wait; more get a 503.")
+    jobs_kept: int = Field(
+        default=100_000,
+        gt=0,
+        description="Jobs of one key, or of all who have none, that may wait, run or have a result;"
+        " more get a 503.",
+    )
     pictures: str = Field(
         default="",
         description="fsspec URL of pictures kept with consent; empty: in the data folder.",
@@ -117,6 +129,12 @@ class ServerSettings(BaseModel):
     verdict_days: float = Field(default=730, gt=0, description="Days for which a verdict is kept.")
     picture_days: float = Field(
         default=180, gt=0, description="Days for which a picture is kept with consent."
+    )
+    pictures_a_day: int = Field(
+        default=500,
+        gt=0,
+        description="Pictures of one key, or of all who have none, that are kept of one day; more"
+        " get a 429.",
     )
     keys: _MaybePath = Field(
         default=None, description="File of hashed API keys; none: no key is asked for."

@@ -1,15 +1,18 @@
-"""The folder of a request: whatever lies in it goes when the request ends."""
+"""The folder of a request, which goes when the request ends, and the room on the disks."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperfocal.errors import SettingsError
+from hyperfocal.errors import OutputRefused, SettingsError
+from hyperfocal.server.errors import SpoolFull
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _PREFIX = "request-"
+_SHARE = 10
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -25,7 +30,7 @@ def prepared(spool: Path) -> Iterator[None]:
 
     Where another service works in the same folder, nothing is removed: it may be in use.
     """
-    from hyperfocal.server.store.lock import FileLock
+    from hyperfocal.lock import FileLock
 
     lock = FileLock(spool / "lock")
     try:
@@ -43,13 +48,48 @@ def prepared(spool: Path) -> Iterator[None]:
 
 
 def folder_of(request: Request) -> Path:
-    """The request's own folder, made when first asked for."""
+    """The request's own folder, made when first asked for. Raises :class:`SpoolFull`."""
     folder: Path | None = getattr(request.state, "folder", None)
     if folder is None:
         spool = request.app.state.service.settings.spool
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
+        with writing("another picture"):
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
         request.state.folder = folder
     return folder
+
+
+@contextlib.contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Around everything that writes to the disk: :class:`SpoolFull` where that takes no more.
+
+    ``what``: there is no room for. Memory that is refused stays what it is, and so does an error
+    without a number: not the system raises it, but a library that cannot write this.
+    """
+    try:
+        yield
+    except (OSError, OutputRefused) as error:
+        cause = error.__cause__ if isinstance(error, OutputRefused) else error
+        if not isinstance(cause, OSError) or cause.errno in (None, errno.ENOMEM):
+            raise
+        _log.warning("the disk takes no more: %s", cause.strerror)
+        raise SpoolFull(f"the disk has no room for {what}") from error
+
+
+def check_reserve(reserve: int, *folders: Path | None) -> None:
+    """Raise :class:`SpoolFull` where a folder's disk has fewer free bytes than the reserve.
+
+    A tenth of the disk is enough for it.
+    None, which is a folder in a bucket, is passed over.
+    """
+    for folder in filter(None, folders):
+        # Made when the first file comes; until then its disk is that of the folder around it.
+        there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+        if there is None:
+            continue
+        disk = shutil.disk_usage(there)
+        # A small disk of the spool's own, in memory perhaps, is not to be full from the start.
+        if disk.free < min(reserve, disk.total // _SHARE):
+            raise SpoolFull("the disk is nearly full (setting disk_reserve); try again later")
 
 
 def clear(state: MutableMapping[str, object]) -> None:

@@ -14,6 +14,7 @@ from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.security.caller import owner_of
 from hyperfocal.server.service import Service, service_of
 from hyperfocal.server.spool import folder_of
+from hyperfocal.server.store import request_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+
+# Seconds that an answer waits to be written down: a database that is locked must not hold it up.
+_RECORDING = 2.0
 
 RESULT = "result"
 """Name of the finished picture in the request's folder."""
@@ -32,7 +36,8 @@ def in_progress(request: Request, *, is_prediction: bool = True) -> Iterator[Ser
     """Around the handling of a picture: what is inside is finished before the service stops.
 
     ``is_prediction``: whether a picture is to come of it, for the metrics. Raises
-    :class:`Draining` or :class:`QueueFull`, before a byte of the picture is read.
+    :class:`Draining`, :class:`QueueFull` or :class:`SpoolFull`, before a byte of the picture is
+    read.
     """
     service = service_of(request)
     request.state.is_prediction = is_prediction
@@ -92,21 +97,13 @@ async def _wait_until_gone(request: Request) -> None:
 
 
 async def _record(request: Request, service: Service, answer: Answer) -> None:
-    from hyperfocal.feedback import Request as Answered
-
-    entry = Answered(
-        request_id=request.state.request_id,
-        owner=owner_of(request),
-        model=answer.model,
-        model_version=answer.model_version,
-        scale=answer.scale,
-        width=answer.width,
-        height=answer.height,
-        consistency_db=answer.consistency_db,
-        statistics=answer.statistics,
-    )
+    entry = request_of(answer, request_id=request.state.request_id, owner=owner_of(request))
     try:
-        await service.store.record(entry)
+        async with asyncio.timeout(_RECORDING):
+            await service.store.record(entry)
+    except TimeoutError:
+        # What has begun goes on; what still waits for its turn is given up.
+        _log.warning("the request may not be recorded: the database is busy")
     except HyperfocalError as error:
         # The picture is done; only a verdict on it cannot be taken later.
         _log.warning("the request was not recorded: %s", error)

@@ -73,10 +73,18 @@ class FakePool:
                 self._arrived.clear()
                 await self._arrived.wait()
 
+    @property
+    def accepts(self) -> bool:
+        return self.ready
+
     async def run(self, task: Task, *, seconds, on_progress=None, wait=False) -> Answer:
-        assert wait
+        assert wait or task.kind == "check"
         if not self.ready:
             raise Draining("stopping")
+        if task.kind == "check":
+            if self.raises:
+                raise self.raises.pop(0)
+            return answer_for(b"")
         self.begun.append(task)
         self.seconds.append(seconds)
         self.tellers.append(on_progress)

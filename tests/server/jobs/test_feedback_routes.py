@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 from test_job_routes import PNG, follow, post, problem
 
+from hyperfocal.errors import BrokenPicture
 from hyperfocal.feedback import Request, book
+from hyperfocal.feedback.records import now
 from hyperfocal.server.security.keys import add_key
 from hyperfocal.server.store import StoreUnavailable
 
+DAY = timedelta(days=1)
 JSON = {"request_id": "r", "verdict": "down", "reasons": ["blurry", "faces"], "comment": "é"}
 
 
@@ -114,6 +121,49 @@ def test_a_picture_that_is_none_or_nobodys(served):
         assert problem(answer, 415) == "unknown-format"
         answer = give_form(s, keep_picture="true", request_id="never")
         assert problem(answer, 404) == "not-found"
+        assert (pictures(s), verdicts(s)) == ([], [])
+
+
+def test_a_picture_that_only_begins_as_one_is_not_kept(served):
+    with served() as s:
+        record(s)
+        s.pool.raises.append(BrokenPicture("the picture: truncated or corrupt PNG"))
+        assert problem(give_form(s, keep_picture="true"), 422) == "broken-picture"
+        assert (pictures(s), verdicts(s)) == ([], [])
+        assert give_form(s, keep_picture="true").status_code == 201
+
+
+def test_so_many_pictures_of_one_day_are_kept(served):
+    with served(pictures_a_day=2) as s:
+        for name in ("a", "b", "c"):
+            record(s, name)
+        for name in ("a", "b"):
+            assert give_form(s, keep_picture="true", request_id=name).status_code == 201
+        refused = give_form(s, keep_picture="true", request_id="c")
+        assert problem(refused, 429) == "rate-limited"
+        assert refused.headers["retry-after"] == "3600"
+        assert len(pictures(s)) == 2
+        assert give_form(s, request_id="c").status_code == 422
+        assert give(s, request_id="c").status_code == 201
+        # What is not kept any more does not count, nor does what was kept before that day.
+        assert give(s, request_id="a").status_code == 201
+        assert give_form(s, keep_picture="true", request_id="c").status_code == 201
+        counted = s.do(s.service.store.call(book.count_pictures, "", now()))
+        assert counted == 0
+        assert s.do(s.service.store.call(book.count_pictures, "else", now() - DAY)) == 0
+
+
+def test_no_picture_is_kept_where_its_disk_is_nearly_full(served, tmp_path, monkeypatch):
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    with served(pictures=str(place)) as s:
+        record(s)
+        usage = shutil.disk_usage
+        monkeypatch.setattr(
+            "hyperfocal.server.spool.shutil.disk_usage",
+            lambda path: SimpleNamespace(free=0, total=100) if path == place else usage(path),
+        )
+        assert problem(give_form(s, keep_picture="true"), 503) == "spool-full"
         assert (pictures(s), verdicts(s)) == ([], [])
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.server.security.keys import add_key
+from hyperfocal.storage import StorageUnavailable
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
@@ -128,6 +129,25 @@ def test_the_same_key_twice(served):
         other = post(s, PNG + b"!", headers=headers)
         assert problem(other, 422) == "idempotency-key-reused"
         s.release()
+
+
+@pytest.mark.parametrize("error", [None, StorageUnavailable("away"), BrokenPicture("truncated")])
+def test_a_key_gives_no_dead_job(served, monkeypatch, error):
+    monkeypatch.setattr("hyperfocal.server.jobs.work.ATTEMPTS", 1)
+    with served() as s:
+        headers = {"idempotency-key": "k-1"}
+        s.pool.raises = [error] if error else []
+        first = post(s, headers=headers).json()["id"]
+        follow(s, first)
+        if error is None:
+            assert s.client.delete(f"/v1/jobs/{first}").json()["status"] == "expired"
+        again = post(s, headers=headers)
+        assert again.status_code == 202
+        is_theirs = isinstance(error, BrokenPicture)
+        assert (again.json()["id"] == first) is is_theirs
+        assert ("idempotency-replayed" in again.headers) is is_theirs
+        expected = "failed" if is_theirs else "succeeded"
+        assert follow(s, again.json()["id"])[-1]["status"] == expected
 
 
 def test_a_failed_job_shows_its_problem(served):
@@ -274,3 +294,26 @@ def test_links_that_are_none(served, query):
     with served() as s:
         answer = s.client.get(f"/v1/results/1-{'0' * 32}.png{query}")
         assert answer.status_code == 422
+
+
+def test_so_many_jobs_of_one_key_are_kept(served, tmp_path):
+    file = tmp_path / "keys.json"
+    mine, theirs = ({"x-api-key": add_key(file, name, ["use"])[1]} for name in ("one", "two"))
+    with served(keys=file, jobs_kept=2) as s:
+        first = post(s, headers={**mine, "idempotency-key": "a"}).json()
+        second = post(s, headers=mine).json()
+        refused = post(s, headers=mine)
+        assert problem(refused, 503) == "queue-full"
+        assert "jobs_kept" in refused.json()["detail"]
+        again = post(s, headers={**mine, "idempotency-key": "a"})
+        assert (again.status_code, again.json()["id"]) == (202, first["id"])
+        other = post(s, headers=theirs).json()
+        for job, whose in ((first, mine), (second, mine), (other, theirs)):
+            follow(s, job["id"], whose)
+        # A result that is removed makes room, and so does a job that failed.
+        s.client.delete(f"/v1/jobs/{first['id']}", headers=mine)
+        s.pool.raises.append(BrokenPicture("truncated"))
+        failed = post(s, headers=mine).json()
+        assert follow(s, failed["id"], mine)[-1]["status"] == "failed"
+        assert post(s, headers=mine).status_code == 202
+        assert problem(post(s, headers=mine), 503) == "queue-full"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fake_pool import FakePool
@@ -148,6 +150,23 @@ def test_what_passes_is_tried_again(bench, error):
     async def main():
         async with bench() as b:
             b.pool.raises = [error]
+            job = await b.until_ended(await b.submit())
+            assert (job.status, job.attempts) == (Status.SUCCEEDED, 2)
+
+    asyncio.run(main())
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_an_attempt(bench, monkeypatch):
+    make, refusals = Path.mkdir, [OSError(errno.EDQUOT, "Disk quota exceeded")]
+
+    def mkdir(path, *given, **more):
+        if path.name.startswith("request-job-") and refusals:
+            raise refusals.pop()
+        make(path, *given, **more)
+
+    async def main():
+        async with bench() as b:
+            monkeypatch.setattr(Path, "mkdir", mkdir)
             job = await b.until_ended(await b.submit())
             assert (job.status, job.attempts) == (Status.SUCCEEDED, 2)
 

@@ -10,6 +10,7 @@ import pytest
 
 from hyperfocal import imaging
 from hyperfocal.errors import ModelMissing
+from hyperfocal.models.card import ModelCard
 from hyperfocal.server.errors import (
     DeadlinePassed,
     Draining,
@@ -61,6 +62,38 @@ def test_a_worker_being_replaced_is_waited_for_until_that_fails(
             return pool.ready and pool.accepts
 
     assert runner.run(gone())
+
+
+def test_all_workers_have_the_same_weights_where_a_model_is_overwritten(
+    runner, desk, open_pool, tricky, monkeypatch, caplog
+):
+    folder = desk.folder / "models"
+    monkeypatch.setenv("HYPERFOCAL_MODELS", str(folder))
+
+    def write(version):
+        ModelCard(name="bicubic-own-x2", kind="builtin", scale=2, version=version).write(
+            folder / "bicubic-own-x2.toml"
+        )
+
+    folder.mkdir()
+    write("1")
+
+    async def overwritten():
+        async with open_pool(workers=2, models=("bicubic-own-x2",)) as pool:
+            old = pool.pids
+            assert pool.versions == {"bicubic-own-x2": "1"}
+            write("2")
+            with pytest.raises(WorkerDied):
+                await pool.run(desk.flat(tricky.CRASHING), seconds=60)
+            async with asyncio.timeout(60):
+                while pool.versions != {"bicubic-own-x2": "2"}:
+                    await asyncio.sleep(0.01)
+            assert not set(old) & set(pool.pids)
+            answers = [await pool.run(desk.flat(9), seconds=60) for _ in range(2)]
+            assert {answer.model_version for answer in answers} == {"2"}
+
+    runner.run(overwritten())
+    assert caplog.text.count("was overwritten") == 1
 
 
 @pytest.mark.parametrize(

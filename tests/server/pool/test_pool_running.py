@@ -20,6 +20,7 @@ from hyperfocal.imaging import Picture
 from hyperfocal.quality import imresize, scores
 from hyperfocal.restore import Upscaler
 from hyperfocal.server.errors import DeadlinePassed, Draining, QueueFull
+from hyperfocal.server.pool import Task
 from hyperfocal.settings import Settings
 
 _FAST_AND_FINE = ("photo-fast-x2", "photo-fine-x2")
@@ -110,6 +111,9 @@ def test_each_error_comes_back_as_itself(runner, desk, open_pool, noise):
         (desk.task(wide, kind="preview", crop=(0, 0, 600, 16)), UsageError, "512x512"),
         (desk.task(whole, reference=small), PairMismatch, "128x96"),
         (desk.task(whole, kind="estimate", scale=8), TooLarge, "limit"),
+        (desk.task(broken, kind="check"), BrokenPicture, "the picture: truncated"),
+        (desk.task(text, kind="check"), UnknownFormat, "not a picture"),
+        (desk.task(wide, kind="check"), TooLarge, "max_pixels"),
     ]
 
     async def run_all():
@@ -218,6 +222,20 @@ def test_a_full_line_turns_away_and_jobs_come_last(runner, desk, open_pool, tric
 
     runner.run(crowded())
     assert order == ["first", "task 0", "task 1", "job 0", "job 1", "job 2"]
+
+
+def test_a_check_decodes_and_makes_nothing(runner, desk, open_pool, noise):
+    source = desk.write(noise(0, 40, 56), ".jpg")
+
+    async def look():
+        async with open_pool() as pool:
+            return await pool.run(Task(source, None, kind="check"), seconds=60)
+
+    answer = runner.run(look())
+    assert (answer.width, answer.height) == (56, 40)
+    assert (answer.format, answer.media_type) == ("jpeg", "image/jpeg")
+    assert answer.model == ""
+    assert desk.leftovers() == []
 
 
 def test_jobs_leave_a_worker_to_who_waits(runner, desk, open_pool, tricky):

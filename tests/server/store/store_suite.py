@@ -187,6 +187,29 @@ class StoreSuite:
             Status.QUEUED,
         }
 
+    def test_the_key_of_a_job_that_came_to_nothing_is_free(self, store):
+        def ended(key, change, **how):
+            add(store, key=key)
+            job = store.blocking(jobs.claim, "me")
+            assert store.blocking(change, job, "me", **how)
+            return job.id
+
+        done = ended("done", jobs.succeed, output="o", answer={}, expires=now() + DAY)
+        theirs = ended("theirs", jobs.fail, problem={"status": 422})
+        ours = ended("ours", jobs.fail, problem={"status": 503})
+        assert add(store, key="done").id == done
+        assert add(store, key="theirs").id == theirs
+        assert store.blocking(jobs.by_key, "", "ours") is None
+        again = add(store, key="ours", fingerprint="other").id
+        assert again != ours
+        assert add(store, key="ours").id == again
+        # The one has expired then, the other is cancelled.
+        for key, job in (("done", done), ("ours", again)):
+            store.blocking(jobs.cancel, job)
+            assert store.blocking(jobs.by_key, "", key) is None
+            assert add(store, key=key).id != job
+            assert store.blocking(jobs.get, job).status.has_ended
+
     def test_a_failed_transaction_leaves_nothing(self, store):
         def half(session):
             book.record(session, request())
@@ -272,6 +295,24 @@ class StoreSuite:
         assert ids(model="m2", verdict=Verdict.DOWN) == ["b"]
         assert ids(since=now() + DAY) == []
         assert ids(since=now() - DAY) == ["c", "b", "a"]
+
+    def test_all_verdicts_come_page_by_page(self, store, monkeypatch):
+        monkeypatch.setattr("hyperfocal.server.store.store._PAGE", 2)
+        moment = now()
+        monkeypatch.setattr(book, "now", lambda: moment)
+        for name in "abcde":
+            store.blocking(book.record, request(name, model="m1" if name < "e" else "m2"))
+            give(store, name)
+        all_at_once = verdicts(store)
+        assert len(all_at_once) == 5
+        assert list(store.verdicts()) == all_at_once
+        assert list(store.verdicts(model="m1")) == verdicts(store, model="m1")
+        assert list(store.verdicts(since=moment + DAY)) == []
+        slowly = store.verdicts()
+        first = next(slowly)
+        # Nothing is held up by whoever takes his time.
+        store.blocking(book.forget, store.pictures, first.request.request_id)
+        assert list(slowly) == all_at_once[1:]
 
     def test_forgetting_takes_everything_along(self, store, tmp_path):
         for owner in ("me", "you"):

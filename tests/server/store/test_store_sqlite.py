@@ -13,9 +13,8 @@ from hyperfocal.errors import SettingsError
 from hyperfocal.feedback import book
 from hyperfocal.feedback.records import now
 from hyperfocal.feedback.tables import VerdictRow
-from hyperfocal.server.store import Store, StoreUnavailable, jobs
+from hyperfocal.server.store import Status, Store, StoreUnavailable, jobs
 from hyperfocal.server.store.engine import open_engine
-from hyperfocal.server.store.lock import FileLock
 
 
 @pytest.fixture
@@ -81,6 +80,27 @@ def test_a_database_that_another_program_locks_is_unavailable(settings, monkeypa
     store.close()
 
 
+def test_to_read_is_neither_to_wait_nor_to_hold_up(settings, monkeypatch):
+    monkeypatch.setattr(
+        "hyperfocal.server.store.engine._PRAGMAS",
+        ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=1"),
+    )
+    store, other = Store.open(settings), Store.open(settings)
+
+    def writing(session):
+        return store.reading(jobs.counts)
+
+    def reading(session):
+        before = jobs.counts(session)
+        add(store)
+        return before
+
+    assert other.blocking(writing) == other.reading(reading)
+    assert other.reading(jobs.counts)[Status.QUEUED] == 1
+    for one in (store, other):
+        one.close()
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -107,15 +127,3 @@ def test_a_file_that_is_no_database(settings):
 def test_the_bare_names_of_postgresql_mean_one_driver(name):
     pytest.importorskip("psycopg")
     assert open_engine(f"{name}://u@127.0.0.1/db").dialect.driver == "psycopg"
-
-
-def test_a_lock_is_for_one(tmp_path):
-    first, second = (FileLock(tmp_path / "sub" / "lock") for _ in range(2))
-    assert first.take()
-    label = first.label()
-    assert first.label() == label
-    assert not second.take()
-    first.release()
-    assert second.take()
-    assert second.label() == label
-    second.release()

@@ -50,12 +50,13 @@ async def take_in(
 ) -> tuple[Job, bool]:
     """Queue a job; gives it and whether it is new. The files are moved away.
 
-    With a key that this owner has used for the same files and options, the job of that time.
+    With a key that this owner has used for the same files and options, the job of that time; not
+    where it came to nothing that could be had again, see :func:`jobs.by_key`.
     Raises :class:`KeyReused`, :class:`QueueFull`, or that the storage or the database fails.
     """
     check_key(key)
     fingerprint = await asyncio.to_thread(_fingerprint, source, reference, options)
-    known = await store.call(jobs.by_key, owner, key)
+    known = await store.read(jobs.by_key, owner, key)
     if known is not None:
         return _same(known, fingerprint), False
     names: list[str] = []

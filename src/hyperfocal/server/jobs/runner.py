@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hyperfocal.errors import HyperfocalError
 from hyperfocal.feedback.records import now
+from hyperfocal.lock import FileLock
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import problem_of_job
 from hyperfocal.server.jobs.orders import take_in
@@ -19,7 +20,6 @@ from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
 from hyperfocal.server.jobs.work import ATTEMPTS, Interrupted, Work
 from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs
-from hyperfocal.server.store.lock import FileLock
 
 if TYPE_CHECKING:
     from hyperfocal.server.metrics import Metrics
@@ -119,7 +119,7 @@ class JobRunner:
 
     async def get(self, job_id: str, owner: str | None = None) -> Job:
         """A job of this owner. Raises :class:`NotFound`."""
-        return await self._store.call(jobs.get, job_id, owner)
+        return await self._store.read(jobs.get, job_id, owner)
 
     async def cancel(self, job_id: str, owner: str | None = None) -> Job:
         """Cancel a job; returns when the work has stopped. Raises :class:`NotFound`.
@@ -137,7 +137,7 @@ class JobRunner:
 
     async def forget(self, request_id: str, owner: str | None = None) -> int:
         """Cancel and remove all jobs of a request; gives how many there were."""
-        found = await self._store.call(jobs.of_request, request_id, owner)
+        found = await self._store.read(jobs.of_request, request_id, owner)
         for job in found:
             await self.cancel(job.id, owner)
         await self._store.call(jobs.drop, [job.id for job in found])
@@ -148,7 +148,7 @@ class JobRunner:
             self._wake.clear()
             try:
                 await self._fill()
-                counts = await self._store.call(jobs.counts)
+                counts = await self._store.read(jobs.counts)
                 self._metrics.count_jobs({status.value: n for status, n in counts.items()})
             except HyperfocalError as error:
                 _log.warning("jobs cannot be read: %s", error)

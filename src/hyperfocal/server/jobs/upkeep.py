@@ -58,7 +58,7 @@ class Upkeep:
         return gone.requests + gone.verdicts + gone.pictures
 
     async def _orphans(self) -> int:
-        return await self._store.call(remove_orphans, self._store.pictures)
+        return await self._store.read(remove_orphans, self._store.pictures)
 
     async def _try(self, what: str, remove: Callable[[], Awaitable[int]]) -> None:
         try:

@@ -23,6 +23,7 @@ from hyperfocal.server.jobs.document import finite, problem_of_job
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.problems import status_of
+from hyperfocal.server.spool import writing
 from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs, request_of
 from hyperfocal.storage import StorageUnavailable
 
@@ -108,7 +109,8 @@ class Work:
         source, output = folder / "in", folder / "out"
         reference = None if self.job.reference is None else folder / "reference"
         try:
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+            with writing("the picture of a job"):
+                await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
             await self._results.inputs.fetch(self.job.source, source)
             if reference is not None and self.job.reference is not None:
                 await self._results.inputs.fetch(self.job.reference, reference)

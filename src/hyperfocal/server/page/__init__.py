@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from hyperfocal.server.conditions import is_held
+
 INDEX = "index.html"
 
 # Not guessed from the system's tables, which may say anything: a module of the wrong type is not
@@ -70,9 +72,8 @@ class Asset:
         return {**HEADERS, "ETag": self.etag, "Cache-Control": "no-cache"}
 
     def is_held(self, if_none_match: str | None) -> bool:
-        """Whether a client that sends this ``If-None-Match`` has it already (RFC 9110, 13.1.2)."""
-        held = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-        return self.etag in held or held == ["*"]
+        """Whether a client that sends this ``If-None-Match`` has it already."""
+        return is_held(self.etag, if_none_match)
 
 
 @cache

@@ -51,6 +51,11 @@ class Crew:
         return bool(self._workers) or len(self._failing) < len(self._orders)
 
     @property
+    def is_of_one_mind(self) -> bool:
+        """Whether all workers have the weights that were there at the start."""
+        return all(worker.versions == self.versions for worker in self.workers)
+
+    @property
     def version(self) -> str:
         """A short digest of the models' names and weights."""
         text = "\n".join(f"{name} {digest}" for name, digest in sorted(self.versions.items()))

@@ -162,14 +162,7 @@ class Pool:
         async with self._reloading:
             if self._draining or self._crew is None:
                 raise _draining()
-            crew = await self._new_crew(models)
-            if self._draining:
-                await crew.end()
-                raise _draining()
-            old = self._crew
-            self._take_over(crew, models)
-            self._retire(old)
-            return crew.version
+            return await self._change(self._crew, models)
 
     async def drain(self, seconds: float) -> None:
         """Take no new tasks, wait for those there are, then end the workers.
@@ -245,8 +238,37 @@ class Pool:
             self._later(worker.end())
         self._line.give(worker, job=job)
 
+    async def _change(self, old: Crew, models: tuple[str, ...]) -> str:
+        crew = await self._new_crew(models)
+        if self._draining:
+            await crew.end()
+            raise _draining()
+        self._take_over(crew, models)
+        self._retire(old)
+        return crew.version
+
+    def _replaced(self, worker: Worker) -> None:
+        """Take in a worker that replaces another, and see to it that it is no odd one out."""
+        self._line.give(worker)
+        if self._crew is not None and not self._crew.is_of_one_mind:
+            self._later(self._agree())
+
+    async def _agree(self) -> None:
+        """Load everywhere what a replacement found, where a model was overwritten meanwhile."""
+        async with self._reloading:
+            if self._draining or self._crew is None or self._crew.is_of_one_mind:
+                return
+            _log.warning(
+                "a model that is served was overwritten: a new worker has other weights than the"
+                " rest, which are replaced now"
+            )
+            try:
+                await self._change(self._crew, self._models)
+            except HyperfocalError as error:
+                _log.error("the workers have different weights: %s", error)
+
     async def _new_crew(self, models: tuple[str, ...]) -> Crew:
-        crew = Crew(self._orders(models), self._sizing.threads, self._line.give, self._count)
+        crew = Crew(self._orders(models), self._sizing.threads, self._replaced, self._count)
         await crew.start()
         return crew
 

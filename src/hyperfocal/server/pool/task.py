@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["upscale", "preview", "estimate"]
+Kind = Literal["upscale", "preview", "estimate", "check"]
 Basis = Literal["consistency", "reference"]
 
 
@@ -40,8 +40,9 @@ class Task:
     """One picture to work on.
 
     ``source``: the input file. ``output``: where the result goes; None for an estimate, which
-    looks at the header only. ``reference``: a picture of the result's size to score the result
-    against. ``kind``: a preview is cropped to 512 x 512 pixels of the input at most.
+    looks at the header only, and for a check, which decodes the picture and makes nothing of it.
+    ``reference``: a picture of the result's size to score the result against. ``kind``: a preview
+    is cropped to 512 x 512 pixels of the input at most.
     """
 
     source: Path
@@ -79,7 +80,8 @@ class Answer:
     the beginnings of the sha256 of their weights, likewise. ``width``, ``height``: of the
     result; ``scale``: its width over the input's; ``bytes``: of its file. ``consistency_db``:
     see :class:`hyperfocal.Fidelity`. ``psnr``, ``ssim``: of luma, by ``basis`` against the
-    reference, or of the result reduced again against the input; 0 in an estimate.
+    reference, or of the result reduced again against the input; 0 in an estimate. Of a check,
+    only the input's size and format, and no model.
     ``choice``: where the service chose between photo and restore models, which kind, and the
     reasons. ``timing_ms``: decode, model, encode, total. ``statistics``: of the input, see
     :func:`hyperfocal.quality.statistics.measure`, and its width and height and, of a JPEG, its

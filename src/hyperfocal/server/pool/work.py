@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperfocal.errors import Cancelled, HyperfocalError, OutputRefused
-from hyperfocal.server.errors import SpoolFull
+from hyperfocal.errors import Cancelled, HyperfocalError
 from hyperfocal.server.pool.asked import (
     MEDIA_TYPES,
     check_writable,
@@ -22,10 +20,12 @@ from hyperfocal.server.pool.asked import (
     sizes,
     target_of,
 )
+from hyperfocal.server.pool.checking import checked
 from hyperfocal.server.pool.estimate import Rates, estimate
 from hyperfocal.server.pool.leftovers import workplace
 from hyperfocal.server.pool.models import Models, version
 from hyperfocal.server.pool.task import Answer, Options, Task
+from hyperfocal.server.spool import writing
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Picture
@@ -83,6 +83,8 @@ def do(job: Job) -> Answer:
     clock = _Clock()
     task, options = job.task, job.task.options
     data = read_all(task.source, job.settings.max_bytes)
+    if task.kind == "check":
+        return checked(data, job.settings)
     facts = imaging.inspect(data, settings=job.settings)
     crop = crop_of(task, facts.width, facts.height)
     if crop is not None:
@@ -199,24 +201,19 @@ def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
     folder = workplace(output)
     made = folder / _MADE
     try:
-        folder.mkdir()
-        imaging.save(
-            picture,
-            made,
-            format=form,
-            quality=options.quality,
-            bit_depth=options.bit_depth,
-            strip_metadata=options.strip_metadata,
-        )
-        size = made.stat().st_size
-        made.replace(output)
+        with writing("the result"):
+            folder.mkdir()
+            imaging.save(
+                picture,
+                made,
+                format=form,
+                quality=options.quality,
+                bit_depth=options.bit_depth,
+                strip_metadata=options.strip_metadata,
+            )
+            size = made.stat().st_size
+            made.replace(output)
         return size
-    except (OSError, OutputRefused) as error:
-        cause = error.__cause__ if isinstance(error, OutputRefused) else error
-        # Without a number it is not the system that refuses, but a library that cannot write this.
-        if not isinstance(cause, OSError) or cause.errno in (None, errno.ENOMEM):
-            raise
-        raise SpoolFull("the disk has no room for the result") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from fastapi import APIRouter, Request
 
-from hyperfocal.server.errors import BodyTooLarge, Malformed, UnsupportedBody
+from hyperfocal.server.errors import BodyTooLarge, UnsupportedBody
 from hyperfocal.server.intake import chunks
+from hyperfocal.server.json_body import parse_object
 from hyperfocal.server.loading import go_back, load
 from hyperfocal.server.openapi import reload_in
 from hyperfocal.server.schemas import ReloadAnswer, ReloadRequest, read_form
@@ -54,10 +53,4 @@ async def _json(request: Request) -> dict[str, object]:
         body += chunk
         if len(body) > _BODY_BYTES:
             raise BodyTooLarge(f"the request has more than {_BODY_BYTES:,} bytes")
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Malformed("the body is not JSON") from error
-    if not isinstance(parsed, dict):
-        raise Malformed("the body must be a JSON object")
-    return parsed
+    return parse_object(bytes(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,19 +14,23 @@ from starlette.responses import JSONResponse, Response
 
 from hyperfocal.errors import UsageError
 from hyperfocal.feedback import MAX_COMMENT, Opinion, Reason, Verdict, book
+from hyperfocal.feedback.records import now
 from hyperfocal.imaging.formats import FORMATS
-from hyperfocal.server.errors import BodyTooLarge, Malformed, UnsupportedBody
+from hyperfocal.server.errors import BodyTooLarge, Malformed, RateLimited, UnsupportedBody
 from hyperfocal.server.intake import chunks
 from hyperfocal.server.kind import kind_of
 from hyperfocal.server.multipart import read_form_data
+from hyperfocal.server.pool import Task
 from hyperfocal.server.problems import Problem, first_fault
 from hyperfocal.server.security.caller import owner_of
 from hyperfocal.server.service import Service, service_of
-from hyperfocal.server.spool import folder_of
+from hyperfocal.server.spool import check_reserve, folder_of, writing
+from hyperfocal.server.work import in_progress, unless_gone
 
 router = APIRouter(prefix="/v1/feedback", tags=["feedback"])
 
 _MOST_JSON = 1 << 16
+_HOUR = 3600.0
 _REQUEST_ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 
@@ -133,7 +138,8 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
         404: {"model": Problem, "description": "No such request, or not of this key."},
         413: {"model": Problem, "description": "The body is too large."},
         415: {"model": Problem, "description": "Neither JSON nor a form, or not a picture."},
-        422: {"model": Problem, "description": "A field is not as it should be."},
+        422: {"model": Problem, "description": "A field or the picture is not as it should be."},
+        504: {"model": Problem, "description": "The time for looking at the picture is over."},
     },
 )
 async def give(request: Request) -> Response:
@@ -141,16 +147,20 @@ async def give(request: Request) -> Response:
 
     A picture is taken only together with ``keep_picture``, and ``DELETE`` removes it again.
     """
-    service = service_of(request)
-    form, picture = await _read(request)
-    if picture is not None and not form.keep_picture:
-        raise UsageError("a picture may only be sent with keep_picture: true, your consent")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kept = None
-    owner = owner_of(request)
-    if picture is not None:
-        await service.store.call(book.know, form.request_id, owner)
-        kept = await _keep(service, picture)
-    verdict_id = await _write(service, form, owner, kept)
+    if kind == "application/json":
+        form = _checked(await _json(request))
+    elif kind == "multipart/form-data":
+        # It may bring a picture, which takes the place of one that is to be restored.
+        with in_progress(request, is_prediction=False):
+            form, picture = await _form(request)
+            if picture is not None:
+                kept = await _keep(request, form, picture)
+    else:
+        raise UnsupportedBody("send application/json or multipart/form-data")
+    service = service_of(request)
+    verdict_id = await _write(service, form, owner_of(request), kept)
     service.metrics.judged(form.verdict.value)
     return JSONResponse({"id": verdict_id, "picture": kept is not None}, 201)
 
@@ -166,7 +176,7 @@ async def forget(request: Request, request_id: str) -> Response:
     service, owner = service_of(request), owner_of(request)
     jobs = await service.jobs.forget(request_id, owner)
     if not jobs:
-        await service.store.call(book.know, request_id, owner)
+        await service.store.read(book.know, request_id, owner)
     gone = await service.store.forget(request_id, owner)
     return JSONResponse(
         {
@@ -195,24 +205,36 @@ async def _write(
     return verdict_id
 
 
-async def _keep(service: Service, picture: Path) -> tuple[str, str, int]:
-    kind = FORMATS[await kind_of(picture)]
-    name, size = await asyncio.to_thread(
-        book.keep, service.store.pictures, picture, kind.suffixes[0].removeprefix(".")
-    )
-    return name, f"image/{kind.name}", size
-
-
-async def _read(request: Request) -> tuple[FeedbackForm, Path | None]:
-    content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return _checked(await _json(request)), None
-    if kind != "multipart/form-data":
-        raise UnsupportedBody("send application/json or multipart/form-data")
+async def _form(request: Request) -> tuple[FeedbackForm, Path | None]:
     place = folder_of(request) / "picture"
-    form = await read_form_data(chunks(request), content_type, {"picture": place})
-    return _checked(form.fields), form.files.get("picture")
+    content_type = request.headers["content-type"]
+    with writing("another picture"):
+        sent = await read_form_data(chunks(request), content_type, {"picture": place})
+    form, picture = _checked(sent.fields), sent.files.get("picture")
+    if picture is not None and not form.keep_picture:
+        raise UsageError("a picture may only be sent with keep_picture: true, your consent")
+    return form, picture
+
+
+async def _keep(request: Request, form: FeedbackForm, picture: Path) -> tuple[str, str, int]:
+    """Put a picture into the storage, if it is one and there is room; as ``book.give`` has it."""
+    service, owner = service_of(request), owner_of(request)
+    await service.store.read(book.know, form.request_id, owner)
+    most = service.settings.pictures_a_day
+    if await service.store.read(book.count_pictures, owner, now() - timedelta(days=1)) >= most:
+        raise RateLimited(
+            f"{most} pictures of one day are kept at most (setting pictures_a_day)", _HOUR
+        )
+    storage = service.store.pictures
+    check_reserve(service.settings.disk_reserve, storage.folder)
+    kind = FORMATS[await kind_of(picture)]
+    # Its beginning proves nothing: it is decoded, where that can do no harm.
+    task = Task(picture, None, kind="check", request_id=request.state.request_id)
+    run = service.pool.run(task, seconds=service.settings.task_seconds)
+    await unless_gone(request, run)
+    suffix = kind.suffixes[0].removeprefix(".")
+    name, size = await asyncio.to_thread(book.keep, storage, picture, suffix)
+    return name, f"image/{kind.name}", size
 
 
 async def _json(request: Request) -> object:

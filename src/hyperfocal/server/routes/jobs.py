@@ -11,8 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from hyperfocal.errors import HyperfocalError
 from hyperfocal.server.answers import disposition, facts
-from hyperfocal.server.errors import Draining
-from hyperfocal.server.intake import receive_picture
+from hyperfocal.server.intake import ordering, receive_picture
 from hyperfocal.server.jobs.document import document
 from hyperfocal.server.jobs.events import last_seen, stream
 from hyperfocal.server.jobs.orders import check_key
@@ -25,7 +24,7 @@ from hyperfocal.server.routes.results import send
 from hyperfocal.server.schemas import UpscaleForm, read_form
 from hyperfocal.server.security.caller import owner_of
 from hyperfocal.server.service import Service, service_of
-from hyperfocal.server.store import Job, Status
+from hyperfocal.server.store import Job, Status, jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -51,37 +50,42 @@ class NotDone(HyperfocalError):
         413: {"model": Problem, "description": "The body is too large."},
         415: {"model": Problem, "description": "Not a picture."},
         422: {"model": Problem, "description": "Options that cannot work, or a key used again."},
-        503: {"model": Problem, "description": "Too many jobs wait, or the service stops."},
+        503: {"model": Problem, "description": "Too many jobs, no room, or the service stops."},
     },
 )
 async def submit(
     request: Request,
     idempotency_key: Annotated[
         str | None,
-        Header(description="The same key with the same picture and options: the same job."),
+        Header(
+            description="The same key with the same picture and options: the same job, unless that"
+            " was cancelled, has expired, or failed for no fault of the picture (a 5xx problem)."
+        ),
     ] = None,
 ) -> Response:
     """Takes what ``POST /v1/upscale`` takes; the job is worked on whether or not anybody waits."""
-    service = service_of(request)
     request.state.is_order = True
-    if service.draining:
-        raise Draining("the service is stopping; try again in a moment")
-    check_key(idempotency_key)
-    incoming = await receive_picture(request)
-    options = read_form(UpscaleForm, incoming.fields).options()
-    request.state.model = options.model
-    for path in (incoming.source, incoming.reference):
-        if path is not None:
-            await kind_of(path)
-    job, is_new = await service.jobs.submit(
-        incoming.source,
-        options,
-        reference=incoming.reference,
-        request_id=request.state.request_id,
-        owner=owner_of(request),
-        key=idempotency_key,
-        name=incoming.name,
-    )
+    owner = owner_of(request)
+    with ordering(request) as service:
+        check_key(idempotency_key)
+        await service.store.read(
+            jobs.check_kept, owner, idempotency_key, limit=service.settings.jobs_kept
+        )
+        incoming = await receive_picture(request)
+        options = read_form(UpscaleForm, incoming.fields).options()
+        request.state.model = options.model
+        for path in (incoming.source, incoming.reference):
+            if path is not None:
+                await kind_of(path)
+        job, is_new = await service.jobs.submit(
+            incoming.source,
+            options,
+            reference=incoming.reference,
+            request_id=request.state.request_id,
+            owner=owner,
+            key=idempotency_key,
+            name=incoming.name,
+        )
     headers = {"location": f"/v1/jobs/{job.id}"}
     if not is_new:
         headers["idempotency-replayed"] = "true"
@@ -153,7 +157,9 @@ async def events(
     response_class=Response,
     responses={
         200: {"content": {"image/*": {}}, "description": "The picture; facts in headers."},
+        304: {"description": "The client has it already."},
         409: {"model": Problem, "description": "The job has no result, or none yet."},
+        416: {"model": Problem, "description": "None of the bytes asked for are there."},
         **_NOT_FOUND,
     },
 )
@@ -163,7 +169,7 @@ async def result(request: Request, job_id: str) -> Response:
     if job.status is not Status.SUCCEEDED or job.output is None or job.answer is None:
         raise NotDone(f"the job is {job.status.value}; it has no result")
     kept = await service.results.find(job.output)
-    return send(service.results, kept, _headers(job.answer, job.name))
+    return send(request, service.results, kept, _headers(job.answer, job.name))
 
 
 def _headers(plain: Mapping[str, Any], name: str) -> dict[str, str]:

@@ -10,13 +10,13 @@ from hyperfocal.server.page import INDEX, assets
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def index(request: Request) -> Response:
     """The page itself."""
     return _answer(request, INDEX)
 
 
-@router.api_route("/static/{name}", methods=["GET", "HEAD"])
+@router.get("/static/{name}")
 async def static(request: Request, name: str) -> Response:
     """One of its scripts, styles or pictures."""
     if name == INDEX:

@@ -21,7 +21,7 @@ from hyperfocal.server.schemas import PredictAnswer, PredictMetrics, PredictRequ
 from hyperfocal.server.security.media import copy_from_media
 from hyperfocal.server.service import Service
 from hyperfocal.server.settings import ServerSettings
-from hyperfocal.server.spool import folder_of
+from hyperfocal.server.spool import folder_of, writing
 from hyperfocal.server.work import RESULT, in_progress, restore
 
 router = APIRouter(tags=["pictures"])
@@ -43,11 +43,12 @@ async def predict(request: Request) -> Response:
             raise UnsupportedBody("send application/json")
         folder = folder_of(request)
         body = folder / "body"
-        await save(request, body)
-        # Base64 takes time and address space; a few at once are enough.
-        incoming, wish = await to_thread.run_sync(
-            _read, body, folder, service.settings, limiter=service.decoders
-        )
+        with writing("another picture"):
+            await save(request, body)
+            # Base64 takes time and address space; a few at once are enough.
+            incoming, wish = await to_thread.run_sync(
+                _read, body, folder, service.settings, limiter=service.decoders
+            )
         options = Options(scale=wish.scale, model=wish.model)
         answer = await restore(request, incoming, options)
         result = folder / RESULT

@@ -26,7 +26,7 @@ router = APIRouter(tags=["pictures"])
 async def preview(request: Request) -> Response:
     """Restore a part of a picture, 512 x 512 pixels at most, with the quickest model."""
     with in_progress(request):
-        format = wanted_format(request.headers.get("accept"))
+        format = wanted_format(", ".join(request.headers.getlist("accept")))
         incoming = await receive_picture(request)
         form = read_form(PreviewForm, incoming.fields)
         answer = await restore(request, incoming, form.options(format), "preview")

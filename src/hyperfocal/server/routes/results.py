@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Query, Request
+from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from hyperfocal.server.conditions import is_held, is_part_wanted
 from hyperfocal.server.problems import Problem
 from hyperfocal.server.service import service_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
 
     from hyperfocal.server.results import Kept, Shelf
 
@@ -20,16 +24,17 @@ router = APIRouter(tags=["results"])
 _PICTURE = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-@router.head("/v1/results/{name}", include_in_schema=False)
 @router.get(
     "/v1/results/{name}",
     summary="Fetch a result by its signed link",
     response_class=Response,
     responses={
         200: {"content": _PICTURE, "description": "The picture."},
+        304: {"description": "The client has it already."},
         403: {"model": Problem, "description": "The signature is not right."},
         404: {"model": Problem, "description": "The result is not there any more."},
         410: {"model": Problem, "description": "The link is no longer good."},
+        416: {"model": Problem, "description": "None of the bytes asked for are there."},
     },
 )
 async def fetch(
@@ -41,13 +46,33 @@ async def fetch(
     """The picture. No key is needed: the link is the key."""
     results = service_of(request).results
     kept = await results.opened(name, expires, signature)
-    return send(results, kept, {"cache-control": "private, max-age=300"})
+    return send(request, results, kept, {"cache-control": "private, max-age=300"})
 
 
-def send(shelf: Shelf, kept: Kept, headers: Mapping[str, str]) -> Response:
-    """A kept file as an answer, from the disk or piece by piece from a bucket."""
-    own = {"content-disposition": f'inline; filename="{kept.name}"', **headers}
+def send(request: Request, shelf: Shelf, kept: Kept, headers: Mapping[str, str]) -> Response:
+    """A kept file as an answer, from the disk or piece by piece from a bucket.
+
+    Only from the disk are parts of it given. Raises :class:`RangeNotSatisfiable`.
+    """
+    # What lies under a name never changes.
+    etag = f'"{kept.name}"'
+    own = {"content-disposition": f'inline; filename="{kept.name}"', "etag": etag, **headers}
+    if is_held(etag, request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=own)
     if kept.path is not None:
-        return FileResponse(kept.path, media_type=kept.media_type, headers=own)
+        is_same = request.headers.get("if-range", etag) == etag
+        wanted = request.headers.get("range") if is_same else None
+        file = FileResponse if is_part_wanted(wanted, kept.bytes) else _WholeFile
+        return file(kept.path, media_type=kept.media_type, headers=own)
     own["content-length"] = str(kept.bytes)
     return StreamingResponse(shelf.chunks(kept.name), media_type=kept.media_type, headers=own)
+
+
+class _WholeFile(FileResponse):
+    """All of a file, whatever part of it is asked for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope = {**scope, "headers": list(scope["headers"])}
+        del MutableHeaders(scope=scope)["range"]
+        await super().__call__(scope, receive, send)

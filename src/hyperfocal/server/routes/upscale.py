@@ -30,7 +30,7 @@ async def upscale(request: Request) -> Response:
     address. With the file `reference`, PSNR and SSIM are against that picture.
     """
     with in_progress(request):
-        format = wanted_format(request.headers.get("accept"))
+        format = wanted_format(", ".join(request.headers.getlist("accept")))
         incoming = await receive_picture(request)
         form = read_form(UpscaleForm, incoming.fields)
         answer = await restore(request, incoming, form.options(format))

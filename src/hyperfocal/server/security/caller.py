@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ _OPEN = frozenset(
     }
 )
 _OPEN_BELOW = ("/static/", "/v1/results/")
+# 192.0.2.1:5000, [2001:db8::1]:5000 or [2001:db8::1]; an IPv6 address alone has colons, too.
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^\[\]]+)\](?::[0-9]+)?")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -76,6 +79,7 @@ def scope_needed(path: str, *, metrics_public: bool) -> Scope | None:
 
 def without_key(headers: Headers, peer: str, settings: ServerSettings) -> Caller:
     """Whoever sends this, before any key is looked at; ``peer``: the connection's other end."""
+    peer = _plain(peer) or peer
     address, direct = _address(headers, peer, settings.trusted_proxy_hops)
     return Caller("", frozenset(), address, direct)
 
@@ -134,9 +138,22 @@ def _address(headers: Headers, peer: str, hops: int) -> tuple[str, bool]:
     direct = not line and "forwarded" not in headers and "x-real-ip" not in headers
     chain = [part.strip() for part in line.split(",") if part.strip()]
     if hops and len(chain) >= hops:
-        # Only the last entries were written by proxies that are ours.
-        return chain[-hops][:64], direct
+        # Only the last entries were written by proxies that are ours. What is no address, such
+        # as "unknown", is nobody's in particular.
+        return _plain(chain[-hops]) or peer, direct
     return peer, direct
+
+
+def _plain(text: str) -> str | None:
+    """An address without the port some proxies add, IPv4 as such; None for what is none."""
+    match = _WITH_PORT.fullmatch(text)
+    try:
+        parsed = ipaddress.ip_address((match[1] or match[2]) if match else text)
+    except ValueError:
+        return None
+    # How IPv4 looks to a proxy that listens for both kinds.
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
 
 
 def _network(address: str) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
 from hyperfocal.errors import SettingsError, UsageError
+from hyperfocal.lock import FileLock
 from hyperfocal.server.errors import Unauthorized
 
 Scope = Literal["use", "admin"]
@@ -24,6 +27,7 @@ _KEY = re.compile(r"hf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 # What an unknown key is compared with, so that it takes as long as a known one.
 _NOBODY = ("00" * 16, "00" * 32)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,15 @@ class Key:
 
 
 class Keys:
-    """The keys of one file, which is read again when it has changed."""
+    """The keys of one file, which is read again when it has changed.
+
+    Once they have been read, a file that is damaged is logged, and they hold until it is mended;
+    at the beginning it is a :class:`SettingsError`.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Key] = {}
         self._refresh()
 
@@ -76,10 +84,18 @@ class Keys:
                 f"{self._path}: the keys cannot be read: {error.strerror}; "
                 "make the first with 'hyperfocal serve keys add NAME'"
             ) from error
-        stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
-        if stamp != self._stamp:
+        # The last of them tells of permissions that were given.
+        stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_ctime_ns)
+        if stamp == self._stamp:
+            return
+        try:
             self._by_id = {key.id: key for key in read_keys(self._path)}
-            self._stamp = stamp
+        except SettingsError as error:
+            if self._stamp is None:
+                raise
+            # Nobody who has a key is to be turned away for it.
+            _log.error("%s; the keys that were read before still hold", error)
+        self._stamp = stamp
 
 
 def read_keys(path: Path) -> list[Key]:
@@ -109,26 +125,45 @@ def read_keys(path: Path) -> list[Key]:
 
 def add_key(path: Path, name: str, scopes: Iterable[Scope]) -> tuple[Key, str]:
     """Make a key; the text is what its owner sends, and cannot be told from the file later."""
-    keys = read_keys(path)
     if not _NAME.fullmatch(name):
         raise UsageError("a key's name is letters, digits, '.', '_', '@' and '-', 64 at most")
-    if any(key.name == name for key in keys):
-        raise UsageError(f"there is a key '{name}' already; revoke it or choose another name")
     public, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_hex(16)
     made = datetime.now(UTC).isoformat(timespec="seconds")
     key = Key(public, name, tuple(scopes), salt, _hash(secret, salt), made)
-    _write(path, [*keys, key])
+    with _changing(path) as keys:
+        if any(other.name == name for other in keys):
+            raise UsageError(f"there is a key '{name}' already; revoke it or choose another name")
+        keys.append(key)
     return key, f"hf_{public}_{secret}"
 
 
 def revoke_key(path: Path, name: str) -> Key:
     """Remove the key of that name or id; a running service notices at its next request."""
-    keys = read_keys(path)
+    # Looked for first: where there is none, nothing is made.
+    _named(read_keys(path), name)
+    with _changing(path) as keys:
+        key = _named(keys, name)
+        keys.remove(key)
+    return key
+
+
+def _named(keys: Iterable[Key], name: str) -> Key:
     for key in keys:
         if name in (key.name, key.id):
-            _write(path, [other for other in keys if other is not key])
             return key
     raise UsageError(f"there is no key '{name}'; see 'hyperfocal serve keys list'")
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[list[Key]]:
+    """The keys in a file, written when the block ends; nobody else changes them meanwhile."""
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock")).held():
+            keys = read_keys(path)
+            yield keys
+            _write(path, keys)
+    except OSError as error:
+        raise SettingsError(f"{path}: the keys cannot be written: {error.strerror}") from error
 
 
 def _hash(secret: str, salt: str) -> str:
@@ -140,10 +175,9 @@ def _write(path: Path, keys: Iterable[Key]) -> None:
     lines = "".join(json.dumps(asdict(key)) + "\n" for key in keys)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(lines)
         partial.replace(path)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise SettingsError(f"{path}: the keys cannot be written: {error.strerror}") from error
+        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from hyperfocal.errors import InputMissing
 from hyperfocal.server.errors import BodyTooLarge, Forbidden
+from hyperfocal.server.spool import writing
 
 # Not "outside" or "a device": whoever may not go there shall not learn what is there.
 _NOT_THERE = "there is no such picture below the media folder"
@@ -20,7 +20,8 @@ def copy_from_media(root: Path, name: str, target: Path, *, max_bytes: int) -> N
 
     ``name`` is a relative path with ``/``. Links are followed as long as they end below
     ``root``. :class:`Forbidden` for a name that cannot be meant honestly, :class:`InputMissing`
-    for what is not there, not below, or no ordinary file, :class:`BodyTooLarge`. Blocks.
+    for what is not there, not below, or no ordinary file, :class:`BodyTooLarge`,
+    :class:`SpoolFull`. Blocks.
     """
     _check_name(name)
     try:
@@ -38,11 +39,9 @@ def copy_from_media(root: Path, name: str, target: Path, *, max_bytes: int) -> N
                 raise InputMissing(_NOT_THERE)
             if facts.st_size > max_bytes:
                 raise BodyTooLarge(f"the picture has more than {max_bytes:,} bytes")
-            with target.open("wb") as copy:
+            with writing("another picture"), target.open("wb") as copy:
                 shutil.copyfileobj(file, copy, 1 << 20)
     except (OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise
         raise InputMissing(_NOT_THERE) from error
 
 

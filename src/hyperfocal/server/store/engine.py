@@ -11,6 +11,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from hyperfocal.errors import SettingsError
 
+READS = "hyperfocal_reads"
+"""Option of a connection whose transactions only read."""
+
 _BUSY_MS = 10_000
 _PRAGMAS = (
     # Readers do not wait for the writer, and a service that is killed loses no commit.
@@ -75,7 +78,9 @@ def _sqlite(address: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        # Locked from the start: a transaction that reads and then writes cannot be refused.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Locked from the start: a transaction that reads and then writes cannot be refused. One
+        # that only reads waits for nobody, and nobody for it.
+        reads = connection.get_execution_options().get(READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine

@@ -80,20 +80,25 @@ class Order:
 _FIELDS = tuple(Job.__dataclass_fields__)
 _NAME_LENGTH = 255
 _LIVE = (Status.QUEUED.value, Status.RUNNING.value)
+_WITH_FILES = (*_LIVE, Status.SUCCEEDED.value)
 
 
 def add(session: Session, order: Order, *, limit: int) -> tuple[Job, bool]:
     """Queue a job; gives it and whether it is new.
 
-    With an idempotency key that this owner has used, the job of that time. Raises
-    :class:`QueueFull` where ``limit`` jobs wait already.
+    With an idempotency key that this owner has used, the job of that time, see :func:`by_key`.
+    Raises :class:`QueueFull` where ``limit`` jobs wait already.
     """
-    known = by_key(session, order.owner, order.idempotency_key)
-    if known is not None:
-        return known, False
+    row = _with_key(session, order.owner, order.idempotency_key)
+    if row is not None and not _is_void(row):
+        return _job(row), False
     waiting = select(func.count()).where(JobRow.status == Status.QUEUED.value)
     if (session.scalar(waiting) or 0) >= limit:
         raise QueueFull(f"{limit} jobs wait already; try again later")
+    if row is not None:
+        # The key is the new job's now.
+        row.idempotency_key = None
+        session.flush()
     row = JobRow(
         id=secrets.token_hex(16),
         request_id=order.request_id,
@@ -124,12 +129,24 @@ def add(session: Session, order: Order, *, limit: int) -> tuple[Job, bool]:
     return _job(row), True
 
 
+def check_kept(session: Session, owner: str, key: str | None, *, limit: int) -> None:
+    """Raise :class:`QueueFull` where ``limit`` jobs of this owner have files already.
+
+    Not where the idempotency key is known: an order that is repeated adds none.
+    """
+    mine = select(func.count()).where(JobRow.owner == owner, JobRow.status.in_(_WITH_FILES))
+    if (session.scalar(mine) or 0) >= limit and by_key(session, owner, key) is None:
+        raise QueueFull(f"{limit} jobs are kept already (setting jobs_kept); delete some, or wait")
+
+
 def by_key(session: Session, owner: str, key: str | None) -> Job | None:
-    """The job that this owner made with an idempotency key."""
-    if key is None:
-        return None
-    row = session.scalar(select(JobRow).where(JobRow.owner == owner, JobRow.idempotency_key == key))
-    return None if row is None else _job(row)
+    """The job that this owner made with an idempotency key.
+
+    None for one that was cancelled, has expired, or failed with a problem of the service (5xx):
+    its order is to be taken anew.
+    """
+    row = _with_key(session, owner, key)
+    return None if row is None or _is_void(row) else _job(row)
 
 
 def get(session: Session, job_id: str, owner: str | None = None) -> Job:
@@ -303,6 +320,22 @@ def counts(session: Session) -> dict[Status, int]:
 def expiry(hours: float) -> datetime:
     """When a job made now ends."""
     return now() + timedelta(hours=hours)
+
+
+def _with_key(session: Session, owner: str, key: str | None) -> JobRow | None:
+    if key is None:
+        return None
+    return session.scalar(
+        select(JobRow).where(JobRow.owner == owner, JobRow.idempotency_key == key)
+    )
+
+
+def _is_void(row: JobRow) -> bool:
+    """Whether asking for the same again must not give this job."""
+    if row.status == Status.FAILED.value:
+        status: int = (row.problem or {}).get("status", 500)
+        return status >= 500
+    return row.status in (Status.CANCELLED.value, Status.EXPIRED.value)
 
 
 def _mine(session: Session, job: Job, runner: str) -> JobRow | None:

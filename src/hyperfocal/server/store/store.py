@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
@@ -13,9 +13,9 @@ from sqlalchemy.exc import DatabaseError, DataError, InterfaceError, TimeoutErro
 from sqlalchemy.orm import Session
 
 from hyperfocal.errors import HyperfocalError, SettingsError, UsageError
-from hyperfocal.feedback import Request, Retention, book
-from hyperfocal.feedback.records import Deleted
-from hyperfocal.server.store.engine import open_engine
+from hyperfocal.feedback import Request, Retention, Verdict, book
+from hyperfocal.feedback.records import Deleted, Given
+from hyperfocal.server.store.engine import READS, open_engine
 from hyperfocal.server.store.migrate import migrate
 from hyperfocal.storage import Storage
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+# Verdicts that are read at once.
+_PAGE = 500
 
 
 class StoreUnavailable(HyperfocalError):
@@ -42,13 +45,16 @@ class Store:
 
     ``await store.call(function, …)`` runs a function of :mod:`hyperfocal.feedback.book` or
     :mod:`hyperfocal.server.store.jobs` in one transaction, in a thread: one for SQLite, which has
-    a single writer anyway, four for PostgreSQL. ``pictures``: those kept with consent.
+    a single writer anyway, four for PostgreSQL. :meth:`read` is for functions that write nothing:
+    they do not wait for another process that writes, nor that for them. ``pictures``: those kept
+    with consent.
     """
 
     def __init__(self, engine: Engine, pictures: Storage, retention: Retention) -> None:
         self.pictures = pictures
         self.retention = retention
         self._engine = engine
+        self._reading = engine.execution_options(**{READS: True})
         threads = 1 if engine.dialect.name == "sqlite" else 4
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
 
@@ -83,23 +89,50 @@ class Store:
         not take, and :class:`StoreUnavailable`. A caller that is
         cancelled meanwhile does not undo it.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, lambda: self.blocking(function, *args, **kwargs)
-        )
+        return await self._in_a_thread(lambda: self.blocking(function, *args, **kwargs))
+
+    async def read(
+        self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """The same as :meth:`call` for a function that only reads."""
+        return await self._in_a_thread(lambda: self.reading(function, *args, **kwargs))
 
     def blocking(
         self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """The same as :meth:`call` in the caller's own thread."""
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return function(session, *args, **kwargs)
-        except DataError as error:
-            # PostgreSQL's text, for one, has no NUL.
-            raise UsageError("a value in the request is none that can be written down") from error
-        except (DatabaseError, InterfaceError, TimeoutError) as error:
-            raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
+        return _within(self._engine, lambda session: function(session, *args, **kwargs))
+
+    def reading(
+        self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """The same as :meth:`read` in the caller's own thread."""
+        return _within(self._reading, lambda session: function(session, *args, **kwargs))
+
+    def verdicts(
+        self,
+        *,
+        verdict: Verdict | None = None,
+        model: str | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Given]:
+        """All verdicts, the newest first. Blocks.
+
+        Read a page at a time, each in a transaction that is over when its first verdict is given:
+        whoever takes them may take his time. One that is given anew meanwhile may be left out.
+        """
+
+        def page(session: Session) -> list[Given]:
+            return list(
+                book.find(
+                    session, verdict=verdict, model=model, since=since, after=last, limit=_PAGE
+                )
+            )
+
+        last: Given | None = None
+        while found := self.reading(page):
+            yield from found
+            last = found[-1]
 
     async def record(self, request: Request) -> None:
         """Write down that a request was answered, so that it can be judged."""
@@ -113,6 +146,21 @@ class Store:
         """Wait for what is being written, and close. Blocks."""
         self._threads.shutdown(wait=True)
         self._engine.dispose()
+
+    async def _in_a_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _within(engine: Engine, work: Callable[[Session], _T]) -> _T:
+    """What ``work`` gives, in a transaction of its own."""
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            return work(session)
+    except DataError as error:
+        # PostgreSQL's text, for one, has no NUL.
+        raise UsageError("a value in the request is none that can be written down") from error
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        raise StoreUnavailable(f"the database cannot be used: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

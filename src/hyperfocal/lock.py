@@ -6,11 +6,17 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from hyperfocal import paths
 
 
 class FileLock:
-    """Held from :meth:`take` to :meth:`release` or to the end of the process."""
+    """Held from :meth:`take` to :meth:`release` or to the end of the process.
+
+    Or for a while, with :meth:`held`. Opening the file raises OSError.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,6 +32,25 @@ class FileLock:
             return False
         self._handle = handle
         return True
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, nobody else has it, another thread neither; waits for whoever has it."""
+        try:
+            # Whoever else may change what it guards must be able to open it.
+            self._handle = self._open(0o666)
+        except PermissionError:
+            if not paths.exists(self._path):
+                raise
+            # Another user made it, and to wait for a lock it is enough to read it.
+            self._handle = os.open(self._path, os.O_RDONLY)
+        try:
+            # Some file systems have no locks; whoever keeps files there does without.
+            with contextlib.suppress(OSError):
+                _wait_for(self._handle)
+            yield
+        finally:
+            self.release()
 
     def share(self) -> None:
         """Hold it together with others that share it, so that nobody takes it.
@@ -58,9 +83,9 @@ class FileLock:
             os.close(self._handle)
             self._handle = None
 
-    def _open(self) -> int:
+    def _open(self, mode: int = 0o600) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        return os.open(self._path, os.O_RDWR | os.O_CREAT, mode)
 
 
 def _lock(handle: int) -> None:
@@ -72,3 +97,15 @@ def _lock(handle: int) -> None:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _wait_for(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Waits for ten seconds, longer than anything that is done under such a lock.
+        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX)
