@@ -7,6 +7,7 @@ own methods of these names raise PermissionError instead.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 
@@ -29,6 +30,12 @@ def is_folder(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return path.is_dir()
     return False
+
+
+def are_same(one: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file, by whatever links."""
+    found, also = (os.path.normcase(os.path.realpath(path)) for path in (one, other))
+    return found == also
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:

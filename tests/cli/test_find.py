@@ -5,7 +5,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from hyperfocal.cli.find import Finding, find
+from hyperfocal.cli.find import Finding, find, looks_like_picture
+from hyperfocal.imaging import ifd
 
 
 @pytest.fixture
@@ -83,6 +84,19 @@ def test_earlier_results_are_passed_over(tree: Path) -> None:
         is_result=lambda stem: stem.endswith("@2x"),
     )
     assert below(found) == ["a.jpg", "b.jpg"]
+
+
+def test_a_cameras_raw_file_is_no_picture_by_its_content(tmp_path: Path) -> None:
+    """Under a name that promises a picture it is one, so that what is wrong with it is said."""
+    sensor = ifd.Directory()
+    sensor.put(262, ifd.SHORT, 32803)
+    for name in ("a.nef", "a.tif"):
+        (tmp_path / name).write_bytes(ifd.block(sensor))
+    assert not looks_like_picture(tmp_path / "a.nef")
+    assert looks_like_picture(tmp_path / "a.tif")
+    sensor.put(262, ifd.SHORT, 2)
+    (tmp_path / "a.nef").write_bytes(ifd.block(sensor))
+    assert looks_like_picture(tmp_path / "a.nef")
 
 
 def test_a_link_to_a_folder_above_does_not_loop(tree: Path) -> None:

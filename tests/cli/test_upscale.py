@@ -280,11 +280,24 @@ def test_quiet_says_only_what_failed(upscale: Run, photo: Photo) -> None:
     assert "b.png" in answer.err
 
 
-def test_verbose_tells_what_was_dropped(upscale: Run) -> None:
+def test_what_was_dropped_is_told(upscale: Run) -> None:
     Image.fromarray(pixels()).convert("RGBA").save("a.png")
-    answer = upscale("a.png", "-f", "jpg", "-v")
+    answer = upscale("a.png", "-f", "jpg")
+    assert "over white" in answer.err
+    assert "load" not in answer.err
+    answer = upscale("a.png", "-f", "jpg", "-v", "--overwrite")
     assert "over white" in answer.err
     assert "model" in answer.err
+    assert upscale("a.png", "-f", "jpg", "--quiet", "--overwrite").err == ""
+
+
+def test_samples_that_are_no_numbers_are_bad_input(upscale: Run) -> None:
+    samples = np.full((8, 8), 0.5, np.float32)
+    samples[3, 3] = np.nan
+    Image.fromarray(samples).save("a.tif")
+    answer = upscale("a.tif")
+    assert answer.code == 3
+    assert "not finite" in answer.err
 
 
 def test_a_bug_on_one_file_is_told_and_the_rest_is_done(

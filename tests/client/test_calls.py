@@ -239,7 +239,7 @@ def test_a_picture_is_given_away_only_with_consent(fake: Fake, client: Client) -
     client.feedback("request-1", "up", reasons=["text", "noise"], keep_picture=True, picture=PNG)
     fields = fake.seen[0].fields
     assert fields["picture"] == [PNG]
-    assert fields["reasons"] == ["text", "noise"]
+    assert fields["reasons"] == ["text,noise"]
     assert fields["keep_picture"] == ["true"]
 
 

@@ -276,7 +276,9 @@ def test_a_verdict_without_and_with_the_photograph(page: Any, photo: Photo) -> N
         assert (thumb.get_attribute("aria-pressed"), thumb.is_disabled()) == (pressed, True)
 
     page.get_by_role("button", name="Restore again with these options").click()
-    page.get_by_role("button", name="Good", exact=True).click()
+    page.get_by_role("button", name="Not good").click()
+    for reason in ("Still blurry", "Noise"):
+        page.get_by_label(reason).check()
     page.get_by_label("Keep my photograph").check()
     page.get_by_role("button", name="Send").click()
     page.get_by_text("Thank you.").wait_for()

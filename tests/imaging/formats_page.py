@@ -32,7 +32,8 @@ A file's format is told by its content, never by its name. HEIC needs an extra:
 ## What is written
 
 *kept*: comes back exactly. *kept, lossy*: comes back in kind, but the samples only come close.
-Anything else says what it is converted to. `hyperfocal upscale` reports conversions as it goes.
+Anything else says what it is converted to. `hyperfocal upscale` tells on stderr what
+it converts and drops, unless `--quiet`.
 *By strips*: a large result is never in memory as a whole; *at once*: it is while it is encoded, and
 a small `--memory` cannot be kept to.
 """
@@ -40,7 +41,10 @@ a small `--memory` cannot be kept to.
 READING = """
 ## What is read
 
-What the pixels of each kind of file become. Orientation is applied to the pixels and reset.
+What the pixels of each kind of file become. Orientation is applied to the pixels and reset. Of a
+TIFF file with several pages the first is read that is no reduced copy. A camera's raw file (DNG,
+NEF, CR2, ARW, PEF) is refused, and in folders passed over: all there is to be seen in it is a small
+preview, and the photograph has to be developed first.
 """
 
 ALWAYS = """
@@ -180,6 +184,7 @@ def sources():
 
     yield "JPEG", "grey", made.filed(image.convert("L"), "JPEG")
     yield "JPEG", "RGB", made.filed(image, "JPEG")
+    yield "JPEG", "RGB without the end marker", made.filed(image, "JPEG")[:-2]
     yield "JPEG", "CMYK with a profile", made.filed(ink, "JPEG", icc_profile=made.cmyk_profile())
     yield "JPEG", "CMYK without a profile", made.filed(ink, "JPEG")
     yield "PNG", "1 bit", made.filed(image.convert("1"), "PNG")
@@ -192,6 +197,7 @@ def sources():
     yield "PNG", "animation", frames("PNG")
     yield "TIFF", "1 bit", made.filed(image.convert("1"), "TIFF", compression="group4")
     yield "TIFF", "palette", made.filed(keyed, "TIFF")
+    yield "TIFF", "YCbCr", made.filed(image.convert("YCbCr"), "TIFF")
     yield "TIFF", "RGB, 16 bit", tiff(made.photo(dtype=np.uint16), photometric="rgb")
     yield "TIFF", "RGB, float", tiff(made.photo(dtype=np.float32), photometric="rgb")
     yield "TIFF", "CMYK without a profile", tiff(np.asarray(ink), photometric="separated")
@@ -216,6 +222,14 @@ def avif(depth):
 
     deep = made.photo(dtype=np.uint16) >> (16 - depth)
     return imagecodecs.avif_encode(deep, 90, bitspersample=depth, speed=9)
+
+
+ADOBE_RGB = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+def chromatic(primaries):
+    return made.with_chunk(imaging.encode(made.picture(3), "png"), b"cHRM", ">8I", *primaries)
 
 
 def declared(primaries, transfer):
@@ -262,12 +276,21 @@ def on_the_way():
     wide = imaging.open(declared(12, 13))  # Display P3
     bright = imaging.open(declared(9, 16))  # PQ
     carried = wide.icc is not None and not wide.notes and bright.icc is None and bright.notes
+    described = imaging.open(chromatic(ADOBE_RGB)).icc and not imaging.open(chromatic(SRGB)).icc
+    video = made.XMP.replace(b"dc:creator", b'GCamera:MotionPhoto="1" dc:creator')
+    moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
+    still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
+    promised = still.metadata.xmp == made.XMP and still.notes
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), taken as sRGB, and said"),
+        ("colour by primaries and gamma (PNG)", described,
+         "becomes a profile that says the same, unless they are those of sRGB"),
+        ("gain maps, videos of motion photos, Photoshop's own data", promised,
+         "dropped and said, and so is what XMP says of them"),
         ("`--strip-metadata`", gone and stays,
          "drops EXIF, XMP and IPTC; keeps the colour profile and the resolution"),
     ):  # fmt: skip

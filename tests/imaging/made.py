@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -140,6 +141,13 @@ def big_endian(main):
     data = exif.tobytes().removeprefix(b"Exif\0\0")
     assert data[:2] == b"MM"
     return data
+
+
+def with_chunk(data, kind, code, *values):
+    """A PNG with one more chunk, right behind its header."""
+    body = kind + struct.pack(code, *values)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:33] + chunk + data[33:]
 
 
 def parsed(block):

@@ -129,10 +129,34 @@ def test_truncated_anywhere_is_an_error(name, capfd):
 
 
 @pytest.mark.parametrize("name", ["jpeg", "progressive"])
-def test_a_jpeg_that_ends_with_its_last_scan(name):
-    """Without the end marker nobody can tell whether rows are missing."""
+def test_a_jpeg_that_lacks_only_its_end_marker_is_whole_and_says_so(name):
+    data = FILES[name]
+    for less in (1, 2):
+        got = imaging.open(data[:-less])
+        assert np.array_equal(got.pixels, imaging.open(data).pixels)
+        assert any("lacks its end marker" in note for note in got.notes)
+    for less in (3, 4, 10):
+        with pytest.raises(BrokenPicture, match="end of the picture is missing"):
+            imaging.open(data[:-less])
+
+
+def test_a_jpeg_that_ends_between_two_scans():
+    """Every code that is there is whole, but the finest steps of the picture are missing."""
+    data = FILES["progressive"]
+    scans = [at for at in range(len(data)) if data.startswith(b"\xff\xda", at)]
+    assert len(scans) > 3
+    for at in scans[1:]:
+        tables = data.rfind(b"\xff\xc4", 0, at)
+        with pytest.raises(BrokenPicture, match="end of the picture is missing"):
+            imaging.open(data[:tables])
+
+
+def test_a_jpeg_without_its_end_whose_codes_say_nothing_of_missing_rows():
+    """Arithmetic codes go on for ever: where they end cannot be told."""
+    data = bytearray(FILES["jpeg"][:-2])
+    data[data.index(b"\xff\xc0") + 1] = 0xC9
     with pytest.raises(BrokenPicture, match="end of the picture is missing"):
-        imaging.open(FILES[name][:-2])
+        imaging.open(bytes(data))
 
 
 def test_a_png_without_its_end_is_whole_and_says_so():

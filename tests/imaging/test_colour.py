@@ -88,6 +88,19 @@ def test_cmyk_tiff_of_sixteen_bits_without_a_profile_by_the_formula():
     assert np.abs(imaging.open(sink.getvalue()).pixels - want).max() <= 1.0
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_premultiplied_ink_is_divided_by_its_alpha(dtype):
+    full = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    ink = np.full((8, 9, 5), full // 4 if full > 1 else 0.25, dtype)
+    ink[..., 4] = full // 2 if full > 1 else 0.5
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, ink, photometric="separated", extrasamples=["assocalpha"])
+    got = imaging.open(sink.getvalue())
+    # Half the ink three times over, and half the paper is left by black.
+    assert np.abs(got.pixels / got.full_scale - 0.25).max() < 0.02
+    assert np.abs(got.alpha / got.full_scale - 0.5).max() < 0.01
+
+
 @pytest.mark.parametrize("format", ["png", "tiff", "webp", "bmp"])
 def test_wide_colour_is_carried_and_samples_are_untouched(format):
     given_ = made.picture(3, icc=made.wide_rgb_profile())

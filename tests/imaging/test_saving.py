@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import made
@@ -69,6 +70,31 @@ def test_a_pipe():
             assert imaging.open(source.read()).pixels.shape[:2] == (8, 8)
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_a_pipe_by_its_name(format):
+    """As the shell's ``>(command)`` gives it, and /dev/stdout; it leads to no path."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as source:
+        small = imaging.Picture(PICTURE.pixels[:8, :8])
+        imaging.save(small, f"/dev/fd/{write}", format=format)
+        os.close(write)
+        assert np.array_equal(imaging.open(source.read()).pixels, small.pixels)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe(tmp_path):
+    """More than a pipe holds, in a format whose beginning is written last."""
+    path = tmp_path / "pipe.tif"
+    os.mkfifo(path)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    with ThreadPoolExecutor() as pool:
+        got = pool.submit(path.read_bytes)
+        imaging.save(imaging.Picture(noise), path)
+        assert np.array_equal(imaging.open(got.result()).pixels, noise)
+    assert names(tmp_path) == ["pipe.tif"]
+
+
 def test_what_is_no_target():
     with pytest.raises(UsageError, match="not int"):
         imaging.save(PICTURE, 17)
@@ -93,6 +119,11 @@ def test_what_a_format_cannot_hold(tmp_path):
     wide = imaging.Picture(np.zeros((1, 20_000), np.uint8))
     with pytest.raises(OutputRefused, match="16383 pixels a side"):
         imaging.save(wide, tmp_path / "a.webp")
+    # libjpeg reads no longer ones, whatever the standard allows.
+    wide = imaging.Picture(np.zeros((1, 65_501), np.uint8))
+    with pytest.raises(OutputRefused, match="65500 pixels a side"):
+        imaging.save(wide, tmp_path / "a.jpg")
+    assert imaging.open(imaging.encode(imaging.Picture(wide.pixels[:, 1:]), "jpeg")).width == 65_500
     assert names(tmp_path) == []
 
 

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ from hyperfocal.errors import (
     ArrayError,
     InputMissing,
     ModelMissing,
+    OutputError,
+    OutputExists,
     OutputRefused,
     UnknownFormat,
     UsageError,
 )
+from hyperfocal.imaging import Metadata
+from hyperfocal.restore import Upscaler
 
 MODEL = "bicubic"
 
@@ -152,3 +157,81 @@ def test_an_output_that_cannot_be_is_told_before_the_work(
     monkeypatch.setattr(hyperfocal.Upscaler, "__call__", work)
     with pytest.raises(OutputRefused):
         hyperfocal.upscale(photo(8, 8), tmp_path / name, model=MODEL, **options)
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Running a model is a failure."""
+
+    def run(*given, **more):
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr(Upscaler, "__call__", run)
+
+
+@pytest.mark.parametrize("name", ["a.png", "link.png", "../{}/a.png"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_an_input_is_never_replaced(no_work, tmp_path, photo, name, kind):
+    (tmp_path / "a.png").write_bytes(file_of(photo(8, 8), "PNG"))
+    (tmp_path / "link.png").symlink_to("a.png")
+    output = kind(tmp_path / name.format(tmp_path.name))
+    with pytest.raises(OutputError, match="replace the input") as caught:
+        hyperfocal.upscale(kind(tmp_path / "a.png"), output, model=MODEL)
+    assert type(caught.value) is OutputError
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"format": "xyz"},
+        {"quality": 500},
+        {"quality": "high"},
+        {"bit_depth": 7},
+        {"format": "jpeg", "bit_depth": 16},
+        {"output": "none/out.png"},
+        {"output": "folder.png"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_written_is_told_before_the_work(
+    no_work, tmp_path, monkeypatch, photo, given
+):
+    monkeypatch.chdir(tmp_path)
+    Path("folder.png").mkdir()
+    with pytest.raises(OutputRefused):
+        hyperfocal.upscale(file_of(photo(8, 8), "PNG"), model=MODEL, **given)
+
+
+def test_a_result_too_large_for_its_format_is_told_before_the_work(no_work, tmp_path):
+    with pytest.raises(OutputRefused, match="16383 pixels a side"):
+        hyperfocal.upscale(
+            np.zeros((1, 9000), np.uint8), tmp_path / "out.webp", scale=2, model=MODEL
+        )
+
+
+def test_what_is_there_is_replaced_unless_forbidden(tmp_path, photo):
+    output = tmp_path / "out.png"
+    output.write_bytes(b"old")
+    with pytest.raises(OutputExists):
+        hyperfocal.upscale(photo(8, 8), output, model=MODEL, overwrite=False)
+    assert output.read_bytes() == b"old"
+    hyperfocal.upscale(photo(8, 8), output, model=MODEL)
+    assert hyperfocal.open(output).width == 16
+
+
+def test_depth_and_metadata_of_what_is_written(tmp_path, photo):
+    given = hyperfocal.Picture(photo(8, 8), metadata=Metadata(xmp=b"<x/>"))
+    hyperfocal.upscale(given, tmp_path / "out.png", model=MODEL, bit_depth=16, strip_metadata=True)
+    got = hyperfocal.open(tmp_path / "out.png")
+    assert (got.bit_depth, got.metadata.xmp) == (16, None)
+    source = (tmp_path / "out.png").read_bytes()
+    assert hyperfocal.open(hyperfocal.upscale(source, model=MODEL, bit_depth=8)).bit_depth == 8
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_alpha_that_is_no_number(bad):
+    alpha = np.ones((8, 8), np.float32)
+    alpha[3, 3] = bad
+    picture = hyperfocal.Picture(np.full((8, 8, 3), 0.5, np.float32), alpha)
+    with pytest.raises(ArrayError, match="not finite"):
+        hyperfocal.upscale(picture, model=MODEL)

@@ -82,15 +82,20 @@ def find(
 
 
 def looks_like_picture(path: Path) -> bool:
-    """By the name, so that a damaged picture is reported, or else by the content."""
+    """By the name, so that a damaged picture is reported, or else by the content.
+
+    A camera's raw file is none: its content looks like TIFF.
+    """
     from hyperfocal.imaging.content import HEAD, sniff
     from hyperfocal.imaging.formats import format_of_suffix
+    from hyperfocal.imaging.tiff_pages import is_camera_raw
 
     if format_of_suffix(path) is not None:
         return True
     try:
         with path.open("rb") as file:
-            return sniff(file.read(HEAD)) is not None
+            name = sniff(file.read(HEAD))
+        return name is not None and not (name == "tiff" and is_camera_raw(path))
     except OSError:
         return False
 

@@ -82,7 +82,8 @@ def describe(outcome: Outcome, *, verbose: bool = False) -> list[str]:
             text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
         if outcome.choice is not None:
             text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
-        text.extend(f"    {note}" for note in outcome.notes)
+    # What was lost is told unasked.
+    text.extend(f"    {note}" for note in outcome.notes)
     return text
 
 

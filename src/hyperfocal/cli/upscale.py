@@ -124,7 +124,7 @@ def upscale(
     as_json: bool = JSON,
     quiet: bool = typer.Option(False, "--quiet", help="Say nothing but what failed."),
     verbose: bool = typer.Option(
-        False, "-v", "--verbose", help="Tell timings, and what was converted or dropped."
+        False, "-v", "--verbose", help="Tell timings, and why the model was chosen."
     ),
 ) -> None:
     """Restore pictures to a higher resolution.

@@ -230,7 +230,7 @@ class Client:
             if upload is None:
                 return {"json": fields}
             part = files.enter_context(upload.open())
-            form = {**fields, "keep_picture": "true"}
+            form = {**fields, "reasons": ",".join(fields["reasons"]), "keep_picture": "true"}
             return {"data": form, "files": {"picture": (upload.name(), part, upload.media_type())}}
 
         # Given twice, it would count twice.

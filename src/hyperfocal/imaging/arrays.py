@@ -68,6 +68,7 @@ def _samples(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def from_pil(image: Image.Image) -> Picture:
     """A picture of a Pillow image of any mode; its orientation is applied and its profile kept.
 
+    Metadata are those of ``info``, and EXIF without any there that of ``getexif()``.
     Palettes, transparency and 1 bit become plain samples, CMYK becomes RGB through the profile
     if there is one. ArrayError for modes without a meaning as a photograph.
     """
@@ -80,7 +81,8 @@ def to_pil(picture: Picture) -> Image.Image:
     """A Pillow image in mode L, LA, RGB, RGBA, I;16 (grey) or F (grey).
 
     Pillow has no 16-bit or floating RGB: those come out with 8 bits. The profile and the
-    metadata lie in ``info``, where Pillow's own ``save`` finds them.
+    metadata lie in ``info``; ``image.save(path, **image.info)`` writes them, and without that
+    Pillow leaves out most.
     """
     from hyperfocal.imaging import pil
 

@@ -6,33 +6,38 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Bytes for a pipe that are kept in memory; beyond, they go to a temporary file.
+_SPOOLED = 16 << 20
 
 
 def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: bool = True) -> None:
     """Give ``fill`` a temporary file in the target's folder, then rename it to the target.
 
     On any failure, an interrupt included, the temporary file is gone and the target as it was.
-    A link is followed; a device or a named pipe is written directly. Raises OutputExists or
-    OutputRefused; what ``fill`` raises by itself passes through.
+    A link is followed. A device is written directly; a pipe, too, but once ``fill`` is through,
+    because some formats write their beginning last. Raises OutputExists or OutputRefused; what
+    ``fill`` raises by itself passes through.
     """
     try:
-        # A link stays a link: what it points to is replaced.
-        real = Path(os.path.realpath(target))
-        kind = _kind(real)
+        kind = _kind(target)
         if kind is not None and stat.S_ISDIR(kind):
             raise OutputRefused(f"{target}: is a folder")
         if kind is not None and not stat.S_ISREG(kind):
-            with real.open("wb") as device:
-                fill(device)
+            # By the name that was given: /dev/stdout leads to "pipe:[...]", which is no path.
+            _write_into(target, fill)
             return
+        # A link stays a link: what it points to is replaced.
+        real = Path(os.path.realpath(target))
         if kind is not None and not overwrite:
             raise OutputExists(f"{target}: is there already and overwriting was not asked for")
         _write_beside(real, target, fill, overwrite, kind)
@@ -62,6 +67,17 @@ def _kind(path: Path) -> int | None:
         return path.stat().st_mode
     except FileNotFoundError:
         return None
+
+
+def _write_into(device: Path, fill: Callable[[BinaryIO], object]) -> None:
+    with device.open("wb") as sink:
+        if sink.seekable():
+            fill(sink)
+            return
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as whole:
+            fill(cast(BinaryIO, whole))
+            whole.seek(0)
+            shutil.copyfileobj(whole, sink)
 
 
 def _write_beside(

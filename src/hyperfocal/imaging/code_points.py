@@ -31,7 +31,11 @@ _BRADFORD = np.array(
 )
 _D50 = np.array([0.9642, 1.0, 0.8249])
 
+# PNG states chromaticities to five digits, and writers round to three.
+_SAME_COLOUR, _SAME_GAMMA = 0.005, 0.1
+
 _Matrix = npt.NDArray[np.float64]
+_Point = tuple[float, float]
 
 
 def is_srgb(points: tuple[int, int]) -> bool:
@@ -63,11 +67,36 @@ def profile(primaries: int, transfer: int) -> bytes | None:
     if known is None or transfer not in (*_SRGB_CURVE, *_GAMMAS):
         return None
     name, white, *colours = known
+    return _of(name, white, colours, _GAMMAS.get(transfer))
+
+
+def of_primaries(white: _Point, colours: list[_Point], gamma: float | None) -> bytes | None:
+    """The RGB profile for a white point, red, green and blue, each as CIE x, y, and a gamma.
+
+    ``gamma``: None where none is stated, which is taken as sRGB's curve. None where they are
+    sRGB's within rounding; ValueError where no colours can be so.
+    """
+    if min(y for _, y in (white, *colours)) <= 0 or (gamma is not None and not 0.1 < gamma < 10):
+        raise ValueError("no possible primaries")
+    columns = _adaptation(_xyz(white)) @ _to_xyz(white, colours)
+    _, srgb_white, *srgb_colours = _PRIMARIES[1]
+    usual = _adaptation(_xyz(srgb_white)) @ _to_xyz(srgb_white, srgb_colours)
+    if not np.isfinite(columns).all() or columns[1].min() <= 0:
+        raise ValueError("no possible primaries")
+    # Pictures for sRGB's curve state a gamma of 2.2, for which it was made.
+    is_usual_curve = gamma is None or abs(gamma - 2.2) < _SAME_GAMMA
+    if is_usual_curve and np.abs(columns - usual).max() < _SAME_COLOUR:
+        return None
+    return _of("RGB as declared", white, colours, gamma)
+
+
+def _of(name: str, white: _Point, colours: list[_Point], gamma: float | None) -> bytes:
+    """``gamma``: None for sRGB's curve."""
     adaptation = _adaptation(_xyz(white))
     columns = (adaptation @ _to_xyz(white, colours)).T
-    if transfer in _GAMMAS:
-        curve = struct.pack(">4sIHHi", b"para", 0, 0, 0, _fixed(_GAMMAS[transfer]))
-        name += f", gamma {_GAMMAS[transfer]:g}"
+    if gamma is not None:
+        curve = struct.pack(">4sIHHi", b"para", 0, 0, 0, _fixed(gamma))
+        name += f", gamma {gamma:.3g}"
     else:
         values = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
         curve = struct.pack(">4sIHH5i", b"para", 0, 3, 0, *map(_fixed, values))
@@ -84,13 +113,13 @@ def profile(primaries: int, transfer: int) -> bytes | None:
     )
 
 
-def _xyz(point: tuple[float, float]) -> _Matrix:
+def _xyz(point: _Point) -> _Matrix:
     """Of unit luminance."""
     x, y = point
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
-def _to_xyz(white: tuple[float, float], colours: list[tuple[float, float]]) -> _Matrix:
+def _to_xyz(white: _Point, colours: list[_Point]) -> _Matrix:
     """``(3, 3)``: linear RGB to XYZ under its own white."""
     columns = np.stack([_xyz(point) for point in colours], axis=1)
     scaled: _Matrix = columns * np.linalg.solve(columns, _xyz(white))

@@ -5,6 +5,7 @@ A block is changed in place: maker notes hold offsets into it, so nothing may mo
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from hyperfocal.imaging import ifd
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+# Of the interoperability directory.
+_RELATED_WIDTHS, _RELATED_HEIGHTS = (0x1001,), (0x1002,)
+_COLOUR_SPACE, _SRGB = 0xA001, 1
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 _MAKER_NOTE = 0x927C
 _CM_PER_INCH = 2.54
@@ -48,11 +52,16 @@ def facts(main: ifd.Directory) -> Facts:
     return Facts(orientation if 1 <= orientation <= 8 else 1, dpi)
 
 
-def cleaned(block: bytes) -> bytes:
-    """The block with orientation 1 and without its thumbnail; ValueError if unparsable."""
+def cleaned(block: bytes, *, turned: bool = False) -> bytes:
+    """The block with orientation 1 and without its thumbnail; ValueError if unparsable.
+
+    ``turned``: the orientation swaps the sides, and so the resolution across and down.
+    """
     data = bytearray(block)
     where = ifd.layout(data)
     found, second, second_at = ifd.entries(data, where, where.first)
+    if turned:
+        _swap_resolutions(data, found)
     for entry in found:
         if entry.tag == _ORIENTATION:
             _put_integer(data, where, entry, 1)
@@ -67,18 +76,28 @@ def resized(block: bytes, width: int, height: int) -> bytes:
     data = bytearray(block)
     where = ifd.layout(data)
     found, _, _ = ifd.entries(data, where, where.first)
-    for entry in list(found):
-        if entry.tag == ifd.EXIF_IFD:
-            (offset,) = struct.unpack_from(where.order + "I", data, entry.start)
-            try:
-                found += ifd.entries(data, where, offset)[0]
-            except ValueError:
-                continue
-    for entry in found:
-        if entry.tag in _WIDTHS:
-            _put_integer(data, where, entry, width)
-        elif entry.tag in _HEIGHTS:
-            _put_integer(data, where, entry, height)
+    inside = _inside(data, where, found, ifd.EXIF_IFD)
+    related = _inside(data, where, inside, ifd.INTEROP_IFD)
+    for entries, widths, heights in (
+        (found + inside, _WIDTHS, _HEIGHTS),
+        (related, _RELATED_WIDTHS, _RELATED_HEIGHTS),
+    ):
+        for entry in entries:
+            if entry.tag in widths:
+                _put_integer(data, where, entry, width)
+            elif entry.tag in heights:
+                _put_integer(data, where, entry, height)
+    return bytes(data)
+
+
+def in_srgb(block: bytes) -> bytes:
+    """The block of a picture whose colours were converted to sRGB; ValueError if unparsable."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    found, _, _ = ifd.entries(data, where, where.first)
+    for entry in _inside(data, where, found, ifd.EXIF_IFD):
+        if entry.tag == _COLOUR_SPACE:
+            _put_integer(data, where, entry, _SRGB)
     return bytes(data)
 
 
@@ -105,6 +124,26 @@ def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
     for tag, value in ((_X_RESOLUTION, dpi[0]), (_Y_RESOLUTION, dpi[1])):
         main.put(tag, ifd.RATIONAL, min(round(value * 1000), 2**32 - 1), 1000)
     main.put(_RESOLUTION_UNIT, ifd.SHORT, 2)
+
+
+def _inside(
+    data: bytearray, where: ifd.Layout, found: list[ifd.Entry], tag: int
+) -> list[ifd.Entry]:
+    """The fields of the directories that the pointers ``tag`` lead to, where they lead anywhere."""
+    inside = []
+    for entry in found:
+        if entry.tag == tag and entry.size == 4:
+            (offset,) = struct.unpack_from(where.order + "I", data, entry.start)
+            with contextlib.suppress(ValueError):
+                inside += ifd.entries(data, where, offset)[0]
+    return inside
+
+
+def _swap_resolutions(data: bytearray, found: list[ifd.Entry]) -> None:
+    at = {entry.tag: entry.start for entry in found if entry.type == ifd.RATIONAL}
+    if _X_RESOLUTION in at and _Y_RESOLUTION in at:
+        across, down = (slice(at[tag], at[tag] + 8) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
+        data[across], data[down] = data[down], data[across]
 
 
 def _put_integer(data: bytearray, where: ifd.Layout, entry: ifd.Entry, value: int) -> None:

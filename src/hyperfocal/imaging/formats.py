@@ -47,7 +47,8 @@ FORMATS: dict[str, Format] = {
             "JPEG",
             (".jpg", ".jpeg", ".jpe", ".jfif"),
             (8,),
-            65535,
+            # The standard has 35 more, which libjpeg does not read.
+            65500,
             alpha=False,
             takes_quality=True,
             iptc=True,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import NamedTuple
 
 # Bytes a value of each field type takes. 13 is IFD; 16, 17, 18 are BigTIFF's LONG8s and IFD8.
@@ -81,13 +82,23 @@ class Directory:
         numerator, denominator = struct.unpack_from("<II", found.data)
         return numerator / denominator if denominator else None
 
+    def rationals(self, tag: int, count: int) -> tuple[float, ...] | None:
+        """``count`` unsigned rationals, or None (also where one has no denominator)."""
+        found = self.fields.get(tag)
+        if found is None or found.type != RATIONAL or len(found.data) != 8 * count:
+            return None
+        parts = struct.unpack(f"<{2 * count}I", found.data)
+        if not all(parts[1::2]):
+            return None
+        return tuple(up / down for up, down in zip(parts[::2], parts[1::2], strict=True))
+
     def put(self, tag: int, kind: int, *values: int) -> None:
         """Set a field of integers (``SHORT``, ``LONG``, ``RATIONAL`` as pairs)."""
         code = "I" if kind == RATIONAL else _INTEGERS[kind]
         self.fields[tag] = Field(kind, struct.pack(f"<{len(values)}{code}", *values))
 
 
-def layout(data: bytes | bytearray) -> Layout:
+def layout(data: bytes | bytearray | mmap) -> Layout:
     """Read the header; ValueError when ``data`` is no TIFF structure."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
@@ -100,7 +111,9 @@ def layout(data: bytes | bytearray) -> Layout:
     raise ValueError("no TIFF header")
 
 
-def entries(data: bytes | bytearray, where: Layout, offset: int) -> tuple[list[Entry], int, int]:
+def entries(
+    data: bytes | bytearray | mmap, where: Layout, offset: int
+) -> tuple[list[Entry], int, int]:
     """The fields of the directory at ``offset``: entries, next directory, where that is written.
 
     Fields that point outside ``data`` or are of an unknown type are left out, because one bad
@@ -146,18 +159,12 @@ def is_cut(data: bytes, where: Layout, offset: int) -> bool:
     return False
 
 
-def count_directories(data: bytes, where: Layout, most: int) -> int:
-    """How many directories are chained, counted no further than ``most`` + 1; loops end it."""
-    seen: set[int] = set()
-    offset = where.first
-    while offset and offset not in seen and len(seen) <= most:
-        try:
-            _, following, _ = entries(data, where, offset)
-        except ValueError:
-            break
-        seen.add(offset)
-        offset = following
-    return len(seen)
+def integers(data: bytes | bytearray | mmap, where: Layout, entry: Entry) -> tuple[int, ...]:
+    """The integers of one field; empty when it holds none."""
+    if entry.type not in _INTEGERS:
+        return ()
+    code = f"{where.order}{entry.number}{_INTEGERS[entry.type]}"
+    return struct.unpack_from(code, data, entry.start)
 
 
 def parse(data: bytes | bytearray, where: Layout, offset: int, depth: int = 0) -> Directory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator
@@ -25,11 +26,17 @@ ICC_PREFIX = b"ICC_PROFILE\0"
 
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SOS, _EOI, _COMMENT = 0xDA, 0xD9, 0xFE
+_END = b"\xff\xd9"
+# Processes by Huffman codes of 8 bits, of which libjpeg tells where they end too early.
+_HUFFMAN = {0xC0, 0xC1, 0xC2}
 # All but JFIF's segment and Adobe's, which say what the components mean.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, _COMMENT}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+# How MP4 and QuickTime files begin: the length of their first box, and its type.
+_VIDEO = re.compile(rb"\0\0\0.ftyp", re.DOTALL)
+_FURTHER = "further pictures in the file (preview, gain map or depth) were dropped"
 _MODES = {1: "grey", 3: "rgb", 4: "cmyk"}
 _COLOURS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
 # What libjpeg warns of where pixels are lost: codes that end early or do not exist, and parts
@@ -71,6 +78,7 @@ def read_header(data: bytes) -> Header:
         iptc = attempt(
             lambda: photoshop.iptc_of(found.resources), notes, "IPTC is damaged and was dropped"
         )
+        photoshop.note_others(found.resources, notes)
     return Header(
         format="jpeg",
         width=width,
@@ -94,26 +102,38 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     """
     import imagecodecs
 
-    _check_end(data)
     notes: list[str] = []
     pixels: Any
     with decoding("JPEG"):
-        if header.bit_depth == 8:
+        end = _end(data)
+        if end is None:
+            pixels = _decode_without_end(data, _COLOURS[header.mode])
+            notes.append("the JPEG lacks its end marker, but nothing of the picture")
+        elif header.bit_depth == 8:
             pixels = _decode(data, _COLOURS[header.mode], notes)
         else:
             pixels = widen(imagecodecs.jpeg_decode(data), header.bit_depth)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
+    _note_what_follows(data[end:] if end is not None else b"", header, notes)
     icc = header.icc
     if header.mode == "cmyk":
         # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.
         np.subtract(np.uint8(255), pixels, out=pixels)
         pixels, note = profile.cmyk_to_rgb(pixels, icc)
-        return Raster(pixels, None, None, (note,))
+        return Raster(pixels, None, None, (*notes, note))
     icc, to_rgb = profile.fitting(icc, grey=header.mode == "grey", notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     return Raster(pixels, None, icc, tuple(notes))
+
+
+def _note_what_follows(rest: bytes, header: Header, notes: list[str]) -> None:
+    """Behind the picture's end lie the videos of motion photos, and further pictures."""
+    if _VIDEO.search(rest):
+        notes.append("the video behind the picture (motion photo) was dropped")
+    elif rest.strip(b"\0") and _FURTHER not in header.notes:
+        notes.append("data behind the end of the picture were dropped")
 
 
 def _decode(data: bytes, colour: str, notes: list[str]) -> npt.NDArray[np.uint8]:
@@ -132,8 +152,11 @@ def _decode(data: bytes, colour: str, notes: list[str]) -> npt.NDArray[np.uint8]
     return np.asarray(pixels[..., 0] if colour == "GRAY" else pixels)
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each whole segment up to the first scan's, which is included."""
+def _walk(data: bytes, *, all_scans: bool = False) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each whole segment up to the first scan's, which is included.
+
+    ``all_scans``: of those behind it, too.
+    """
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
@@ -151,7 +174,10 @@ def _walk(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
         yield marker, at, end
         if marker == _SOS:
-            return
+            codes_end = _MARKER.search(data, end) if all_scans else None
+            if codes_end is None:
+                return
+            end = codes_end.start()
         at = end
 
 
@@ -199,7 +225,7 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
         found.icc[body[12]] = body[14:]
         found.icc_parts = max(found.icc_parts, body[13])
     elif marker == 0xE2 and body.startswith(b"MPF\0"):
-        _note(found, "further pictures in the file (preview, gain map or depth) were dropped")
+        _note(found, _FURTHER)
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
         found.resources += body[len(photoshop.SIGNATURE) :]
     elif marker == _COMMENT:
@@ -221,8 +247,8 @@ def _joined(found: _Segments) -> bytes | None:
     return b"".join(found.icc[number] for number in sorted(found.icc))
 
 
-def _check_end(data: bytes) -> None:
-    """Walk from scan to scan to the end marker; BrokenPicture when there is none."""
+def _end(data: bytes) -> int | None:
+    """Walk from scan to scan to behind the end marker; None where the data end before it."""
     at = _segments(data).scan
     while at + 4 <= len(data):
         marker = data[at + 1]
@@ -230,13 +256,55 @@ def _check_end(data: bytes) -> None:
             at += 1
             continue
         if marker == _EOI:
-            return
+            return at + 2
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]
         if marker == _SOS:
             end = _MARKER.search(data, at)
             if end is None:
-                break
+                return None
             at = end.start()
-    if data[at : at + 2] == b"\xff\xd9":
-        return
-    raise BrokenPicture("truncated JPEG: the end of the picture is missing")
+    return at + 2 if data[at : at + 2] == _END else None
+
+
+def _decode_without_end(data: bytes, colour: str) -> npt.NDArray[np.uint8]:
+    """As :func:`_decode`, of a picture that lacks its end marker and nothing else.
+
+    BrokenPicture where anything but the marker is, or may be, missing: a scan that is cut runs
+    out of codes, and the scans must have brought every coefficient to its last bit.
+    """
+    import simplejpeg
+
+    pixels = None
+    if _scans_complete(data):
+        with contextlib.suppress(ValueError):
+            pixels = simplejpeg.decode_jpeg(_picture_alone(data) + _END, colour)
+    if pixels is None:
+        raise BrokenPicture("truncated JPEG: the end of the picture is missing")
+    return np.asarray(pixels[..., 0] if colour == "GRAY" else pixels)
+
+
+def _scans_complete(data: bytes) -> bool:
+    """Whether the scans, taken as whole, give every coefficient of every component fully.
+
+    T.81, B.2.3 and G.1.1: a scan names its components, the first and the last coefficient, and
+    the bit down to which it gives them.
+    """
+    lacking: set[tuple[int, int]] = set()
+    for marker, at, end in _walk(data, all_scans=True):
+        body = data[at + 4 : end]
+        if marker in _FRAMES:
+            if marker not in _HUFFMAN or len(body) < 6 + 3 * body[5]:
+                return False
+            components = body[6 : 6 + 3 * body[5] : 3]
+            lacking = {(component, number) for component in components for number in range(64)}
+        elif marker == _SOS:
+            if not body or len(body) != 4 + 2 * body[0]:
+                return False
+            first, last, bits = body[-3:]
+            if bits & 15 == 0:
+                lacking -= {
+                    (component, number)
+                    for component in body[1:-3:2]
+                    for number in range(first, last + 1)
+                }
+    return not lacking

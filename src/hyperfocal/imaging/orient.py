@@ -14,6 +14,11 @@ def swaps_sides(orientation: int) -> bool:
     return orientation >= 5
 
 
+def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    """Horizontal and vertical resolution of the upright picture."""
+    return dpi[::-1] if dpi is not None and swaps_sides(orientation) else dpi
+
+
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """``(H, W)`` or ``(H, W, 3)`` as it should be seen; contiguous."""
     if orientation >= 5:

@@ -5,12 +5,29 @@ Adobe Photoshop File Formats Specification, "Image Resource Blocks".
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 SIGNATURE = b"Photoshop 3.0\0"
+_OTHERS = "Photoshop's own data (such as paths and guides) were dropped"
 _IPTC = 0x0404
+# Resolution, thumbnails, copyright flag, XMP, EXIF, ICC profile and the digest of IPTC.
+_TOLD_ELSEWHERE = {_IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
 
 
 def iptc_of(resources: bytes) -> bytes | None:
     """The IIM records within resource blocks, or None; ValueError when the blocks are cut."""
+    return next((data for number, data in _blocks(resources) if number == _IPTC), None)
+
+
+def note_others(resources: bytes, notes: list[str]) -> None:
+    """A note where there is anything that is told nowhere else: none of it is kept."""
+    with contextlib.suppress(ValueError):
+        if any(number not in _TOLD_ELSEWHERE for number, _ in _blocks(resources)):
+            notes.append(_OTHERS)
+
+
+def _blocks(resources: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     resources = resources.removeprefix(SIGNATURE)
     while at + 12 <= len(resources):
@@ -23,10 +40,8 @@ def iptc_of(resources: bytes) -> bytes | None:
         start += 4
         if start + size > len(resources):
             raise ValueError("a Photoshop resource block is cut short")
-        if number == _IPTC:
-            return resources[start : start + size]
+        yield number, resources[start : start + size]
         at = start + size + size % 2
-    return None
 
 
 def resources_of(iptc: bytes) -> bytes:

@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.imaging import exif, orient, profile, xmp
+from hyperfocal.imaging import exif, ifd, orient, profile, tiff, xmp
 from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
+from hyperfocal.imaging.plan import corrected
 
 _TO_RGB = {"RGBX", "YCbCr", "HSV"}
 _SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
@@ -70,7 +71,7 @@ def picture_of(image: Image.Image) -> Picture:
         metadata=Metadata(
             exif=block,
             xmp=None if packet is None else xmp.cleaned(packet),
-            dpi=_dpi(info.get("dpi")) or facts.dpi,
+            dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
         ),
         notes=tuple(notes),
         lossless=True,
@@ -88,7 +89,7 @@ def image_of(picture: Picture) -> Image.Image:
         image = Image.fromarray(np.concatenate([colour, alpha[..., None]], axis=2))
     else:
         image = Image.fromarray(pixels)
-    found = picture.metadata
+    found = corrected(picture, [])
     for name, value in (
         ("icc_profile", picture.icc),
         ("exif", found.exif and exif.PREFIX + found.exif),
@@ -120,15 +121,30 @@ def _wide(values: np.ndarray[Any, Any]) -> Pixels:
 
 
 def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Facts]:
-    """The block that the file had (``info``), else what the program has set since."""
+    """The block that the file had (``info``), else what Pillow has read or the program has set."""
     block = _bytes(image.info.get("exif"))
     if block is None:
-        return None, exif.Facts()
+        return attempt(lambda: _set_since(image), notes, exif.DAMAGED) or (None, exif.Facts())
     whole = exif.bare(block)
     facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
     if facts is None:
         return None, exif.Facts()
-    return attempt(lambda: exif.cleaned(whole), notes, exif.DAMAGED), facts
+    turned = orient.swaps_sides(facts.orientation)
+    return attempt(lambda: exif.cleaned(whole, turned=turned), notes, exif.DAMAGED), facts
+
+
+def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
+    """What ``image.getexif()`` says of the photograph; of a TIFF it says more than that."""
+    found = image.getexif()
+    if not found:
+        return None, exif.Facts()
+    whole = exif.bare(found.tobytes())
+    where = ifd.layout(whole)
+    main = ifd.parse(whole, where, where.first)
+    facts = exif.facts(main)
+    block = tiff.photographic(main)
+    turned = orient.swaps_sides(facts.orientation)
+    return None if block is None else exif.cleaned(block, turned=turned), facts
 
 
 def _bytes(value: object) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -82,8 +82,7 @@ def make_plan(
 ) -> Plan:
     """Decide how to write; OutputRefused when the format cannot hold the picture at all."""
     form = check_fits(format, picture.width, picture.height, bit_depth)
-    if quality is not None and not 0 <= quality <= 100:
-        raise OutputRefused(f"quality is a number from 0 to 100, not {quality}")
+    check_quality(quality)
     notes: list[str] = []
     bits = _bits(picture, form, bit_depth, notes)
     grey = picture.is_grey and form.grey
@@ -108,6 +107,12 @@ def make_plan(
         lossless,
         tuple(notes),
     )
+
+
+def check_quality(quality: int | None) -> None:
+    """OutputRefused unless it is None or a number from 0 to 100."""
+    if quality is not None and not (isinstance(quality, int | np.integer) and 0 <= quality <= 100):
+        raise OutputRefused(f"quality is a number from 0 to 100, not {quality!r}")
 
 
 def check_fits(format: str, width: int, height: int, bit_depth: int | None = None) -> Format:
@@ -166,11 +171,10 @@ def _profile(
     return None, None
 
 
-def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:
+def corrected(picture: Picture, notes: list[str]) -> Metadata:
+    """The picture's metadata with its size in EXIF and XMP; EXIF that is damaged is left out."""
     found = picture.metadata
-    block, packet, iptc = found.exif, found.xmp, found.iptc
-    if strip:
-        block = packet = iptc = None
+    block, packet = found.exif, found.xmp
     if block is not None:
         whole = block
         block = attempt(
@@ -180,6 +184,14 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         )
     if packet is not None:
         packet = xmp.resized(packet, picture.width, picture.height)
+    return replace(found, exif=block, xmp=packet)
+
+
+def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:
+    if strip:
+        picture = replace(picture, metadata=Metadata(dpi=picture.metadata.dpi))
+    found = corrected(picture, notes)
+    block, packet, iptc = found.exif, found.xmp, found.iptc
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":

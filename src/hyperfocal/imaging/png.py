@@ -23,6 +23,8 @@ IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SRGB_GAMMA = 45455
+# In which cHRM and gAMA count.
+_UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
 
@@ -38,7 +40,8 @@ class _Chunks:
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
-    gamma: int = _SRGB_GAMMA
+    gamma: int | None = None
+    primaries: tuple[int, ...] | None = None
     code_points: tuple[int, int] | None = None
     srgb: bool = False
     notes: list[str] = field(default_factory=list)
@@ -68,8 +71,8 @@ def read_header(data: bytes) -> Header:
         # Code points have the last word, where they say something and can be obeyed (section 4.3).
         if made is not None or code_points.says_srgb(points):
             found.icc, found.srgb = made, True
-    if found.icc is None and not found.srgb and abs(found.gamma - _SRGB_GAMMA) > 2000:
-        found.notes.append("a gamma value without a colour profile was ignored")
+    if found.icc is None and not found.srgb:
+        _take_primaries(found, grey=colour in (0, 4))
     return Header(
         format="png",
         width=width,
@@ -172,6 +175,8 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
             found.dpi = (from_metre(across), from_metre(down))
     elif kind == b"gAMA":
         (found.gamma,) = struct.unpack_from(">I", body)
+    elif kind == b"cHRM":
+        found.primaries = struct.unpack_from(">8I", body)
     elif kind == b"sRGB":
         found.srgb = True
     elif kind == b"cICP":
@@ -183,6 +188,21 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.exif = exif.bare(body)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _text(found, kind, body)
+
+
+def _take_primaries(found: _Chunks, *, grey: bool) -> None:
+    """The profile that says what cHRM and gAMA do; a gamma alone is more often wrong than right."""
+    gamma, numbers = found.gamma, found.primaries
+    if numbers is None or grey:
+        if gamma is not None and abs(gamma - _SRGB_GAMMA) > 2000:
+            found.notes.append("a gamma value without a colour profile was ignored")
+        return
+    white, *colours = [(numbers[at] / _UNIT, numbers[at + 1] / _UNIT) for at in (0, 2, 4, 6)]
+    found.icc = attempt(
+        lambda: code_points.of_primaries(white, colours, _UNIT / gamma if gamma else None),
+        found.notes,
+        "a damaged cHRM chunk was dropped",
+    )
 
 
 def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
@@ -209,8 +229,13 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.exif = exif.bare(raw)
     elif name == b"xmp" and found.xmp is None:
         found.xmp = raw
+    elif name in (b"icc", b"icm") and found.icc is None:
+        found.icc = raw
     elif name in (b"iptc", b"8bim"):
-        found.iptc = photoshop.iptc_of(raw) if raw[:4] in (b"8BIM", b"Phot") else raw
+        is_wrapped = raw[:4] in (b"8BIM", b"Phot")
+        found.iptc = photoshop.iptc_of(raw) if is_wrapped else raw
+        if is_wrapped:
+            photoshop.note_others(raw, found.notes)
 
 
 def _inflate(data: bytes) -> bytes:

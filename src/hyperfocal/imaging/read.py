@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
 from hyperfocal.imaging import exif, orient, profile, xmp
 from hyperfocal.imaging.content import HEAD, sniff
@@ -92,7 +94,7 @@ def inspect(source: Source, *, settings: Settings | None = None, limits: bool = 
         has_alpha=header.has_alpha,
         profile=profile.describe(header.icc),
         orientation=header.orientation,
-        dpi=found.dpi,
+        dpi=orient.upright_dpi(found.dpi, header.orientation),
         has_exif=found.exif is not None,
         has_xmp=found.xmp is not None,
         has_iptc=found.iptc is not None,
@@ -130,6 +132,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
     notes = [*header.notes, *raster.notes]
     if header.frames > 1:
         notes.append(f"only the first of {header.frames} frames was read")
+    _check_finite(raster)
     pixels = orient.upright(raster.pixels, header.orientation)
     alpha = raster.alpha
     if alpha is not None:
@@ -138,7 +141,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         pixels=pixels,
         alpha=alpha,
         icc=raster.icc,
-        metadata=_cleaned(header.metadata, notes),
+        metadata=_cleaned(header, notes),
         source=header.format,
         notes=tuple(dict.fromkeys(notes)),
         lossless=header.lossless,
@@ -146,12 +149,27 @@ def _picture(header: Header, raster: Raster) -> Picture:
     )
 
 
-def _cleaned(found: Metadata, notes: list[str]) -> Metadata:
-    """Orientation reset and thumbnails dropped; a block that cannot be parsed is left out."""
+def _check_finite(raster: Raster) -> None:
+    """BrokenPicture on NaN or infinity, which would spread over everything around them."""
+    for samples in (raster.pixels, raster.alpha):
+        if samples is None or samples.dtype.kind != "f":
+            continue
+        # The smallest and the largest are NaN when any sample is.
+        if not np.isfinite((samples.min(), samples.max())).all():
+            raise BrokenPicture("the picture holds samples that are not finite numbers")
+
+
+def _cleaned(header: Header, notes: list[str]) -> Metadata:
+    """True of the upright picture, without thumbnails and without what could not be parsed."""
+    found, turned = header.metadata, orient.swaps_sides(header.orientation)
     block, packet = found.exif, found.xmp
     if block is not None:
         whole = block
-        block = attempt(lambda: exif.cleaned(whole), notes, exif.DAMAGED)
+        block = attempt(lambda: exif.cleaned(whole, turned=turned), notes, exif.DAMAGED)
     if packet is not None:
         packet = xmp.cleaned(packet)
-    return replace(found, exif=block, xmp=packet)
+    if header.mode == "cmyk":
+        block = None if block is None else exif.in_srgb(block)
+        packet = None if packet is None else xmp.in_srgb(packet)
+    dpi = orient.upright_dpi(found.dpi, header.orientation)
+    return replace(found, exif=block, xmp=packet, dpi=dpi)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, ifd, photoshop, profile
+from hyperfocal.imaging import exif, ifd, photoshop, profile, tiff_pages, ycbcr
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -29,15 +29,17 @@ _CHANNELS = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED, _FLOAT = 1, 3
 _FAX = (2, 3, 4)
-# No one honest chains more pages; counting on would only cost time.
-_MOST_FRAMES = 100_000
+# JPEG, JPEG 2000 and WebP, whose decoders give RGB; the other compressions that are read are exact.
+_LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
+_COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 
 
 def read_header(data: bytes) -> Header:
     """The header of a TIFF file; UnknownFormat for kinds that hold no photograph."""
     with decoding("TIFF"):
         where = ifd.layout(data)
-        main = ifd.parse(data, where, where.first)
+        page = tiff_pages.picture_page(data, where)
+        main = _directory(data, where, page)
     photometric = main.integer(PHOTOMETRIC, 1)
     if photometric not in _MODES:
         raise UnknownFormat(f"a TIFF of photometric interpretation {photometric} is not read")
@@ -45,35 +47,39 @@ def read_header(data: bytes) -> Header:
     bits, kinds = main.integers(BITS) or (1,), main.integers(FORMAT) or (_UNSIGNED,)
     if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(bits)) > 1:
         raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
-    extra = main.integers(EXTRA)
+    if photometric == _YCBCR:
+        _check_ycbcr(main, bits[0], kinds[0])
     notes: list[str] = []
-    if ifd.is_cut(data, where, where.first):
+    if ifd.is_cut(data, where, page.offset):
         notes.append("metadata that reaches beyond the end of the file was dropped")
     facts = exif.facts(main)
-    block = attempt(lambda: _exif(main), notes, exif.DAMAGED)
+    block = attempt(lambda: photographic(main), notes, exif.DAMAGED)
     return Header(
         format="tiff",
         width=main.integer(WIDTH),
         height=main.integer(HEIGHT),
         mode="1 bit" if mode == "grey" and bits[0] == 1 else mode,
         bit_depth=8 if mode == "palette" else bits[0],
-        has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in extra),
-        frames=ifd.count_directories(data, where, _MOST_FRAMES),
+        has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in _extra(main)),
+        frames=page.pictures,
         orientation=facts.orientation,
         icc=_value(main, ICC),
         metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi),
-        # Compression 6 and 7 are JPEG, the others that are read are exact.
-        lossless=main.integer(259, 1) not in (6, 7, 34892, 33003, 33005, 34712, 50001),
+        lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
     )
 
 
 def read_pixels(data: bytes, header: Header) -> Raster:
-    """Decode the first page."""
+    """Decode the page that holds the picture."""
     import tifffile
 
     with decoding("TIFF"), tifffile.TiffFile(BytesIO(data)) as file:
-        page = file.pages[0]
+        where = ifd.layout(data)
+        found = tiff_pages.picture_page(data, where)
+        main = _directory(data, where, found)
+        file.filehandle.seek(found.offset)
+        page = tifffile.TiffPage(file, 0)
         if page.is_tiled or page.imagedepth != 1:
             _check_depth(page.imagedepth)
         _check_extent(page, len(data))
@@ -82,10 +88,40 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         values = page.asarray()
         values = _channels_last(values, page, header)
         colours = page.colormap
-        photometric, extra = int(page.photometric), tuple(int(kind) for kind in page.extrasamples)
-    if not extra and values.shape[2] > _CHANNELS.get(header.mode, 1):
-        values = values[..., : _CHANNELS.get(header.mode, 1)]
-    return _raster(values, header, photometric, extra, colours)
+    return _raster(values, header, main, colours)
+
+
+def _directory(data: bytes, where: ifd.Layout, page: tiff_pages.Page) -> ifd.Directory:
+    """The picture's, with what only the first page, a thumbnail of it, says of the photograph."""
+    main = ifd.parse(data, where, page.offset)
+    if page.offset != where.first:
+        first = ifd.parse(data, where, where.first)
+        for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP):
+            if tag in first.fields:
+                main.fields.setdefault(tag, first.fields[tag])
+    return main
+
+
+def _extra(main: ifd.Directory) -> tuple[int, ...]:
+    """What each sample beyond the colours is, as ExtraSamples says, or should have said."""
+    declared = main.integers(EXTRA)
+    photometric = main.integer(PHOTOMETRIC, 1)
+    undeclared = main.integer(SAMPLES, 1) - _CHANNELS[_MODES[photometric]]
+    if declared or undeclared <= 0:
+        return declared
+    # A fourth sample of RGB is alpha for every writer that leaves the field out.
+    return (_STRAIGHT,) if photometric == _RGB and undeclared == 1 else (0,) * undeclared
+
+
+def _check_ycbcr(main: ifd.Directory, bits: int, kind: int) -> None:
+    """UnknownFormat where YCbCr is stored in a way that would come out in wrong colours."""
+    if main.integer(_COMPRESSION, 1) in _LOSSY:
+        return
+    # Half as many colour samples across and down are meant where the field is left out.
+    if (main.integers(_SUBSAMPLING) or (2, 2)) != (1, 1):
+        raise UnknownFormat("a TIFF of YCbCr with fewer colour samples is read only as JPEG")
+    if bits not in (8, 16) or kind != _UNSIGNED:
+        raise UnknownFormat("a TIFF of YCbCr is read only with 8 or 16 bits a sample")
 
 
 def _check_depth(depth: int) -> None:
@@ -114,11 +150,11 @@ def _channels_last(values: npt.NDArray[Any], page: Any, header: Header) -> npt.N
 def _raster(
     values: npt.NDArray[Any],
     header: Header,
-    photometric: int,
-    extra: tuple[int, ...],
+    main: ifd.Directory,
     colours: npt.NDArray[Any] | None,
 ) -> Raster:
     notes: list[str] = []
+    photometric, extra = main.integer(PHOTOMETRIC, 1), _extra(main)
     mode = "grey" if header.mode == "1 bit" else header.mode
     count = _CHANNELS[mode]
     if values.shape[2] < count:
@@ -133,21 +169,26 @@ def _raster(
     if mode == "palette":
         if colours is None:
             raise BrokenPicture("corrupt TIFF: the palette is missing")
-        # Colour maps hold 16 bits, of which nearly every writer means the upper 8.
-        pixels: Pixels = np.ascontiguousarray((colours >> 8).astype(np.uint8).T[values[..., 0]])
+        # Colour maps hold 16 bits, of which nearly every writer means the upper 8; a map without
+        # any of these is of the few that mean the lower.
+        shift = 8 if colours.max() > 255 else 0
+        table = (colours >> shift).astype(np.uint8).T
+        pixels: Pixels = np.ascontiguousarray(table[values[..., 0]])
     else:
         pixels = _samples(values[..., :count], header.bit_depth, notes)
     if photometric == _WHITE_IS_ZERO:
         pixels = cast(Pixels, pixels.dtype.type(full_scale(pixels)) - pixels)  # type: ignore[operator]
-    if mode == "cmyk":
-        if pixels.dtype == np.float32:
-            notes.append("CMYK was reduced from float to 16 bits a sample")
-            pixels = convert(pixels, 16)
-            alpha = None if alpha is None else convert(alpha, 16)
-        rgb, note = profile.cmyk_to_rgb(cast("npt.NDArray[np.uint16]", pixels), header.icc)
-        return Raster(rgb, alpha, None, (*notes, note))
+    if photometric == _YCBCR and main.integer(_COMPRESSION, 1) not in _LOSSY:
+        pixels = ycbcr.to_rgb(pixels, main.rationals(_LUMA, 3), main.rationals(_REFERENCE, 6))
+    if mode == "cmyk" and pixels.dtype == np.float32:
+        notes.append("CMYK was reduced from float to 16 bits a sample")
+        pixels = convert(pixels, 16)
+        alpha = None if alpha is None else convert(alpha, 16)
     if alpha is not None and _PREMULTIPLIED in extra and _STRAIGHT not in extra:
         pixels = _unmultiplied(pixels, alpha)
+    if mode == "cmyk":
+        rgb, note = profile.cmyk_to_rgb(cast("npt.NDArray[np.uint16]", pixels), header.icc)
+        return Raster(rgb, alpha, None, (*notes, note))
     if mode == "grey":
         pixels = pixels[..., 0]
     icc, to_rgb = profile.fitting(header.icc, grey=mode == "grey", notes=notes)
@@ -185,8 +226,8 @@ def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
     return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))
 
 
-def _exif(main: ifd.Directory) -> bytes | None:
-    """What the file says about the photograph, as an EXIF block of its own."""
+def photographic(main: ifd.Directory) -> bytes | None:
+    """What the directory of a file says about the photograph, as an EXIF block of its own."""
     kept = ifd.Directory()
     for tag in (*DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS):
         if tag in main.fields:
@@ -202,12 +243,14 @@ def _value(main: ifd.Directory, tag: int) -> bytes | None:
 
 
 def _iptc(main: ifd.Directory, notes: list[str]) -> bytes | None:
+    blocks = _value(main, PHOTOSHOP)
+    if blocks is not None:
+        photoshop.note_others(blocks, notes)
     direct = main.fields.get(IPTC)
     if direct is not None and direct.data:
         data = direct.data
         # Some writers call the bytes LONGs, which only the byte order then spoils.
         return ifd.swapped(data, 4) if data[:1] != b"\x1c" and data[3:4] == b"\x1c" else data
-    blocks = _value(main, PHOTOSHOP)
     if blocks is None:
         return None
     return attempt(lambda: photoshop.iptc_of(blocks), notes, "IPTC is damaged and was dropped")

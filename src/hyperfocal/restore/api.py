@@ -10,10 +10,12 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from hyperfocal.errors import UsageError
+from hyperfocal import paths
+from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.progress import Cancel, OnProgress
 from hyperfocal.restore.shelf import DEFAULT_MODEL
+from hyperfocal.restore.target import Target
 from hyperfocal.restore.upscaler import Upscaler
 from hyperfocal.settings import Settings
 
@@ -33,6 +35,9 @@ def upscale(
     quality: int | None = None,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
+    bit_depth: int | None = None,
+    strip_metadata: bool = False,
+    overwrite: bool = True,
     min_fidelity: float | None = None,
     back_project: float | None = None,
     settings: Settings | None = None,
@@ -52,23 +57,34 @@ def upscale(
     - a Pillow image: a Pillow image;
     - a :class:`Picture`: a :class:`Picture`.
 
-    ``output``: also write the result to this path, in ``format`` or by its suffix; ``quality``:
-    0 to 100 for lossy formats. ``model``: a model or a family, see :meth:`Upscaler.load`, which
-    also explains ``settings`` to ``runtime``. The rest is as for a call of :class:`Upscaler`.
-    Models stay loaded for the next call; a program that wants to decide that itself, or to know
-    the fidelity of the result, uses an :class:`Upscaler`.
+    ``output``: also write the result to this path, in ``format`` or by its suffix; it may not be
+    ``source`` itself, and where ``overwrite`` is false nothing may be there yet. For what is
+    written, and for bytes, ``quality``: 0 to 100 for lossy formats; ``bit_depth``: 8, 16 or 32,
+    left out as deep as the input; ``strip_metadata``: drop EXIF, XMP and IPTC. ``model``: a model
+    or a family, see :meth:`Upscaler.load`, which also explains ``settings`` to ``runtime``. The
+    rest is as for a call of :class:`Upscaler`. Models stay loaded for the next call; a program
+    that wants to decide that itself, or to know the fidelity of the result, uses an
+    :class:`Upscaler`.
 
     Raises :class:`UsageError` (:class:`ArrayError` for an array that is no picture),
     :class:`InputError`, :class:`OutputError`, :class:`ModelError`, :class:`FidelityTooLow` or
     :class:`Cancelled`.
     """
+    from hyperfocal import imaging
+
     if isinstance(source, str | os.PathLike) and output is None:
         raise UsageError("say where the result shall go: upscale('in.jpg', 'out.png')")
-    if output is not None:
-        _check_output(output, format)
+    _check_writing(source, output, format, quality, bit_depth, overwrite)
     given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
     upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
     picture = _taken(source, upscaler.settings)
+    height, width = upscaler.plan(
+        picture.height, picture.width, Target(scale, size, long_edge, megapixels)
+    )
+    if output is not None:
+        imaging.check_fits(imaging.format_for(output, format), width, height, bit_depth)
+    if isinstance(source, bytes):
+        imaging.check_fits(_encoding(picture, format), width, height, bit_depth)
     result = upscaler(
         picture,
         scale,
@@ -81,15 +97,57 @@ def upscale(
         back_project=back_project,
     ).picture
     if output is not None:
-        result.save(output, format=format, quality=quality)
-    return cast(_Kind, _given_back(source, result, output, format, quality))
+        result.save(
+            output,
+            format=format,
+            quality=quality,
+            bit_depth=bit_depth,
+            strip_metadata=strip_metadata,
+            overwrite=overwrite,
+        )
+    if isinstance(source, bytes):
+        data = imaging.encode(
+            result,
+            _encoding(result, format),
+            quality=quality,
+            bit_depth=bit_depth,
+            strip_metadata=strip_metadata,
+        )
+        return cast(_Kind, data)
+    return cast(_Kind, _given_back(source, result, output))
 
 
-def _check_output(output: str | Path, format: str | None) -> None:
-    """What can be told of it before any work is done."""
+def _check_writing(
+    source: object,
+    output: str | Path | None,
+    format: str | None,
+    quality: int | None,
+    bit_depth: int | None,
+    overwrite: bool,
+) -> None:
+    """What can be told before the picture is even looked at."""
     from hyperfocal import imaging
+    from hyperfocal.imaging.plan import check_quality
 
-    imaging.check_fits(imaging.format_for(output, format), 1, 1)
+    check_quality(quality)
+    form = format if output is None else imaging.format_for(output, format)
+    if form is not None:
+        imaging.check_fits(form, 1, 1, bit_depth)
+    if output is None:
+        return
+    if isinstance(source, str | Path) and paths.are_same(source, output):
+        raise OutputError(f"the result would replace the input {output}; name another output")
+    if not overwrite and paths.is_file(Path(output)):
+        raise OutputExists(f"{output}: is there already and overwriting was not asked for")
+    if not paths.is_folder(Path(os.path.realpath(output)).parent):
+        raise OutputRefused(f"{output}: the folder does not exist")
+    if paths.is_folder(Path(output)):
+        raise OutputRefused(f"{output}: is a folder")
+
+
+def _encoding(picture: Picture, format: str | None) -> str:
+    """The format of a result that is given back as bytes."""
+    return format or picture.source or "png"
 
 
 @lru_cache(maxsize=4)
@@ -120,19 +178,11 @@ def _taken(source: object, settings: Settings) -> Picture:
     )
 
 
-def _given_back(
-    source: object,
-    result: Picture,
-    output: str | Path | None,
-    format: str | None,
-    quality: int | None,
-) -> object:
+def _given_back(source: object, result: Picture, output: str | Path | None) -> object:
     from hyperfocal import imaging
 
     if isinstance(source, str | Path):
         return type(source)(str(output))
-    if isinstance(source, bytes):
-        return imaging.encode(result, format or result.source or "png", quality=quality)
     if isinstance(source, np.ndarray):
         return imaging.to_array(result).astype(source.dtype, copy=False)
     return imaging.to_pil(result) if _is_pil(source) else result

@@ -50,9 +50,8 @@ class Samples:
         if np.issubdtype(pixels.dtype, np.integer):
             span = float(np.iinfo(pixels.dtype).max)
             return cls(pixels.dtype, is_grey, 0.0, span)
+        check_finite(pixels)
         low, high = float(pixels.min()), float(pixels.max())
-        if not np.isfinite(high - low):
-            raise ArrayError("the picture holds samples that are not finite numbers")
         low = min(low, 0.0)
         return cls(pixels.dtype, is_grey, low, max(high, 1.0) - low)
 
@@ -91,6 +90,13 @@ class Samples:
             return unit
         whole: Array = unit + imresize(beyond, unit.shape[0] // given.shape[0])
         return np.clip(whole, *self.limits, out=whole)
+
+
+def check_finite(samples: Array) -> None:
+    """:class:`ArrayError` on NaN or infinity; integers are never that."""
+    # The smallest and the largest are NaN when any sample is.
+    if samples.dtype.kind == "f" and not np.isfinite((samples.min(), samples.max())).all():
+        raise ArrayError("the picture holds samples that are not finite numbers")
 
 
 def round_into(

@@ -22,7 +22,7 @@ from hyperfocal.restore.progress import Cancel, OnProgress, Progress
 from hyperfocal.restore.resize import resize_plane
 from hyperfocal.restore.result import Result, Stopwatch
 from hyperfocal.restore.route import Route, Shape, plan_route
-from hyperfocal.restore.samples import Array, Samples
+from hyperfocal.restore.samples import Array, Samples, check_finite
 from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
 from hyperfocal.restore.target import Target, is_finite_number
 from hyperfocal.restore.tiles import Net, run_tiles
@@ -180,6 +180,7 @@ class Upscaler:
             samples = Samples.of(picture.pixels)
             colour = np.ascontiguousarray(picture.pixels)
             if picture.alpha is not None:
+                check_finite(picture.alpha)
                 colour = bleed(colour, picture.alpha)
         with watch.phase("model"):
             current: Array = colour

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from test_job_routes import PNG, follow, post, problem
 
+from hyperfocal.client import Client
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.feedback import Request, book
 from hyperfocal.feedback.records import now
@@ -112,6 +113,19 @@ def test_a_picture_needs_consent(served):
         # The consent is taken back with the next verdict.
         assert give(s).status_code == 201
         assert pictures(s) == []
+
+
+def test_reasons_and_a_picture_of_the_client(served):
+    with served() as s:
+        record(s)
+        with Client(str(s.client.base_url)) as client:
+            client.feedback("r", "down", reasons=["noise", "text"], keep_picture=True, picture=PNG)
+            (found,) = verdicts(s)
+            assert [reason.value for reason in found.opinion.reasons] == ["noise", "text"]
+            assert len(pictures(s)) == 1
+            client.feedback("r", "up", keep_picture=True, picture=PNG)
+            (found,) = verdicts(s)
+            assert found.opinion.reasons == ()
 
 
 def test_a_picture_that_is_none_or_nobodys(served):

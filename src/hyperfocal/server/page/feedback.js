@@ -81,9 +81,8 @@ function body(answer, file) {
     return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(answer) };
   }
   const fields = new FormData();
-  for (const [name, value] of Object.entries(answer)) {
-    for (const each of [value].flat()) fields.append(name, String(each));
-  }
+  // Of a list, its parts with commas between, as the service wants reasons.
+  for (const [name, value] of Object.entries(answer)) fields.append(name, String(value));
   fields.append("picture", file, file.name);
   return { body: fields };
 }
