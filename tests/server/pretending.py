@@ -129,7 +129,7 @@ class Running:
     """``client`` speaks to the service at ``url``; ``pool`` is its pool."""
 
     def __init__(self, app, server: Server, url: str, loop) -> None:
-        self.app, self.server, self.url, self._loop = app, server, url, loop
+        self.app, self.server, self.url, self.loop = app, server, url, loop
         self.host, self.port = "127.0.0.1", int(url.rpartition(":")[2])
         self.client = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
@@ -142,7 +142,7 @@ class Running:
         return self.service.pool
 
     def release(self) -> None:
-        self._loop.call_soon_threadsafe(self.pool.release)
+        self.loop.call_soon_threadsafe(self.pool.release)
 
     def until_clean(self) -> None:
         """Until no request's folder is left: they go just after the answer."""
@@ -159,7 +159,7 @@ class Running:
 
     def _open_jobs(self) -> int:
         counting = asyncio.run_coroutine_threadsafe(
-            self.service.store.call(jobs.counts), self._loop
+            self.service.store.call(jobs.counts), self.loop
         )
         return sum(n for status, n in counting.result(60).items() if not status.has_ended)
 

@@ -111,7 +111,7 @@ def test_an_alias_that_moves_while_other_models_are_loaded_does_not_undo_that(
         assert begun.wait(60)
         move("champion-x2", "photo-realtime-x2")
         assert followed.wait(60)
-        running._loop.call_soon_threadsafe(go.set)
+        running.loop.call_soon_threadsafe(go.set)
         assert asked.result(60).status_code == 200
         assert until(running, 2) == [("photo-fast-x4",), ("photo-fast-x4",)]
 
