@@ -158,9 +158,7 @@ class Running:
             assert self.client.get("/healthz").status_code == 200
 
     def _open_jobs(self) -> int:
-        counting = asyncio.run_coroutine_threadsafe(
-            self.service.store.call(jobs.counts), self.loop
-        )
+        counting = asyncio.run_coroutine_threadsafe(self.service.store.call(jobs.counts), self.loop)
         return sum(n for status, n in counting.result(60).items() if not status.has_ended)
 
     @contextmanager
