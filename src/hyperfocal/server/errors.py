@@ -157,7 +157,7 @@ class RangeNotSatisfiable(RequestError):
     code = "range-not-satisfiable"
     status = 416
 
-    def __init__(self, message: str, size: int) -> None:
+    def __init__(self, message: str, size: int = 0) -> None:
         super().__init__(message)
         self.size = size
 
