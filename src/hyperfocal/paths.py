@@ -32,10 +32,9 @@ def is_folder(path: Path) -> bool:
     return False
 
 
-def are_same(one: str | Path, other: str | Path) -> bool:
-    """Whether two paths lead to one file, by whatever links."""
-    found, also = (os.path.normcase(os.path.realpath(path)) for path in (one, other))
-    return found == also
+def identity(path: str | Path) -> str:
+    """The same for two paths to one file. Unlike Path.resolve it takes links in a circle."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:

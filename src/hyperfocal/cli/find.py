@@ -65,7 +65,7 @@ def find(
             continue
         path = Path(name)
         if not paths.is_folder(path):
-            found.setdefault(identity(path), Found(path, PurePath(path.name)))
+            found.setdefault(paths.identity(path), Found(path, PurePath(path.name)))
             continue
         # Two folders may hold files of the same name; one folder is mirrored without its own.
         top = PurePath(path.resolve().name) if several else PurePath()
@@ -74,7 +74,7 @@ def find(
             if _is_debris(file) or is_result(file.stem) or not is_picture(file):
                 ignored += 1
             else:
-                found.setdefault(identity(file), Found(file, top / file.relative_to(path)))
+                found.setdefault(paths.identity(file), Found(file, top / file.relative_to(path)))
         for error in closed:
             folder = Path(error.filename)
             found[folder] = Found(folder, top, f"the folder cannot be read: {error.strerror}")
@@ -100,11 +100,6 @@ def looks_like_picture(path: Path) -> bool:
         return False
 
 
-def identity(path: Path) -> str:
-    """The same for two paths to one file. Unlike Path.resolve it takes links in a circle."""
-    return os.path.normcase(os.path.realpath(path))
-
-
 def _files(
     folder: Path, recurse: bool, leave_out: Path | None, closed: list[OSError]
 ) -> Iterator[Path]:
@@ -112,13 +107,13 @@ def _files(
 
     ``closed``: is given the errors of folders that cannot be read.
     """
-    outside = identity(leave_out) if leave_out is not None else None
+    outside = paths.identity(leave_out) if leave_out is not None else None
     for at, below, names in os.walk(folder, onerror=closed.append):
         below[:] = (
             sorted(
                 name
                 for name in below
-                if not name.startswith(".") and identity(Path(at, name)) != outside
+                if not name.startswith(".") and paths.identity(Path(at, name)) != outside
             )
             if recurse
             else []

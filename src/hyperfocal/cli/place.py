@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from hyperfocal import paths
 from hyperfocal.cli.choices import read_format
-from hyperfocal.cli.find import PIPE, Found, identity
+from hyperfocal.cli.find import PIPE, Found
 from hyperfocal.errors import OutputError, OutputExists, UsageError
 from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix
 
@@ -91,14 +91,14 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
     A result that would replace an input, or the result of an earlier one, gets an error.
     """
     inputs = tuple(inputs)
-    sources = {identity(found.path) for found in inputs if found.path is not None}
+    sources = {paths.identity(found.path) for found in inputs if found.path is not None}
     taken: dict[str, str] = {}
     jobs = []
     for found in inputs:
         output = _output(found, where)
         error: OutputError | None = None
         if output is not None:
-            key = identity(output)
+            key = paths.identity(output)
             if key in sources:
                 error = OutputError(
                     f"the result would replace the input {output}; choose another -o or --suffix"

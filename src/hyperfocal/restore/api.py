@@ -135,7 +135,7 @@ def _check_writing(
         imaging.check_fits(form, 1, 1, bit_depth)
     if output is None:
         return
-    if isinstance(source, str | Path) and paths.are_same(source, output):
+    if isinstance(source, str | Path) and paths.identity(source) == paths.identity(output):
         raise OutputError(f"the result would replace the input {output}; name another output")
     if not overwrite and paths.is_file(Path(output)):
         raise OutputExists(f"{output}: is there already and overwriting was not asked for")

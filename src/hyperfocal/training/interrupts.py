@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from hyperfocal.terminating import terminated_by
 
 
 @contextmanager
@@ -32,11 +33,5 @@ def terminated_between_steps() -> Iterator[None]:
 
     It would call an earlier handler as well, and the command line's ends whatever is running.
     """
-    if threading.current_thread() is not threading.main_thread():
+    with terminated_by(signal.SIG_DFL):
         yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
