@@ -55,8 +55,11 @@ def front(api: str, **changes: Any) -> Iterator[Front]:
         yield made
     finally:
         made.client.close()
-        # In its own thread: its loop ends when there is nothing left to look at.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        # In its own thread: its loop ends when there is nothing left to look at. Under the lock,
+        # as the loop may just be awake and would close the trigger before it is pulled.
+        with server.trigger.lock:
+            server.trigger.thunks.append(lambda: wasyncore.close_all(server._map))
+            server.trigger.pull_trigger()
         thread.join(60)
         server.task_dispatcher.shutdown()
         upstream.close()
