@@ -9,9 +9,9 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from hyperfocal.training.calibrate import observe
+from hyperfocal.training.calibrate import ceilings, observe
 from hyperfocal.training.graph import build
-from hyperfocal.training.nets.plain import PlainNet
+from hyperfocal.training.nets.plain import GREY, PlainNet
 from hyperfocal.training.nets.steps import odd_count
 from hyperfocal.training.weights import fold, read_onnx, start_from
 
@@ -47,6 +47,69 @@ def test_the_float_graph_is_the_net(shape: tuple[int, int, int, int], clipped: b
     net, x = trained_like(*shape, clipped), picture()
     want = net(torch.tensor(x)).clamp(0, 1).numpy()
     assert np.abs(run(build(fold(net)), x) - want).max() < 1e-5
+
+
+def ceiled_like(shape: tuple[int, int, int, int]) -> tuple[PlainNet, np.ndarray]:
+    """A net that loses a tenth of its activations at the top, and a picture."""
+    net, x = trained_like(*shape), picture()
+    net.set_ceilings(ceilings(fold(net), [x[0].transpose(1, 2, 0)], 0.1))
+    return net, x
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_activations_end_at_their_ceilings_in_net_and_engines(
+    shape: tuple[int, int, int, int],
+) -> None:
+    net, x = ceiled_like(shape)
+    want = net(torch.tensor(x)).clamp(0, 1).numpy()
+    for made in (run(build(fold(net)), x), run_openvino(build(fold(net)), x)):
+        assert np.abs(made - want).max() < 0.01 / 255.0
+    # They change what is made, and int8 keeps to them without being told a range.
+    free = trained_like(*shape)(torch.tensor(x)).clamp(0, 1).numpy()
+    assert np.abs(free - want).max() > 1.0 / 255.0
+    wide = [2.0 * ceiling for ceiling in net.ceilings or ()]
+    assert build(fold(net), wide) == build(fold(net), net.ceilings)
+    error = run(build(fold(net), wide), x) - want
+    assert np.sqrt((error**2).mean()) < np.sqrt(((free - want) ** 2).mean())
+
+
+@torch.no_grad()
+def test_ceilings_are_exceeded_by_their_share() -> None:
+    net, pictures = trained_like(2, 16, 2, 1), [picture(40, 60), picture(90, 30)]
+    seen = [one[0].transpose(1, 2, 0) for one in pictures]
+    few, many = (ceilings(fold(net), seen, share) for share in (0.01, 0.1))
+    assert len(few) == 3
+    assert all(a > b for a, b in zip(few, many, strict=True))
+    padded = (
+        torch.nn.functional.pad(torch.tensor(x), (2,) * 4, mode="replicate") for x in pictures
+    )
+    first = torch.cat([net.head(x - GREY).relu().flatten() for x in padded])
+    assert float((first > many[0]).float().mean()) == pytest.approx(0.1, abs=0.01)
+
+
+@torch.no_grad()
+def test_ceilings_go_with_the_weights(tmp_path: Path) -> None:
+    net, x = ceiled_like((2, 8, 2, 1))
+    onnx.save(build(fold(net)), tmp_path / "net.onnx")
+    stored = read_onnx(tmp_path / "net.onnx")
+    assert stored.ceilings == net.ceilings
+    larger = PlainNet(2, 12, 4, 1).eval()
+    start_from(larger, stored)
+    assert torch.allclose(net(torch.tensor(x)), larger(torch.tensor(x)), atol=1e-5)
+    # Through a checkpoint, also one from before there were any.
+    again = PlainNet(2, 8, 2, 1)
+    again.load_state_dict(net.state_dict())
+    assert again.ceilings == net.ceilings
+    again.load_state_dict({k: v for k, v in net.state_dict().items() if "ceilings" not in k})
+    assert again.ceilings is None
+    del (model := build(fold(net))).graph.initializer[:]
+    model.graph.initializer.extend(
+        one for one in build(fold(net)).graph.initializer if one.name != "conv1.ceiling"
+    )
+    onnx.save(model, tmp_path / "half.onnx")
+    with pytest.raises(ValueError, match="ceilings for some activations only"):
+        read_onnx(tmp_path / "half.onnx")
 
 
 def run_openvino(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:

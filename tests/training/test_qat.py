@@ -14,7 +14,7 @@ from hyperfocal.errors import SettingsError
 from hyperfocal.training.calibrate import observe, training_pictures
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
-from hyperfocal.training.fit import fit
+from hyperfocal.training.fit import first_net, fit
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.nets.rounding import rounded, whole_bias, whole_kernel
@@ -133,11 +133,34 @@ def test_goes_on_from_a_float_net_and_exports_its_own_ranges(
     assert second.validation["float"] > first.validation["float"] - 0.2
 
 
-@pytest.mark.parametrize(
-    "net", ["qat = true", 'qat = true\nstart = "x.onnx"\nname = "depthpro-sr"']
-)
-def test_what_cannot_be_trained_so_is_told(experiment_file: Path, net: str) -> None:
-    text = experiment_file.read_text().replace("[net]", f"[net]\n{net}")
+@pytest.mark.parametrize("how", ["qat = true", "ceiled = 1e-4"])
+@pytest.mark.parametrize("net", ["", 'start = "x.onnx"\nname = "depthpro-sr"'])
+def test_what_cannot_be_trained_so_is_told(experiment_file: Path, net: str, how: str) -> None:
+    text = experiment_file.read_text().replace("[net]", f"[net]\n{how}\n{net}")
     experiment_file.write_text(text)
-    with pytest.raises(SettingsError, match="qat is for plain nets"):
+    with pytest.raises(SettingsError, match=f"{how.split()[0]} is for plain nets"):
         Experiment.read(experiment_file)
+
+
+def test_ceilings_are_set_once_and_bound_the_ranges(experiment_file: Path, tmp_path: Path) -> None:
+    plain = Experiment.read(experiment_file)
+    onnx.save(build(fold(first_net(plain))), tmp_path / "free.onnx")
+
+    def started(name: str, how: str) -> PlainNet:
+        text = experiment_file.read_text()
+        again = experiment_file.with_name("again.toml")
+        again.write_text(text.replace("[net]", f'[net]\n{how}\nstart = "{tmp_path / name}"'))
+        net = first_net(Experiment.read(again))
+        assert isinstance(net, PlainNet)
+        return net
+
+    assert started("free.onnx", "").ceilings is None
+    net = started("free.onnx", "ceiled = 5e-3")
+    folded = fold(net)
+    seen = observe(folded, training_pictures(plain, 16))
+    assert seen.ranges[0.0] == pytest.approx(net.ceilings)
+    onnx.save(build(folded), tmp_path / "ceiled.onnx")
+    assert started("ceiled.onnx", "ceiled = 1e-2").ceilings == net.ceilings
+    aware = started("ceiled.onnx", "qat = true")
+    aware.set_ranges([2.0 * each for each in net.ceilings or ()])
+    assert aware.ranges == net.ceilings

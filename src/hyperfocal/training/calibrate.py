@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,24 @@ def observe(folded: Folded, pictures: Iterable[Array]) -> Observed:
     )
 
 
+@torch.no_grad()
+def ceilings(folded: Folded, pictures: Iterable[Array], share: float) -> tuple[float, ...]:
+    """What ``share`` of the activations of each layer lies above, over all pictures together.
+
+    ``pictures`` as :func:`observe` takes them.
+    """
+    seen: list[list[Tensor]] = [[] for _ in folded.layers[1:]]
+    for picture in pictures:
+        for values, x in zip(seen, islice(_inputs(folded, picture), 1, None), strict=True):
+            values.append(x[..., ::STRIDE, ::STRIDE].flatten())
+    return tuple(_above(torch.cat(values), share) for values in seen)
+
+
+def _above(values: Tensor, share: float) -> float:
+    """The value that is exceeded by ``share`` of them."""
+    return float(values.topk(round(len(values) * share) + 1).values[-1].clamp_min(1e-6))
+
+
 def _inputs(folded: Folded, picture: Array) -> Iterator[Tensor]:
     """What each convolution sees, ``(1, C, h, w)``: pixels with their padding, then activations."""
     x = torch.tensor(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
@@ -77,7 +96,8 @@ def _inputs(folded: Folded, picture: Array) -> Iterator[Tensor]:
     x = F.pixel_unshuffle(F.pad(x, (edge,) * 4, mode="replicate"), folded.unshuffle)
     yield x
     for index, (kernel, bias) in enumerate(folded.layers[:-1]):
-        x = F.relu(F.conv2d(x, torch.tensor(kernel), torch.tensor(bias), padding=min(index, 1)))
+        x = F.conv2d(x, torch.tensor(kernel), torch.tensor(bias), padding=min(index, 1))
+        x = x.clamp(0.0, folded.ceilings[index] if folded.ceilings else torch.inf)
         yield x
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists
 from hyperfocal.training.bar import Bar
-from hyperfocal.training.calibrate import observe, training_pictures
+from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
 from hyperfocal.training.curves import CurveFile
 from hyperfocal.training.data import OneBatch, PatchPool
@@ -34,7 +34,8 @@ from hyperfocal.training.stored import read_checkpoint, starting_net
 from hyperfocal.training.tracking import Tracking, track
 from hyperfocal.training.weights import fold
 
-# Where quantisation-aware training starts: pictures that set the ranges, and the share clipped.
+# Pictures that set ranges and ceilings at the start of a training; the share that is clipped
+# where quantisation-aware training starts.
 _CALIBRATION = 16
 _CLIPPED = 1e-4
 
@@ -166,6 +167,10 @@ def refuse_another(out: Path) -> None:
 def first_net(experiment: Experiment) -> torch.nn.Module:
     """The net of an experiment before its first step, with the weights it is to start from."""
     net = starting_net(experiment)
+    share = experiment.net.ceiled
+    if isinstance(net, PlainNet) and share is not None and net.ceilings is None:
+        pictures = training_pictures(experiment, _CALIBRATION)
+        net.set_ceilings(ceilings(fold(net), pictures, share))
     if isinstance(net, PlainNet) and experiment.net.qat:
         seen = observe(fold(net), training_pictures(experiment, _CALIBRATION))
         net.set_ranges(seen.ranges[_CLIPPED])

@@ -74,6 +74,8 @@ def build(
     """
     if ranges is not None and len(ranges) != len(folded.layers) - 1:
         raise ValueError("one range for every convolution but the last")
+    if ranges is not None and folded.ceilings is not None:
+        ranges = [min(ends) for ends in zip(ranges, folded.ceilings, strict=True)]
     cell, graph = folded.unshuffle, _Graph()
     side = folded.scale * cell
     anchor, pad = bicubic_anchor(folded.scale, cell)
@@ -119,7 +121,12 @@ def build(
             pads=[margin] * 4,
         )
         if index < last:
-            x = graph.node("Relu", [x], name)
+            # In int8 they end with the range.
+            if folded.ceilings is None or ranges is not None:
+                x = graph.node("Relu", [x], name)
+            else:
+                ceiling = graph.constant(f"{name}.ceiling", folded.ceilings[index], np.float32)
+                x = graph.node("Clip", [x, limits[0], ceiling], name)
             if ranges is not None:
                 x = graph.quantised(x, steps[index + 1])
 

@@ -24,12 +24,14 @@ class Folded:
 
     The first sees pixels in [0, 1], edge-padded by its own half side; the others are zero
     padded. ``clipped``: their sum is added to the bicubic enlargement clipped to [0, 1].
+    ``ceilings``: where activations end, of all convolutions but the last.
     """
 
     scale: int
     unshuffle: int
     layers: tuple[tuple[Array, Array], ...]
     clipped: bool = False
+    ceilings: tuple[float, ...] | None = None
 
     @property
     def radius(self) -> int:
@@ -84,7 +86,7 @@ def fold(net: PlainNet) -> Folded:
         for c in net.convolutions
     ]
     layers[0] = (layers[0][0], layers[0][1] - np.float32(GREY) * _reach(layers[0][0]))
-    return Folded(net.scale, net.unshuffle, tuple(layers), net.clipped)
+    return Folded(net.scale, net.unshuffle, tuple(layers), net.clipped, net.ceilings)
 
 
 def _reach(kernel: Array) -> Array:
@@ -108,7 +110,11 @@ def read_onnx(path: Path) -> Folded:
     layers[0] = (unstrided(layers[0][0], unshuffle), layers[0][1])
     kernel, bias = (pixels_first(part, scale * unshuffle) for part in layers[-1])
     layers[-1] = (kernel, bias)
-    return Folded(scale, unshuffle, tuple(layers), facts.get("clipped") == "1")
+    ends = [weights.get(f"conv{index}.ceiling") for index in range(len(layers) - 1)]
+    ceilings = tuple(float(end) for end in ends if end is not None)
+    if ceilings and len(ceilings) != len(ends):
+        raise ValueError(f"{path} has ceilings for some activations only")
+    return Folded(scale, unshuffle, tuple(layers), facts.get("clipped") == "1", ceilings or None)
 
 
 @torch.no_grad()
@@ -118,7 +124,7 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     A deeper or wider net starts from the same function: layers of its own begin as the identity
     (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
     "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
-    another shape (the tail, when going from x2 to x4) keeps its random start.
+    another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from other weights")
@@ -140,6 +146,10 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
         used += _grow(layer, kernel, shift)
     if tail[0].shape[0] == last.direct.shape[0]:
         used += _grow(last, *tail)
+    if folded.ceilings is not None:
+        # What passes the last of them passes the layers that follow.
+        more = net.depth + 1 - len(folded.ceilings)
+        net.set_ceilings([*folded.ceilings, *folded.ceilings[-1:] * more])
     return used
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -129,6 +130,7 @@ class PlainNet(nn.Module):
         self.tail = MergedConv(channels, outputs, expand * channels, gain=0.01)
         # As logarithms: a step of the optimiser is then a share of the range.
         self.log_ranges = nn.Parameter(torch.zeros(depth + 1)) if qat else None
+        self.register_buffer("_ceilings", torch.full((depth + 1,), torch.inf))
 
     @property
     def convolutions(self) -> list[MergedConv]:
@@ -140,13 +142,29 @@ class PlainNet(nn.Module):
         """The largest activation worth keeping after each ReLU; None without ``qat``."""
         if self.log_ranges is None:
             return None
-        return tuple(self.log_ranges.detach().exp().tolist())
+        return tuple(self._reach(self.log_ranges.detach()).tolist())
 
     @torch.no_grad()
     def set_ranges(self, ranges: Sequence[float]) -> None:
         """Start the training of the ranges from these."""
         assert self.log_ranges is not None
         self.log_ranges.copy_(torch.tensor(ranges).log())
+
+    @property
+    def ceilings(self) -> tuple[float, ...] | None:
+        """Where activations end after each ReLU, in float too; None where none has to."""
+        ends = tuple(self._ceilings.tolist())
+        return ends if min(ends) < math.inf else None
+
+    @torch.no_grad()
+    def set_ceilings(self, ceilings: Sequence[float]) -> None:
+        """Let activations end at these from now on: one each for the head and the body's layers."""
+        self._ceilings.copy_(torch.tensor(ceilings))
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        # Older checkpoints have none.
+        state.setdefault(f"{prefix}_ceilings", torch.full_like(self._ceilings, math.inf))
+        super()._load_from_state_dict(state, prefix, *rest)
 
     def forward(self, x: Tensor) -> Tensor:
         pad = self.anchor_pad * self.unshuffle
@@ -159,9 +177,11 @@ class PlainNet(nn.Module):
         return F.pixel_shuffle(base + y.float(), self.scale * self.unshuffle)
 
     def _float(self, cells: Tensor) -> Tensor:
-        y = F.relu(self.head(cells - GREY))
-        for layer in self.body:
-            y = F.relu(layer(y))
+        y = cells - GREY
+        layers = self.convolutions[:-1]
+        for layer, ceiling in zip(layers, self._ceilings.tolist(), strict=True):
+            # In its place: one tensor less to keep for the gradient.
+            y = F.hardtanh_(layer(y), 0.0, ceiling) if ceiling < math.inf else F.relu_(layer(y))
         made: Tensor = self.tail(y)
         return made
 
@@ -172,7 +192,8 @@ class PlainNet(nn.Module):
         autocast makes of them.
         """
         with torch.autocast(cells.device.type, enabled=False):
-            steps = [torch.tensor(1.0 / STEPS, device=cells.device), *(log_ranges.exp() / STEPS)]
+            reach = self._reach(log_ranges)
+            steps = [torch.tensor(1.0 / STEPS, device=cells.device), *(reach / STEPS)]
             parts = [self._whole(index, steps) for index in range(len(steps))]
         y = (cells * STEPS).round()
         for index, (kernel, gain, bias) in enumerate(parts):
@@ -182,6 +203,9 @@ class PlainNet(nn.Module):
             if index < len(parts) - 1:
                 y = rounded(y)
         return y
+
+    def _reach(self, log_ranges: Tensor) -> Tensor:
+        return torch.minimum(log_ranges.exp(), self._ceilings)
 
     def _whole(self, index: int, steps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Kernel, gain and bias of a convolution; ``steps``: of what enters each of them."""
