@@ -5,6 +5,7 @@ import io
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import made
@@ -293,16 +294,24 @@ def test_a_read_only_folder(tmp_path):
 
 
 def test_folders(tmp_path):
-    with pytest.raises(OutputRefused, match="folder does not exist"):
-        imaging.save(PICTURE, tmp_path / "none" / "a.png")
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(OutputRefused, match="is a folder"):
-        imaging.save(PICTURE, tmp_path / "a.png")
     (tmp_path / "file").touch()
-    with pytest.raises(OutputRefused, match="folder does not exist"):
-        imaging.save(PICTURE, tmp_path / "file" / "a.png")
-    with pytest.raises(OutputRefused, match="file name"):
-        imaging.save(PICTURE, "a\0b.png")
+    (tmp_path / "there.png").touch()
+    # Told before there is anything to write, and then.
+    for refused in (atomic.check_target, partial(imaging.save, PICTURE)):
+        with pytest.raises(OutputRefused, match="folder does not exist"):
+            refused(tmp_path / "none" / "a.png")
+        with pytest.raises(OutputRefused, match="is a folder"):
+            refused(tmp_path / "a.png")
+        with pytest.raises(OutputRefused, match="folder does not exist"):
+            refused(tmp_path / "file" / "a.png")
+        with pytest.raises(OutputRefused, match="file name"):
+            refused(Path("a\0b.png"))
+        with pytest.raises(OutputExists, match="there already"):
+            refused(tmp_path / "there.png", overwrite=False)
+    atomic.check_target(tmp_path / "there.png")
+    atomic.check_target(tmp_path / "new.png", overwrite=False)
+    assert not (tmp_path / "new.png").exists()
 
 
 def test_a_link_stays_a_link(tmp_path):

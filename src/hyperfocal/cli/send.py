@@ -11,7 +11,7 @@ import typer
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, only_one, read_size
-from hyperfocal.errors import OutputRefused, UsageError
+from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.cli.find import Finding
@@ -108,6 +108,7 @@ def send(
     from hyperfocal.cli.sending_told import telling
     from hyperfocal.client.client import Client
     from hyperfocal.client.retry import Retry
+    from hyperfocal.imaging.atomic import check_target
     from hyperfocal.imaging.formats import written_format
 
     if any(mark in suffix for mark in ("/", "\\", "\0")):
@@ -128,8 +129,8 @@ def send(
     }
     if paths.exists(output) and not paths.is_folder(output):
         raise UsageError(f"-o must name a folder, and {output} is none")
-    if report_file is not None and not paths.is_folder(report_file.absolute().parent):
-        raise OutputRefused(f"{report_file}: the folder does not exist")
+    if report_file is not None:
+        check_target(report_file)
     found = _find(source, output, recurse)
     retry = Retry(attempts=retries + 1, patience=600.0)
     with (

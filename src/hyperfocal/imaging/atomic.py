@@ -9,10 +9,11 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from hyperfocal import paths
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -28,25 +29,46 @@ def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: b
     because some formats write their beginning last. Raises OutputExists or OutputRefused; what
     ``fill`` raises by itself passes through.
     """
-    try:
-        kind = _kind(target)
-        if kind is not None and stat.S_ISDIR(kind):
-            raise OutputRefused(f"{target}: is a folder")
+    with _refused(target):
+        kind = _admitted(target, overwrite)
         if kind is not None and not stat.S_ISREG(kind):
             # By the name that was given: /dev/stdout leads to "pipe:[...]", which is no path.
             _write_into(target, fill)
             return
         # A link stays a link: what it points to is replaced.
         real = Path(os.path.realpath(target))
-        if kind is not None and not overwrite:
-            raise OutputExists(f"{target}: is there already and overwriting was not asked for")
         _write_beside(real, target, fill, overwrite, kind)
+
+
+def check_target(target: Path, *, overwrite: bool = True) -> None:
+    """Raise what :func:`write_file` would, as far as it can be told without writing."""
+    with _refused(target):
+        folder = Path(os.path.realpath(target)).parent
+        if _admitted(target, overwrite) is None and not paths.is_folder(folder):
+            raise NotADirectoryError(errno.ENOTDIR, "no folder")
+
+
+@contextlib.contextmanager
+def _refused(target: Path) -> Iterator[None]:
+    """What the operating system says, in our words."""
+    try:
+        yield
     except OSError as error:
         raise refusal(target, error) from error
     except ValueError as error:
         if "null" in str(error):
             raise OutputRefused(f"{target!r}: no possible file name") from error
         raise
+
+
+def _admitted(target: Path, overwrite: bool) -> int | None:
+    """The mode of what is there already, if it may be written to."""
+    kind = _kind(target)
+    if kind is not None and stat.S_ISDIR(kind):
+        raise OutputRefused(f"{target}: is a folder")
+    if kind is not None and stat.S_ISREG(kind) and not overwrite:
+        raise OutputExists(f"{target}: is there already and overwriting was not asked for")
+    return kind
 
 
 def refusal(target: object, error: OSError) -> OutputError:

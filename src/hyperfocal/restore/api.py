@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from hyperfocal import paths
-from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
+from hyperfocal.errors import OutputError, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.progress import Cancel, OnProgress
 from hyperfocal.restore.shelf import DEFAULT_MODEL
@@ -127,6 +127,7 @@ def _check_writing(
 ) -> None:
     """What can be told before the picture is even looked at."""
     from hyperfocal import imaging
+    from hyperfocal.imaging.atomic import check_target
     from hyperfocal.imaging.plan import check_quality
 
     check_quality(quality)
@@ -137,12 +138,7 @@ def _check_writing(
         return
     if isinstance(source, str | Path) and paths.identity(source) == paths.identity(output):
         raise OutputError(f"the result would replace the input {output}; name another output")
-    if not overwrite and paths.is_file(Path(output)):
-        raise OutputExists(f"{output}: is there already and overwriting was not asked for")
-    if not paths.is_folder(Path(os.path.realpath(output)).parent):
-        raise OutputRefused(f"{output}: the folder does not exist")
-    if paths.is_folder(Path(output)):
-        raise OutputRefused(f"{output}: is a folder")
+    check_target(Path(output), overwrite=overwrite)
 
 
 def _encoding(picture: Picture, format: str | None) -> str:
