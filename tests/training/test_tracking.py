@@ -23,8 +23,9 @@ pytest.importorskip("mlflow", reason="MLflow is not installed")
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
+from hyperfocal.training.mlflow_server import Server
 from hyperfocal.training.module import Restoration
-from hyperfocal.training.tracking import Server, register
+from hyperfocal.training.registration import register
 
 pytestmark = pytest.mark.tracking
 

@@ -196,7 +196,7 @@ def export(
         card = measure_speed(path)
         facts += [(f"512x512, {s.precision}", f"{s.median:.1f} ms") for s in card.speed]
     if registered:
-        from hyperfocal.training.tracking import register
+        from hyperfocal.training.registration import register
 
         version = register(card, folder, checkpoint.parent)
         if version is not None:

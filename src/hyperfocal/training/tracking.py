@@ -1,7 +1,6 @@
-"""Telling MLflow about a training: parameters, figures, files, and the model that came of it.
+"""Telling MLflow about a training: parameters, figures, files.
 
-Where ``MLFLOW_TRACKING_URI`` says, else into ``mlflow.db`` and ``mlartifacts`` beside the run's
-folder. A tracker that is down costs a warning, never the training.
+A tracker that is down costs a warning, never the training.
 """
 
 from __future__ import annotations
@@ -14,63 +13,23 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
 
-from hyperfocal.models.card import ModelCard
 from hyperfocal.training import facts
 from hyperfocal.training.checkpoints import BEST
 from hyperfocal.training.curves import FILE as CURVES
 from hyperfocal.training.data import pictures_in
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.mlflow_server import RUN_FILE, Server, run_of
 from hyperfocal.training.module import OPTIMIZERS, Restoration
 from hyperfocal.training.outbox import Outbox
 from hyperfocal.training.samples import FOLDER as SAMPLES
 
-RUN_FILE = "mlflow-run.json"
 _EXPERIMENT = "hyperfocal"
 _log = logging.getLogger(__name__)
-
-# The client's own defaults repeat a request for minutes before they give up, report home,
-# draw a progress bar a file and print where to look.
-_CLIENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "DO_NOT_TRACK": "true",
-}
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where runs are kept: ``uri``, and ``artifacts`` where the files are kept here."""
-
-    uri: str
-    artifacts: str | None = None
-
-    @classmethod
-    def of(cls, out: Path) -> Server:
-        """The server of the environment, or the database beside a run's folder."""
-        if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-            return cls(uri)
-        folder = out.resolve().parent
-        return cls(f"sqlite:///{folder / 'mlflow.db'}", (folder / "mlartifacts").as_uri())
-
-    def client(self) -> Any:
-        """An MLflow client that gives up soon."""
-        for name, value in _CLIENT.items():
-            os.environ.setdefault(name, value)
-        from mlflow import MlflowClient
-
-        # The database says at every start which of its tables it has.
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
-        return MlflowClient(self.uri, registry_uri=self.uri)
 
 
 class Tracking(Logger):
@@ -83,7 +42,7 @@ class Tracking(Logger):
         self._outbox = Outbox(f"MLflow ({server.uri})")
         self._client: Any = None
         self._sent: set[Path] = set()
-        self.run_id = _run_of(out, server) if resumed else None
+        self.run_id = run_of(out, server) if resumed else None
         self._continues = self.run_id is not None
 
     @property
@@ -228,45 +187,6 @@ def track(
     tracking.end("FINISHED")
 
 
-def register(card: ModelCard, folder: Path, run: Path) -> str | None:
-    """Put an exported model, weights and card, into the registry under the run that made it.
-
-    ``folder``: where :func:`hyperfocal.training.export.export` wrote; ``run``: the training's
-    folder. Gives the version, or None where the training was not tracked or MLflow fails.
-    """
-    server = Server.of(run)
-    run_id = _run_of(run, server)
-    if run_id is None:
-        return None
-    made: list[str] = []
-
-    def send() -> None:
-        client = server.client()
-        files = [folder / entry.file for entry in card.weights.values()]
-        for path in (*files, folder / f"{card.name}.toml"):
-            client.log_artifact(run_id, str(path), "model")
-        if not client.search_registered_models(f"name = '{card.name}'"):
-            client.create_registered_model(card.name, description=card.purpose)
-        version = client.create_model_version(
-            card.name,
-            source=f"runs:/{run_id}/model",
-            run_id=run_id,
-            await_creation_for=0,
-            description=f"```toml\n{card.to_toml()}```",
-            tags={
-                "scale": str(card.scale),
-                "licence": card.licence,
-                **{f"sha256.{kind}": entry.sha256 for kind, entry in card.weights.items()},
-            },
-        )
-        made.append(str(version.version))
-
-    outbox = Outbox(f"MLflow ({server.uri})")
-    outbox.put(send)
-    outbox.close()
-    return made[0] if made else None
-
-
 def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
     """The usual parameters under their usual names."""
     schedule = experiment.schedule
@@ -278,15 +198,6 @@ def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
         "precision": experiment.precision,
         "trainable_parameters": facts.trainable(module.net),
     }
-
-
-def _run_of(out: Path, server: Server) -> str | None:
-    """The run that a training's folder belongs to on this server."""
-    try:
-        told = json.loads((out / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return str(told["run_id"]) if told.get("uri") == server.uri else None
 
 
 def _system_figures() -> dict[str, float]:
