@@ -6,11 +6,15 @@ import gzip
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from fronting import request_head
 from pretending import check_problem
+
+from hyperfocal.web.settings import WebSettings
+from hyperfocal.web.upstream import Ask, Gone, Upstream
 
 
 @pytest.fixture
@@ -30,7 +34,16 @@ def test_an_api_that_is_not_there(fronted, closed_port):
         assert web.client.get("/static/main.js").status_code == 200
 
 
-def test_an_api_whose_name_is_not_known(fronted):
+def test_an_api_whose_name_is_not_known(fronted, monkeypatch):
+    find = socket.getaddrinfo
+
+    def not_known(host, *more, **named):
+        # Said here: the machine's own name server may take longer than a connection may.
+        if host in ("nowhere.invalid", b"nowhere.invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return find(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", not_known)
     with fronted(api="http://nowhere.invalid") as web:
         check_problem(web.client.get("/v1/models"), 502, "api-unreachable")
 
@@ -77,7 +90,7 @@ def test_an_answer_that_stops_on_the_way(upstream, fronted):
 
     upstream.behave = stop
     # The beginning has to be there within as much.
-    with fronted(answer_seconds=2) as web, pytest.raises(httpx.RemoteProtocolError):
+    with fronted(answer_seconds=5) as web, pytest.raises(httpx.RemoteProtocolError):
         web.client.get("/v1/results/a.png")
 
 
@@ -92,9 +105,10 @@ def test_events_may_be_far_apart(upstream, fronted):
         connection.sendall(b"event: two\r\n\r\n")
 
     upstream.behave = follow
-    # Other answers do not get so much time, and a connection nobody uses is closed after it.
+    # Other answers do not get so much time, and a connection nobody uses is closed after it. The
+    # first event has to be there within as much.
     with (
-        fronted(answer_seconds=1.5, body_seconds=1.5) as web,
+        fronted(answer_seconds=4, body_seconds=4) as web,
         web.client.stream("GET", "/v1/jobs/a/events") as events,
     ):
         lines = events.iter_lines()
@@ -120,6 +134,24 @@ def test_a_visitor_who_leaves_an_event_stream_ends_it(upstream, fronted):
             assert next(events.iter_lines()) == "event: one"
         assert upstream.gone.wait(60)
         web.until_idle()
+
+
+def test_what_is_in_progress_at_the_end_is_given_up(upstream):
+    arrived = threading.Event()
+
+    def keep(connection, head):
+        arrived.set()
+        assert connection.recv(1) == b""
+
+    upstream.behave = keep
+    api = Upstream(WebSettings.read({}, api=upstream.url))
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(api.send, Ask("GET", "/v1/models", [], None, None, lambda: False))
+        assert arrived.wait(60)
+        api.close()
+        with pytest.raises(Gone):
+            asked.result(60)
+    assert upstream.gone.wait(60)
 
 
 def test_headers_of_the_answer(upstream, fronted):

@@ -27,7 +27,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Gone(ClientDisconnected):  # type: ignore[misc]
-    """The client is no longer there; waitress knows it as such and makes no noise about it."""
+    """Nobody is there to be answered; waitress knows it as such and makes no noise about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,35 @@ class Upstream:
         return Answer(self, self.wait(self._send(ask), ask.is_gone), ask.is_gone)
 
     def close(self) -> None:
-        """Give up whatever is in progress."""
-        self.wait(self._client.aclose(), lambda: False)
+        """Give up whatever is in progress; who waits for it gets :class:`Gone`."""
+        self.wait(self._end(), lambda: False)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def wait(self, work: Coroutine[Any, Any, T], is_gone: Callable[[], bool]) -> T:
-        """The outcome of ``work`` on the loop; :class:`Gone`, and it is cancelled, without one."""
+        """The outcome of ``work`` on the loop; :class:`Gone` where it is given up.
+
+        It is, once ``is_gone`` or when all ends.
+        """
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         while not concurrent.futures.wait([future], timeout=_LOOK_SECONDS).done:
             if is_gone():
                 future.cancel()
                 raise Gone
-        return future.result()
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise Gone from None
+
+    async def _end(self) -> None:
+        # What is cancelled still closes its connection, for which it needs the loop.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.aclose()
+        await asyncio.get_running_loop().shutdown_asyncgens()
 
     async def _open(self) -> httpx.AsyncClient:
         import httpx
