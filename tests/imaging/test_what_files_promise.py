@@ -93,9 +93,10 @@ def test_promises_of_what_is_dropped_leave_xmp():
     "piece", [b"<hdrgm:a>", b"<xmp:Thumbnails ", b' hdrgm:a="', b" hdrgm:a=", b" " * 9]
 )
 def test_no_packet_takes_long(piece):
-    start = time.perf_counter()
+    # Of this process: others may have the machine meanwhile.
+    start = time.process_time()
     xmp.cleaned(piece * 100_000)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_the_video_of_a_motion_photo_is_missed():

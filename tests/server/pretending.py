@@ -162,9 +162,14 @@ class Running:
         return sum(n for status, n in counting.result(60).items() if not status.has_ended)
 
     @contextmanager
-    def connection(self):
-        """A bare connection; waits for 60 s at most."""
-        with socket.create_connection((self.host, self.port), timeout=60) as made:
+    def connection(self, *, room: int | None = None):
+        """A bare connection; waits for 60 s at most. ``room``: bytes of what is not yet read."""
+        with socket.socket() as made:
+            if room is not None:
+                # Before it is connected: then it is kept to.
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+            made.settimeout(60)
+            made.connect((self.host, self.port))
             yield made
 
     def ready(self) -> bool:

@@ -32,10 +32,7 @@ def until_begun(running, requests=1) -> None:
 @contextlib.contextmanager
 def downloading(running):
     """A connection on which an answer has begun, of which nothing is read."""
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
-        connection.settimeout(60)
-        connection.connect((running.host, running.port))
+    with running.connection(room=1 << 16) as connection:
         connection.sendall(post("/v1/upscale", SIZE, b"x" * SIZE))
         assert running.pool.arrived.wait(60)
         # Its head is there, and so the route has returned.

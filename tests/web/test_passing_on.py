@@ -92,7 +92,8 @@ def test_a_small_body_is_taken_whole_first(upstream, fronted):
 
 def test_a_body_that_stops_coming(upstream, fronted):
     begun, _ = taker(upstream, lambda body: False)
-    with fronted(body_seconds=2) as web, web.connection() as connection:
+    # As much time has the beginning to reach the API.
+    with fronted(body_seconds=5) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=2 * HALF) + b"x" * HALF)
         assert begun.wait(60)
         status, headers, body = read_answer(connection)
@@ -199,7 +200,8 @@ def test_more_uploads_than_threads_to_spare_are_taken_whole(upstream, fronted):
 def test_a_slow_api_holds_the_client_back(upstream, fronted):
     """What it does not take stays with the client, who is not blamed for it."""
     upstream.behave = lambda connection, head: upstream.over.wait(60)
-    with fronted(body_seconds=3, answer_seconds=8) as web, web.connection() as connection:
+    # All that fits on the way has to have been sent before it could be blamed.
+    with fronted(body_seconds=6, answer_seconds=9) as web, web.connection() as connection:
         connection.sendall(request_head(Content_Length=40_000_000))
         connection.settimeout(1)
         assert pour(connection, until=TimeoutError) < 20_000_000
