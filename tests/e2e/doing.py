@@ -61,8 +61,18 @@ def zoom(page: Any) -> str:
 
 
 def boxes(page: Any) -> list[dict[str, float]]:
-    """Where before and after lie."""
+    """Where before and after lie, once both are there.
+
+    They come a moment after the result, and with them what they are looked at with.
+    """
     # Not by a script that is asked again and again: the policy of the page forbids those.
     for picture in ("#before img", "#after img"):
         page.locator(picture).wait_for()
-    return [page.locator(name).bounding_box() for name in ("#before img", "#after img")]
+    # Both at one moment: the stage may still be about to change its size.
+    found = page.evaluate(
+        """() => ["#before img", "#after img"].map((name) => {
+          const { x, y, width, height } = document.querySelector(name).getBoundingClientRect();
+          return { x, y, width, height };
+        })"""
+    )
+    return list(found)

@@ -323,6 +323,7 @@ def test_everything_by_keyboard(own_page: Any, photo: Photo) -> None:
     assert own_page.evaluate("document.activeElement.id") == "start"
     own_page.keyboard.press("Enter")
     finish(own_page)
+    boxes(own_page)
     assert own_page.evaluate("document.activeElement.id") == "panel-title"
     reached = set()
     for _ in range(12):
@@ -337,6 +338,7 @@ def test_everything_by_keyboard(own_page: Any, photo: Photo) -> None:
 def test_nothing_without_a_name(own_page: Any, photo: Photo) -> None:
     restore(own_page, photo())
     finish(own_page)
+    boxes(own_page)
     # Out of sight by then, but still what the page is called.
     assert own_page.get_by_role("heading", level=1).all_inner_texts() == ["Restore photographs"]
     own_page.get_by_role("button", name="Not good").click()
