@@ -13,6 +13,14 @@ from pretending import PretendPool, serve
 from hyperfocal.server.settings import ServerSettings
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _recorded():
+    """What was answered is written down however long a busy machine takes for that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hyperfocal.server.work._RECORDING", 60.0)
+        yield
+
+
 @pytest.fixture
 def pretending(tmp_path, monkeypatch):
     """``with pretending(rate=3) as running``: a service with these settings."""
