@@ -203,13 +203,14 @@ def test_a_job_is_cancelled(web, service, png):
     assert service.pool.cancelled.wait(60)
 
 
-def test_a_visitor_who_leaves_stops_the_work(web, service):
+def test_a_visitor_who_leaves_stops_the_work(web, service, caplog):
     service.pool.hold = True
     with web.connection() as connection:
         connection.sendall(request_head(Content_Length=7) + b"picture")
         assert service.pool.arrived.wait(60)
     assert service.pool.cancelled.wait(60)
     web.until_idle()
+    assert "unforeseen" not in caplog.text
 
 
 def test_alive_is_its_own_ready_is_the_services(fronted):

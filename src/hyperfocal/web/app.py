@@ -18,7 +18,7 @@ from hyperfocal.web.problems import (
     too_many_followers,
     unforeseen,
 )
-from hyperfocal.web.upstream import Answer, Ask, Upstream
+from hyperfocal.web.upstream import Answer, Ask, Gone, Upstream
 
 if TYPE_CHECKING:
     from flask import Flask, Request, Response
@@ -87,7 +87,9 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
 
     @app.errorhandler(Exception)
     def refuse_unforeseen(error: Exception) -> Response:
-        _log.error("unforeseen", exc_info=error)
+        # Nobody is there to be answered, and that happens all the time.
+        if not isinstance(error, Gone):
+            _log.error("unforeseen", exc_info=error)
         return refuse(unforeseen())
 
     return app
