@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_activations_end_at_their_ceilings_in_net_and_engines(
     want = net(torch.tensor(x)).clamp(0, 1).numpy()
     for made in (run(build(fold(net)), x), run_openvino(build(fold(net)), x)):
         assert np.abs(made - want).max() < 0.01 / 255.0
-    # They change what is made, and int8 keeps to them without being told a range.
+    # They change what is made, and int8 keeps to them even where it is told wider ranges.
     free = trained_like(*shape)(torch.tensor(x)).clamp(0, 1).numpy()
     assert np.abs(free - want).max() > 1.0 / 255.0
     wide = [2.0 * ceiling for ceiling in net.ceilings or ()]
@@ -86,6 +87,17 @@ def test_ceilings_are_exceeded_by_their_share() -> None:
     )
     first = torch.cat([net.head(x - GREY).relu().flatten() for x in padded])
     assert float((first > many[0]).float().mean()) == pytest.approx(0.1, abs=0.01)
+
+
+@torch.no_grad()
+def test_a_layer_that_is_rarely_active_has_no_ceiling() -> None:
+    net, seen = trained_like(2, 16, 2, 1), picture()[0].transpose(1, 2, 0)
+    net.body[0].bias.fill_(-100.0)
+    found = ceilings(fold(net), [seen], 0.01)
+    assert [math.isinf(each) for each in found] == [False, True, False]
+    net.set_ceilings(found)
+    want = net(torch.tensor(picture())).clamp(0, 1).numpy()
+    assert np.abs(run(build(fold(net)), picture()) - want).max() < 0.01 / 255.0
 
 
 @torch.no_grad()

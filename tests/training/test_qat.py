@@ -163,4 +163,8 @@ def test_ceilings_are_set_once_and_bound_the_ranges(experiment_file: Path, tmp_p
     assert started("ceiled.onnx", "ceiled = 1e-2").ceilings == net.ceilings
     aware = started("ceiled.onnx", "qat = true")
     aware.set_ranges([2.0 * each for each in net.ceilings or ()])
-    assert aware.ranges == net.ceilings
+    assert aware.ranges == pytest.approx(net.ceilings)
+    aware(torch.tensor(picture())).square().sum().backward()
+    assert aware.log_ranges is not None
+    assert aware.log_ranges.grad is not None
+    assert float(aware.log_ranges.grad.abs().min()) > 0.0

@@ -154,6 +154,28 @@ def test_what_is_in_progress_at_the_end_is_given_up(upstream):
     assert upstream.gone.wait(60)
 
 
+def test_an_answer_that_is_still_coming_at_the_end_is_given_up(upstream):
+    def keep(connection, head):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\none")
+        assert connection.recv(1) == b""
+
+    upstream.behave = keep
+    api = Upstream(WebSettings.read({}, api=upstream.url))
+    ask = Ask("GET", "/v1/jobs/a/events", [], None, None, lambda: False)
+    answer = api.send(ask)
+    assert next(answer) == b"one"
+    with ThreadPoolExecutor(1) as threads:
+        more = threads.submit(next, answer)
+        api.close()
+        with pytest.raises(Gone):
+            more.result(60)
+    # Whoever comes too late neither waits nor fails.
+    answer.close()
+    with pytest.raises(Gone):
+        api.send(ask)
+    assert upstream.gone.wait(60)
+
+
 def test_headers_of_the_answer(upstream, fronted):
     packed = gzip.compress(b"picture")
     upstream.says(

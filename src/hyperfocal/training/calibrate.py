@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,10 @@ STRIDE = 3
 
 # Fewer pixels for each input of a weight say more about themselves than about pictures.
 _ENOUGH = 4
+
+
+# Pixels of a picture that ceilings are found from, about: all layers' are in memory at once.
+_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,22 @@ def observe(folded: Folded, pictures: Iterable[Array]) -> Observed:
 def ceilings(folded: Folded, pictures: Iterable[Array], share: float) -> tuple[float, ...]:
     """What ``share`` of the activations of each layer lies above, over all pictures together.
 
-    ``pictures`` as :func:`observe` takes them.
+    ``pictures`` as :func:`observe` takes them. Infinite where so few are above zero that this would
+    end a layer altogether.
     """
     seen: list[list[Tensor]] = [[] for _ in folded.layers[1:]]
     for picture in pictures:
         for values, x in zip(seen, islice(_inputs(folded, picture), 1, None), strict=True):
-            values.append(x[..., ::STRIDE, ::STRIDE].flatten())
+            # Odd as well.
+            step = max(STRIDE, math.isqrt(x[0, 0].numel() // _LOOKED_AT)) | 1
+            values.append(x[..., ::step, ::step].flatten())
     return tuple(_above(torch.cat(values), share) for values in seen)
 
 
 def _above(values: Tensor, share: float) -> float:
     """The value that is exceeded by ``share`` of them."""
-    return float(values.topk(round(len(values) * share) + 1).values[-1].clamp_min(1e-6))
+    found = float(values.topk(round(len(values) * share) + 1).values[-1])
+    return found if found > 0.0 else math.inf
 
 
 def _inputs(folded: Folded, picture: Array) -> Iterator[Tensor]:

@@ -124,7 +124,8 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     A deeper or wider net starts from the same function: layers of its own begin as the identity
     (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
     "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
-    another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept.
+    another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept
+    where the head is, whose activations all others are made of.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from other weights")
@@ -142,14 +143,14 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     used = 0
     if head.shape[1:] == first.direct.shape[1:]:
         used += _grow(first, head, bias + np.float32(GREY) * _reach(head))
+        if folded.ceilings is not None:
+            # What passes the last of them passes the layers that follow.
+            more = net.depth + 1 - len(folded.ceilings)
+            net.set_ceilings([*folded.ceilings, *folded.ceilings[-1:] * more])
     for layer, (kernel, shift) in zip(inner, body, strict=False):
         used += _grow(layer, kernel, shift)
     if tail[0].shape[0] == last.direct.shape[0]:
         used += _grow(last, *tail)
-    if folded.ceilings is not None:
-        # What passes the last of them passes the layers that follow.
-        more = net.depth + 1 - len(folded.ceilings)
-        net.set_ceilings([*folded.ceilings, *folded.ceilings[-1:] * more])
     return used
 
 

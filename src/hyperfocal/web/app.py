@@ -87,7 +87,7 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
 
     @app.errorhandler(Exception)
     def refuse_unforeseen(error: Exception) -> Response:
-        # Nobody is there to be answered, and that happens all the time.
+        # The client has left, or the server ends: both happen all the time.
         if not isinstance(error, Gone):
             _log.error("unforeseen", exc_info=error)
         return refuse(unforeseen())

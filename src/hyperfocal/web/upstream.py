@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Gone(ClientDisconnected):  # type: ignore[misc]
-    """Nobody is there to be answered; waitress knows it as such and makes no noise about it."""
+    """Given up: the client has left, or the server ends. waitress makes no noise about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Upstream:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
+        self._lock, self._ended = threading.Lock(), False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api", daemon=True)
         self._thread.start()
@@ -67,18 +69,24 @@ class Upstream:
         return Answer(self, self.wait(self._send(ask), ask.is_gone), ask.is_gone)
 
     def close(self) -> None:
-        """Give up whatever is in progress; who waits for it gets :class:`Gone`."""
-        self.wait(self._end(), lambda: False)
+        """Give up whatever is in progress: who waits for it, or asks later, gets :class:`Gone`."""
+        with self._lock:
+            self._ended = True
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def wait(self, work: Coroutine[Any, Any, T], is_gone: Callable[[], bool]) -> T:
-        """The outcome of ``work`` on the loop; :class:`Gone` where it is given up.
+        """The outcome of ``work`` on the loop.
 
-        It is, once ``is_gone`` or when all ends.
+        :class:`Gone` where it is given up: as soon as ``is_gone`` says so, or by :meth:`close`.
         """
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._ended:
+                work.close()
+                raise Gone
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         while not concurrent.futures.wait([future], timeout=_LOOK_SECONDS).done:
             if is_gone():
                 future.cancel()
@@ -192,7 +200,9 @@ class Answer:
 
     def close(self) -> None:
         """Hang up, unless all has come."""
-        self._upstream.wait(self._response.aclose(), lambda: False)
+        # At the end of all, closing it is among what is given up.
+        with contextlib.suppress(Gone):
+            self._upstream.wait(self._response.aclose(), lambda: False)
 
 
 class _Clock:

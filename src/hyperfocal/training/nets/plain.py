@@ -142,7 +142,7 @@ class PlainNet(nn.Module):
         """The largest activation worth keeping after each ReLU; None without ``qat``."""
         if self.log_ranges is None:
             return None
-        return tuple(self._reach(self.log_ranges.detach()).tolist())
+        return tuple(self._ends(self.log_ranges.detach()).tolist())
 
     @torch.no_grad()
     def set_ranges(self, ranges: Sequence[float]) -> None:
@@ -192,8 +192,8 @@ class PlainNet(nn.Module):
         autocast makes of them.
         """
         with torch.autocast(cells.device.type, enabled=False):
-            reach = self._reach(log_ranges)
-            steps = [torch.tensor(1.0 / STEPS, device=cells.device), *(reach / STEPS)]
+            ends = self._ends(log_ranges)
+            steps = [torch.tensor(1.0 / STEPS, device=cells.device), *(ends / STEPS)]
             parts = [self._whole(index, steps) for index in range(len(steps))]
         y = (cells * STEPS).round()
         for index, (kernel, gain, bias) in enumerate(parts):
@@ -204,8 +204,10 @@ class PlainNet(nn.Module):
                 y = rounded(y)
         return y
 
-    def _reach(self, log_ranges: Tensor) -> Tensor:
-        return torch.minimum(log_ranges.exp(), self._ceilings)
+    def _ends(self, log_ranges: Tensor) -> Tensor:
+        """Ranges, none above its ceiling; a gradient that pulls one down passes all the same."""
+        ranges = log_ranges.exp()
+        return ranges - (ranges - self._ceilings).clamp_min(0.0).detach()
 
     def _whole(self, index: int, steps: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Kernel, gain and bias of a convolution; ``steps``: of what enters each of them."""
