@@ -30,7 +30,6 @@ STRIDE = 3
 # Fewer pixels for each input of a weight say more about themselves than about pictures.
 _ENOUGH = 4
 
-
 # Pixels of a picture that ceilings are found from, about: all layers' are in memory at once.
 _LOOKED_AT = 10_000
 

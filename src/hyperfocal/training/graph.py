@@ -121,14 +121,14 @@ def build(
             pads=[margin] * 4,
         )
         if index < last:
-            # In int8 they end with the range.
-            if folded.ceilings is None or ranges is not None:
-                x = graph.node("Relu", [x], name)
-            else:
+            if ranges is not None:
+                # Ends with the range.
+                x = graph.quantised(graph.node("Relu", [x], name), steps[index + 1])
+            elif folded.ceilings is not None:
                 ceiling = graph.constant(f"{name}.ceiling", folded.ceilings[index], np.float32)
                 x = graph.node("Clip", [x, limits[0], ceiling], name)
-            if ranges is not None:
-                x = graph.quantised(x, steps[index + 1])
+            else:
+                x = graph.node("Relu", [x], name)
 
     # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
     # quarter of the memory.
