@@ -34,7 +34,11 @@ def is_folder(path: Path) -> bool:
 
 def identity(path: str | Path) -> str:
     """The same for two paths to one file. Unlike Path.resolve it takes links in a circle."""
-    return os.path.normcase(os.path.realpath(path))
+    try:
+        return os.path.normcase(os.path.realpath(path))
+    except ValueError:
+        # A null byte: no file can have such a name.
+        return os.path.normcase(path)
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:

@@ -52,9 +52,7 @@ def test_every_answer_is_as_described(api, service, mode):
 
         @settings(
             max_examples=_EXAMPLES,
-            derandomize=True,
             database=None,
-            deadline=None,
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
         )

@@ -13,7 +13,7 @@ from hyperfocal.errors import ArrayError
 from hyperfocal.imaging import exif
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     arrays.arrays(
         st.sampled_from([np.uint8, np.uint16, np.dtype(">u2")]),

@@ -207,7 +207,7 @@ def test_bytes_too_many_in_a_jpeg_cost_nothing_but_are_told():
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damage_anywhere_is_a_picture_or_one_of_our_errors(name, data):
     spoiled = bytearray(FILES[name])
@@ -221,7 +221,7 @@ def test_damage_anywhere_is_a_picture_or_one_of_our_errors(name, data):
         imaging.open(bytes(spoiled), settings=Settings(max_pixels=2_000_000))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from([f[:16] for f in FILES.values()]), st.binary(max_size=200))
 @example(b"\x89PNG\r\n\x1a\n", b"\0\0\0\x0dIHDR" + b"\0" * 30)
 @example(b"II*\0\x08\0\0\0", b"\0\0")

@@ -41,7 +41,7 @@ def test_what_is_no_jpeg():
     assert estimate_jpeg_quality(b"") is None
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.data())
 def test_damage_is_survived(data):
     whole = jpeg(quality=60)

@@ -309,7 +309,7 @@ def test_resolution_in_centimetres():
     assert exif.read(ifd.block(main)).dpi is None
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_block_is_worse_than_a_value_error(data):
     block = bytearray(with_thumbnail(data.draw(st.booleans()), data.draw(st.sampled_from("<>"))))

@@ -167,7 +167,7 @@ def test_beyond_four_gigabytes_tiff_becomes_bigtiff(monkeypatch):
     assert made.parsed(got.metadata.exif).fields[271].data == b"Maker\0"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     arrays.arrays(
         st.sampled_from([np.uint8, np.uint16]),
@@ -201,7 +201,7 @@ def test_png_in_many_stripes(dtype):
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), array)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_the_sum_of_two_runs(one, other):
     import zlib

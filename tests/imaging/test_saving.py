@@ -287,10 +287,19 @@ def test_what_the_system_refuses(tmp_path, monkeypatch, number, message):
 def test_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(OutputRefused, match="no permission"):
-            imaging.save(PICTURE, tmp_path / "a.png")
+        for refused in (atomic.check_target, partial(imaging.save, PICTURE)):
+            with pytest.raises(OutputRefused, match="no permission"):
+                refused(tmp_path / "a.png")
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_no_permission_is_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "there.png").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    for name in ("new.png", "there.png"):
+        with pytest.raises(OutputRefused, match="no permission"):
+            atomic.check_target(tmp_path / name)
 
 
 def test_folders(tmp_path):

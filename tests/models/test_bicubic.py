@@ -20,7 +20,7 @@ def test_is_imresize(scale):
     assert np.abs(fine * 255 - made).max() < 0.501
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     scale=st.sampled_from([2, 3, 4]),
     height=st.integers(12, 30),

@@ -52,7 +52,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(documents)
 def test_what_is_written_is_read_back(document):
     assert tomllib.loads(write_toml(document)) == document

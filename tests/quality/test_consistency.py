@@ -18,7 +18,7 @@ def picture(height, width, dtype="uint8", channels=3, seed=0):
     return (values * LEVELS[dtype]).astype(dtype)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     height=st.integers(2, 40),
     width=st.integers(2, 40),

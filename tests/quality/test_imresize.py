@@ -31,14 +31,14 @@ def by_definition(image, size, scale, antialias=True):
     return work
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(height=sides, width=sides, scale=factors, value=st.floats(0, 1))
 def test_a_constant_stays_constant(height, width, scale, value):
     made = imresize(np.full((height, width, 3), value), scale)
     np.testing.assert_allclose(made, value, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(height=sides, width=sides, out_height=sides, out_width=sides, antialias=st.booleans())
 def test_bands_and_strips_make_what_the_definition_makes(
     height, width, out_height, out_width, antialias

@@ -65,7 +65,7 @@ def test_values_that_are_no_numbers_count_as_black():
     assert measure(pixels).to_dict() == {"brightness": 0, "contrast": 0, "blur": 0, "noise": 0}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(), (3,)]))
 def test_every_size_has_finite_statistics(height, width, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, *channels), np.uint8)

@@ -18,7 +18,7 @@ def shape_of_alpha(rng, height, width, share):
     return alpha
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),

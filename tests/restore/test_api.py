@@ -8,6 +8,7 @@ from PIL import Image
 import hyperfocal
 from hyperfocal.errors import (
     ArrayError,
+    InputError,
     InputMissing,
     ModelMissing,
     OutputError,
@@ -200,6 +201,14 @@ def test_what_cannot_be_written_is_told_before_the_work(
     Path("folder.png").mkdir()
     with pytest.raises(OutputRefused):
         hyperfocal.upscale(file_of(photo(8, 8), "PNG"), model=MODEL, **given)
+
+
+def test_no_file_has_a_null_byte_in_its_name(no_work, tmp_path, photo):
+    (tmp_path / "a.png").write_bytes(file_of(photo(8, 8), "PNG"))
+    with pytest.raises(OutputRefused, match="file name"):
+        hyperfocal.upscale(tmp_path / "a.png", str(tmp_path / "b\0.png"), model=MODEL)
+    with pytest.raises(InputError, match="null byte"):
+        hyperfocal.upscale(str(tmp_path / "a\0.png"), tmp_path / "b.png", model=MODEL)
 
 
 def test_a_result_too_large_for_its_format_is_told_before_the_work(no_work, tmp_path):

@@ -72,7 +72,7 @@ def test_a_flat_picture_is_a_picture(replicate, value):
     assert np.all(Upscaler(replicate(2))(Picture(pixels), 2).picture.pixels == value)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     hnp.arrays(
         np.uint8,

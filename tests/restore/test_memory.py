@@ -40,7 +40,7 @@ def test_stages_follow_one_another():
     assert plan.size == (500, 600)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.integers(1, 12_000),
     st.integers(1, 12_000),

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperfocal.errors import UsageError
@@ -29,7 +29,6 @@ def test_choices(needed, native, expected):
     assert choose_passes(needed, native) == expected
 
 
-@settings(deadline=None)
 @given(st.floats(1, 8), st.sets(st.integers(2, 4), min_size=1))
 def test_any_scale_is_reached(needed, native):
     chain = choose_passes(needed, native)

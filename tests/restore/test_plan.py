@@ -16,7 +16,7 @@ plans = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(plans)
 def test_every_pixel_is_kept_once(plan):
     kept = np.zeros((plan.height, plan.width), int)
@@ -25,7 +25,7 @@ def test_every_pixel_is_kept_once(plan):
     assert kept.min() == kept.max() == 1
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(plans)
 def test_windows_are_equal_aligned_and_reach_far_enough(plan):
     shapes = set()
@@ -39,7 +39,7 @@ def test_windows_are_equal_aligned_and_reach_far_enough(plan):
     assert len(shapes) == 1
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(plans)
 def test_halves_cover_the_tile_and_reach_far_enough(plan):
     for tile in plan.tiles:

@@ -15,7 +15,7 @@ from hyperfocal.restore.samples import Samples
 from hyperfocal.restore.upscaler import Upscaler
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(1, 150),
     st.integers(1, 150),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -13,7 +13,6 @@ shapes = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(hnp.arrays(st.sampled_from([np.uint8, np.uint16]), shapes))
 def test_integers_come_back_as_they_were(pixels):
     samples = Samples.of(pixels)
@@ -24,7 +23,6 @@ def test_integers_come_back_as_they_were(pixels):
     assert np.array_equal(samples.from_net(seen, pixels), pixels)
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.float32, shapes, elements=st.floats(-3, 60, width=32)))
 def test_a_net_sees_floats_within_the_unit_range_and_the_rest_comes_back(pixels):
     samples = Samples.of(pixels)

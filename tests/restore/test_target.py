@@ -24,7 +24,7 @@ def test_sizes(target, expected):
     assert target.resolve(100, 150, default=4.0) == expected
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.integers(1, 4000),
     st.integers(1, 4000),
@@ -36,7 +36,7 @@ def test_proportions_are_kept_to_half_a_pixel(height, width, scale):
     assert abs(columns - width * scale) <= 0.5
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 24000))
 def test_a_long_edge_is_met_exactly_or_refused(height, width, edge):
     longest = max(height, width)

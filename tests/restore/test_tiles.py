@@ -22,7 +22,7 @@ def enlarge(net, pixels, max_pixels, progress=None, on_disk=False):
     return run_tiles(net, pixels, plan, Samples.of(pixels), progress, on_disk=on_disk)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 60),
     width=st.integers(1, 60),

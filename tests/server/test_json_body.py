@@ -189,7 +189,7 @@ def test_an_escaped_string_that_is_no_json_is_refused(tmp_path):
     ),
     st.booleans(),
 )  # fmt: skip
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_json_is_read_as_the_standard_library_reads_it(tmp_path_factory, plain, ascii_only):
     folder = tmp_path_factory.mktemp("json")
     with body(folder, json.dumps(plain, ensure_ascii=ascii_only).encode()) as sent:
@@ -197,7 +197,7 @@ def test_json_is_read_as_the_standard_library_reads_it(tmp_path_factory, plain, 
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, content):
     folder = tmp_path_factory.mktemp("json")
     try:
@@ -208,7 +208,7 @@ def test_bytes_of_any_kind_are_read_or_refused(tmp_path_factory, content):
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_text_that_looks_like_base64_is(text):
     try:
         base64.b64decode(text, validate=True)

@@ -50,7 +50,7 @@ def test_files_and_fields_come_apart(tmp_path):
     size=st.integers(1, 50),
     value=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_form_may_be_cut_anywhere(tmp_path_factory, content, size, value):
     request = httpx.Request(
         "POST", "http://x/", data={"v": value}, files={"image": ("n.png", content)}

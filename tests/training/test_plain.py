@@ -60,7 +60,7 @@ def test_loading_folded_kernels_changes_nothing() -> None:
     assert torch.allclose(source(x), target(x), atol=1e-5)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     scale=st.sampled_from([2, 4]),
     unshuffle=st.sampled_from([1, 2]),

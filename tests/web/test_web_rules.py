@@ -71,7 +71,7 @@ def test_nothing_else_is(path):
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_job_is_named_by_letters_only(name):
     if rules.is_forwarded(f"/v1/jobs/{name}"):
         parts = name.split("/")

@@ -43,9 +43,15 @@ def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: b
 def check_target(target: Path, *, overwrite: bool = True) -> None:
     """Raise what :func:`write_file` would, as far as it can be told without writing."""
     with _refused(target):
+        kind = _admitted(target, overwrite)
+        if kind is not None and not stat.S_ISREG(kind):
+            return
         folder = Path(os.path.realpath(target)).parent
-        if _admitted(target, overwrite) is None and not paths.is_folder(folder):
+        if not paths.is_folder(folder):
             raise NotADirectoryError(errno.ENOTDIR, "no folder")
+        # The temporary file lies there, too.
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "no permission")
 
 
 @contextlib.contextmanager

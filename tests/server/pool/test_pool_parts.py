@@ -124,7 +124,7 @@ def test_a_line_that_is_no_message(line):
         protocol.decode(line)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(11, 200), st.integers(11, 40), st.sampled_from([(), (3,)]))
 def test_bands_give_the_scores_of_the_whole(height, width, channels):
     rng = np.random.default_rng(height)

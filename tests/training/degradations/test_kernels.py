@@ -24,7 +24,7 @@ ANGLES = st.floats(0.0, math.pi)
 
 
 @given(SIGMAS, RATIOS, ANGLES, st.floats(0.5, 4.0), st.sampled_from([generalised, plateau]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_kernels_sum_to_one_and_look_the_same_upside_down(
     sigma: float, ratio: float, angle: float, shape: float, make: object
 ) -> None:
