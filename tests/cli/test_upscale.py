@@ -382,7 +382,7 @@ def test_auto_fine_chooses_among_the_better_models(run: Run, photo: Photo) -> No
 
 @pytest.mark.parametrize(
     "options",
-    [["--size", ""], ["--bit-depth", "12"], ["--min-fidelity", "nan"], ["--bit-depth", "0"]],
+    [["--size", ""], ["--bit-depth", "11"], ["--min-fidelity", "nan"], ["--bit-depth", "0"]],
 )
 def test_nonsense_is_usage_before_any_work(upscale: Run, photo: Photo, options: list[str]) -> None:
     assert upscale(photo("a.png"), *options).code == 2

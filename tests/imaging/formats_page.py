@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
+from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -55,8 +56,12 @@ ALWAYS = """
 """
 
 
+def named(bits):
+    return "float" if bits == 32 else f"{bits} bit"
+
+
 def bits(picture):
-    return {8: "8 bit", 16: "16 bit", 32: "float"}[picture.bit_depth]
+    return named(picture.bit_depth)
 
 
 def kind(picture):
@@ -68,11 +73,17 @@ def round_trip(picture, format):
     return imaging.open(imaging.encode(picture, format))
 
 
-def samples(format, dtype):
+def samples(format, dtype, significant=None):
     given = made.picture(3, dtype)
-    got = round_trip(given, format)
-    if got.bit_depth != given.bit_depth:
-        return f"converted to {bits(got)}"
+    if significant:
+        pixels = widen(convert(given.pixels, significant), significant)
+        given = imaging.Picture(pixels, lossless=True, significant_bits=significant)
+    data = imaging.encode(given, format)
+    got = imaging.open(data)
+    written = imaging.inspect(data).bit_depth
+    if written != (significant or given.bit_depth):
+        kept = significant and np.array_equal(got.pixels, given.pixels)
+        return f"{'kept, in' if kept else 'converted to'} {named(written)}"
     if np.array_equal(got.pixels, given.pixels):
         return "kept"
     if format == "gif":
@@ -135,6 +146,8 @@ def encoded(format):
 
 WRITTEN = {
     "8 bit": lambda f: samples(f, np.uint8),
+    "10 bit": lambda f: samples(f, np.uint16, 10),
+    "12 bit": lambda f: samples(f, np.uint16, 12),
     "16 bit": lambda f: samples(f, np.uint16),
     "float": lambda f: samples(f, np.float32),
     "grey": grey,

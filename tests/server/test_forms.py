@@ -71,7 +71,7 @@ def test_a_crop_is_four_numbers():
         ({"format": "exe"}, "choose one of"),
         ({"format": "heic\0"}, "format"),
         ({"quality": "101"}, "quality"),
-        ({"bit_depth": "12"}, "bit_depth"),
+        ({"bit_depth": "11"}, "bit_depth"),
         ({"strip_metadata": "perhaps"}, "strip_metadata"),
         ({"min_fidelity": "-1"}, "min_fidelity"),
         ({"scale": "2", "width": "800"}, "only one of"),

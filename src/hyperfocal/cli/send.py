@@ -52,7 +52,10 @@ def send(
         None, "-q", "--quality", min=0, max=100, help="Quality of lossy formats."
     ),
     bit_depth: int | None = typer.Option(
-        None, "--bit-depth", metavar="BITS", help="8, 16 or 32; left out, as deep as the input."
+        None,
+        "--bit-depth",
+        metavar="BITS",
+        help="8, 10, 12, 16 or 32; left out, the input's.",
     ),
     suffix: str = typer.Option(
         "", "--suffix", metavar="TEXT", help="Comes after the name of each result."

@@ -79,7 +79,10 @@ def upscale(
         None, "-q", "--quality", min=0, max=100, help="Quality of lossy formats."
     ),
     bit_depth: int | None = typer.Option(
-        None, "--bit-depth", metavar="BITS", help="8, 16 or 32; left out, as deep as the input."
+        None,
+        "--bit-depth",
+        metavar="BITS",
+        help="8, 10, 12, 16 or 32; left out, the input's.",
     ),
     memory: str | None = typer.Option(
         None, "--memory", metavar="BYTES", help="Budget for the whole process, such as 500MB."
@@ -145,8 +148,8 @@ def upscale(
         long_edge=long_edge,
         megapixels=megapixels,
     )
-    if bit_depth is not None and bit_depth not in (8, 16, 32):
-        raise UsageError(f"--bit-depth is 8, 16 or 32, not {bit_depth}")
+    if bit_depth is not None and bit_depth not in (8, 10, 12, 16, 32):
+        raise UsageError(f"--bit-depth is 8, 10, 12, 16 or 32, not {bit_depth}")
     for option, bound in (("--min-fidelity", min_fidelity), ("--back-project", back_project)):
         if bound is not None and not math.isfinite(bound):
             raise UsageError(f"{option} is a number of dB, not {bound}")

@@ -187,6 +187,8 @@ def _shared_property(found: Contents, kind: bytes, body: bytes) -> None:
         deep = 12 if body[2] & 0x20 else 10
         found.bit_depth = max(found.bit_depth, deep if body[2] & 0x40 else 8)
         found.colour = found.colour or not body[2] & 0x10
+    elif kind == b"hvcC" and len(body) >= 17:
+        found.colour = found.colour or bool(body[16] & 3)
     elif kind == b"auxC" and _ALPHA in body:
         found.alpha = True
 

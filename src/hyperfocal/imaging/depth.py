@@ -27,18 +27,25 @@ def widen(values: npt.NDArray[np.integer], bits: int) -> Pixels:
 
 
 def convert(pixels: Pixels, bits: int) -> Pixels:
-    """``pixels`` at 8, 16 or 32 (float) bits; values outside [0, 1] are clipped to integers."""
+    """``pixels`` at 8, 10, 12, 16 or 32 (float) bits; integers are clipped to [0, 1].
+
+    10 and 12 bits are uint16 up to 1023 and 4095: :func:`widen` turns them back.
+    """
     have = pixels.dtype.itemsize * 8
     if have == bits:
         return pixels
+    top = (1 << bits) - 1
     if pixels.dtype == np.float32:
-        full = 255.0 if bits == 8 else 65535.0
         # NaN has no colour; black is what every viewer makes of it.
         scaled: Any = np.nan_to_num(pixels, nan=0.0)
-        scaled = np.clip(scaled, 0, 1) * np.float32(full) + np.float32(0.5)
+        scaled = np.clip(scaled, 0, 1) * np.float32(top) + np.float32(0.5)
         return cast(Pixels, scaled.astype(np.uint8 if bits == 8 else np.uint16))
     if bits == 32:
         return cast(Pixels, pixels.astype(np.float32) / np.float32(255 if have == 8 else 65535))
     if bits == 16:
         return cast(Pixels, pixels.astype(np.uint16) * np.uint16(257))
+    if bits in (10, 12):
+        full = 255 if have == 8 else 65535
+        scaled = pixels.astype(np.uint32) * np.uint32(top) + np.uint32(full // 2)
+        return cast(Pixels, (scaled // np.uint32(full)).astype(np.uint16))
     return cast(Pixels, ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))

@@ -31,10 +31,11 @@ def read_header(data: bytes) -> Header:
         dpi = facts.dpi if facts else None
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
-    icc = info.get("icc_profile") or None
-    is_grey = mode.startswith(("L", "I"))
+    icc, found = info.get("icc_profile") or None, bmff.read(data)
+    # Deep grey with alpha is given as three equal channels.
+    is_grey = mode.startswith(("L", "I")) or (mode == "RGBA;16" and not found.colour)
     if icc is None and not is_grey:
-        icc = code_points.declared(bmff.read(data).code_points, notes)
+        icc = code_points.declared(found.code_points, notes)
     return Header(
         format="heic",
         width=size[0],
@@ -58,6 +59,8 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         # pillow-heif moves the bits up and leaves zeros below; white must be 65535.
         pixels = widen(pixels >> (16 - header.bit_depth), header.bit_depth)
     pixels, alpha = split_alpha(pixels)
+    if pixels.ndim == 3 and header.mode == "grey":
+        pixels = np.ascontiguousarray(pixels[..., 0])
     notes: list[str] = []
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:

@@ -44,6 +44,8 @@ class Picture:
     was converted or dropped while decoding, one sentence each. ``lossless``: the pixels come from
     an exact source (a lossless file, an array), so a result should not lose any by default.
     ``jpeg_quality``: 1 to 100, how finely the JPEG it came from was quantised; None for others.
+    ``significant_bits``: bits a sample of the file, where the pixels have room for more (10 and 12
+    in AVIF and HEIC); None where they have not.
     """
 
     pixels: Pixels
@@ -54,6 +56,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     lossless: bool = False
     jpeg_quality: int | None = None
+    significant_bits: int | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype.name

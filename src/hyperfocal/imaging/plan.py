@@ -146,11 +146,11 @@ def conversions(
 def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -> int:
     if asked is not None:
         return asked
-    have = picture.bit_depth
-    bits = max((depth for depth in form.depths if depth <= have), default=form.depths[0])
-    if bits != have:
-        names = {8: "8 bits", 16: "16 bits", 32: "float"}
-        notes.append(f"reduced from {names[have]} to {bits} bits a sample")
+    have = picture.significant_bits or picture.bit_depth
+    bits = min((depth for depth in form.depths if depth >= have), default=form.depths[-1])
+    if bits < have:
+        before = "float" if have == 32 else f"{have} bits"
+        notes.append(f"reduced from {before} to {bits} bits a sample")
     return bits
 
 

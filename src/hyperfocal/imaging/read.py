@@ -146,6 +146,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         notes=tuple(dict.fromkeys(notes)),
         lossless=header.lossless,
         jpeg_quality=header.jpeg_quality,
+        significant_bits=header.bit_depth if 8 < header.bit_depth < pixels.itemsize * 8 else None,
     )
 
 

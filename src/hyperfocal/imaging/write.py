@@ -14,7 +14,7 @@ from hyperfocal.imaging.formats import WRITABLE, format_of_suffix
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.imaging.plan import Plan, make_plan
 
-_MODULES = {"webp": "write_pillow", "avif": "write_pillow", "gif": "write_pillow"}
+_MODULES = {"webp": "write_pillow", "gif": "write_pillow"}
 
 
 def encode(
@@ -29,9 +29,9 @@ def encode(
 
     ``quality``: 0 to 100; lossless formats do not use it. Left out, JPEG is written with 95 and
     all colour samples, AVIF with 90, HEIC with 90, WebP without loss when the picture comes from
-    a lossless format and with 92 otherwise. ``bit_depth``: 8, 16 or 32 (float); left out, the
-    picture's, or the deepest that the format has. ``strip_metadata`` drops EXIF, XMP and IPTC but
-    keeps the colour profile and the resolution. What is lost on the way is told by
+    a lossless format and with 92 otherwise. ``bit_depth``: 8, 10, 12, 16 or 32 (float); left
+    out, the picture's, or the deepest that the format has. ``strip_metadata`` drops EXIF, XMP and
+    IPTC but keeps the colour profile and the resolution. What is lost on the way is told by
     :func:`conversions`. OutputRefused when the format cannot hold the picture.
     """
     plan = make_plan(

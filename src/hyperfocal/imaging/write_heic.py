@@ -27,11 +27,12 @@ def write(plan: Plan, sink: BinaryIO) -> None:
         options["xmp"] = found.xmp
     pixels = np.ascontiguousarray(plan.rows(0, picture.height))
     pillow_heif.encode(
-        _MODES[plan.channels],
+        _MODES[plan.channels] + ("" if plan.bit_depth == 8 else f";{plan.bit_depth}"),
         (picture.width, picture.height),
         pixels.tobytes(),
         sink,
         quality=QUALITY if plan.quality is None else plan.quality,
         chroma=444,
+        bit_depth=plan.bit_depth,
         **options,
     )

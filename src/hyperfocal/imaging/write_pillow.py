@@ -1,4 +1,4 @@
-"""Writing WebP, AVIF and GIF through Pillow."""
+"""Writing WebP and GIF through Pillow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 WEBP_QUALITY = 92
-AVIF_QUALITY = 90
 # Lossy: 4, the default, takes a quarter longer for 0.2 %. Lossless: 2 and above take five times as
 # long for 6 %.
 _WEBP_METHOD, _WEBP_LOSSLESS_METHOD = 2, 0
 _WEBP_LOSSLESS_EFFORT = 20
-# libaom: 6, the default, takes eight times as long for 7 %.
-_AVIF_SPEED = 9
 _OPAQUE_FROM = 128
 
 
@@ -31,11 +28,11 @@ def write(plan: Plan, sink: BinaryIO) -> None:
     if plan.format.name == "gif":
         _write_gif(_image(plan), plan, memory)
     else:
-        _write_modern(_image(plan), plan, memory)
+        _write_webp(_image(plan), plan, memory)
     sink.write(memory.getbuffer())
 
 
-def _write_modern(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
+def _write_webp(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     found = plan.metadata
     options: dict[str, Any] = {}
     if plan.icc is not None:
@@ -44,41 +41,13 @@ def _write_modern(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
         options["exif"] = found.exif
     if found.xmp is not None:
         options["xmp"] = found.xmp
-    if plan.format.name == "webp":
-        if plan.lossless:
-            options.update(lossless=True, quality=_WEBP_LOSSLESS_EFFORT, exact=True)
-            options["method"] = _WEBP_LOSSLESS_METHOD
-        else:
-            options["quality"] = WEBP_QUALITY if plan.quality is None else plan.quality
-            options["method"] = _WEBP_METHOD
-        image.save(sink, "WEBP", **options)
-        return
-    if found.exif is not None:
-        options["exif"] = _as_it_is(found.exif)
-    quality = AVIF_QUALITY if plan.quality is None else plan.quality
-    colour = "4:0:0" if plan.grey else "4:4:4"
-    image.save(sink, "AVIF", quality=quality, subsampling=colour, speed=_AVIF_SPEED, **options)
-
-
-def _as_it_is(block: bytes) -> Image.Exif:
-    """EXIF that Pillow passes on untouched.
-
-    Given bytes with an orientation, its AVIF plug-in would write the block anew, which moves
-    maker notes and fails for values that make no sense.
-    """
-    from PIL import Image
-
-    class Block(Image.Exif):
-        def __bool__(self) -> bool:
-            return True
-
-        def __contains__(self, tag: object) -> bool:
-            return False
-
-        def tobytes(self, offset: int = 8) -> bytes:
-            return block
-
-    return Block()
+    if plan.lossless:
+        options.update(lossless=True, quality=_WEBP_LOSSLESS_EFFORT, exact=True)
+        options["method"] = _WEBP_LOSSLESS_METHOD
+    else:
+        options["quality"] = WEBP_QUALITY if plan.quality is None else plan.quality
+        options["method"] = _WEBP_METHOD
+    image.save(sink, "WEBP", **options)
 
 
 def _image(plan: Plan) -> Image.Image:

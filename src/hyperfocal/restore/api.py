@@ -59,10 +59,10 @@ def upscale(
 
     ``output``: also write the result to this path, in ``format`` or by its suffix; it may not be
     ``source`` itself, and where ``overwrite`` is false nothing may be there yet. For what is
-    written, and for bytes, ``quality``: 0 to 100 for lossy formats; ``bit_depth``: 8, 16 or 32,
-    left out as deep as the input; ``strip_metadata``: drop EXIF, XMP and IPTC. ``model``: a model
-    or a family, see :meth:`Upscaler.load`, which also explains ``settings`` to ``runtime``. The
-    rest is as for a call of :class:`Upscaler`. Models stay loaded for the next call; a program
+    written, and for bytes, ``quality``: 0 to 100 for lossy formats; ``bit_depth``: 8, 10, 12, 16
+    or 32, left out as deep as the input; ``strip_metadata``: drop EXIF, XMP and IPTC. ``model``: a
+    model or a family, see :meth:`Upscaler.load`, which also explains ``settings`` to ``runtime``.
+    The rest is as for a call of :class:`Upscaler`. Models stay loaded for the next call; a program
     that wants to decide that itself, or to know the fidelity of the result, uses an
     :class:`Upscaler`.
 

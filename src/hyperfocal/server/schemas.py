@@ -48,7 +48,7 @@ class UpscaleForm(BaseModel):
     quality: int | None = Field(
         default=None, ge=0, le=100, description="0 to 100, of formats that lose something."
     )
-    bit_depth: Literal[8, 16, 32] | None = Field(
+    bit_depth: Literal[8, 10, 12, 16, 32] | None = Field(
         default=None, description="Bits a sample; left out: the input's, where it fits."
     )
     strip_metadata: bool = Field(

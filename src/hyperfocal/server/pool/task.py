@@ -18,7 +18,7 @@ class Options:
     At most one of ``scale`` (1 to 8), ``size`` (a box ``(width, height)``), ``long_edge`` and
     ``megapixels``; none means the smallest scale of the model. ``model``: a model or a family;
     None: the pool's models, for a preview the realtime family. ``format``: None: the input's
-    where it can be written, else PNG. ``quality``: 0 to 100. ``bit_depth``: 8, 16 or 32.
+    where it can be written, else PNG. ``quality``: 0 to 100. ``bit_depth``: 8, 10, 12, 16 or 32.
     ``min_fidelity``: dB. ``crop``: ``(x, y, width, height)`` in pixels of the upright input.
     """
 
