@@ -288,7 +288,9 @@ def on_the_way():
     stays = bare.icc is not None and bare.metadata.dpi is not None
     wide = imaging.open(declared(12, 13))  # Display P3
     bright = imaging.open(declared(9, 16))  # PQ
-    carried = wide.icc is not None and not wide.notes and bright.icc is None and bright.notes
+    carried = wide.icc is not None and not wide.notes and bright.icc is None and not bright.notes
+    carried = carried and round_trip(bright, "png").code_points == (9, 16)
+    carried = carried and any("PQ" in note for note in imaging.conversions(bright, "jpeg"))
     described = imaging.open(chromatic(ADOBE_RGB)).icc and not imaging.open(chromatic(SRGB)).icc
     video = made.XMP.replace(b"dc:creator", b'GCamera:MotionPhoto="1" dc:creator')
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
@@ -299,7 +301,8 @@ def on_the_way():
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
-         "becomes a profile that says the same; where none can (PQ, HLG), taken as sRGB, and said"),
+         "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"
+         " in others taken as sRGB, and said"),
         ("colour by primaries and gamma (PNG)", described,
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,

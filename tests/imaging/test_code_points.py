@@ -15,7 +15,7 @@ from hyperfocal import imaging
 from hyperfocal.imaging import code_points, profile
 
 RGB = made.photo()
-SRGB_CURVE, PQ = 13, 16
+SRGB_CURVE, PQ, HLG = 13, 16, 18
 DISPLAY_P3, BT2020 = 12, 9
 
 
@@ -99,11 +99,40 @@ def test_what_means_srgb_gets_no_profile(format, points):
     assert got.notes == ()
 
 
+@pytest.mark.parametrize("out", FILES)
 @pytest.mark.parametrize("format", FILES)
-def test_curves_that_no_profile_can_say_are_told(format):
-    got = imaging.open(FILES[format](BT2020, PQ))
-    assert got.icc is None
-    assert any("code points" in note for note in got.notes)
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_what_no_profile_can_say_is_declared_again(format, transfer, out):
+    if out == "heic":
+        pytest.importorskip("pillow_heif")
+    got = imaging.open(FILES[format](BT2020, transfer))
+    assert (got.icc, got.code_points, got.notes) == (None, (BT2020, transfer), ())
+    larger = hyperfocal.upscale(got, scale=2, model="bicubic")
+    assert imaging.conversions(larger, out) == ()
+    data = imaging.encode(larger, out)
+    assert imaging.open(data).code_points == (BT2020, transfer)
+    assert imaging.inspect(data).profile == f"BT.2020, {'PQ' if transfer == PQ else 'HLG'}"
+    assert made.psnr(imaging.open(data).pixels, larger.pixels) > 38
+    if out == "avif":
+        # A box that libavif has written: colour primaries, transfer function.
+        assert b"nclx" + struct.pack(">HH", BT2020, transfer) in data
+
+
+@pytest.mark.parametrize("out", ["jpeg", "tiff", "webp"])
+def test_what_a_format_cannot_declare_is_told(out):
+    got = imaging.open(png(BT2020, PQ))
+    wanted = "cannot declare the colour (BT.2020, PQ): it is taken as sRGB"
+    assert any(wanted in note for note in imaging.conversions(got, out))
+    assert imaging.open(imaging.encode(got, out)).icc is None
+    grey = imaging.Picture(made.photo(channels=1), code_points=(BT2020, PQ))
+    assert any("cannot declare" in note for note in imaging.conversions(grey, "png"))
+
+
+@pytest.mark.parametrize("points", [(3, 13), (1, 200), (9, 0)])
+def test_numbers_without_a_meaning_are_told(points):
+    got = imaging.open(png(*points))
+    assert (got.icc, got.code_points) == (None, None)
+    assert any("no known colour" in note for note in got.notes)
 
 
 def test_code_points_of_png_come_before_its_profile():
@@ -111,8 +140,13 @@ def test_code_points_of_png_come_before_its_profile():
     assert imaging.open(png(1, SRGB_CURVE, icc_profile=icc)).icc is None
     icc = made.wide_rgb_profile()
     assert imaging.open(png(BT2020, SRGB_CURVE, icc_profile=icc)).icc != icc
-    # But not where they cannot be obeyed, or say nothing.
-    assert imaging.open(png(BT2020, PQ, icc_profile=icc)).icc == icc
+    # It stays for formats that have nothing else.
+    both = imaging.open(png(BT2020, PQ, icc_profile=icc))
+    assert (both.icc, both.code_points) == (icc, (BT2020, PQ))
+    assert any("as the profile says" in note for note in imaging.conversions(both, "jpeg"))
+    assert imaging.open(imaging.encode(both, "jpeg")).icc == icc
+    assert imaging.open(imaging.encode(both, "png")).code_points == (BT2020, PQ)
+    # But where they say nothing it is what counts.
     assert imaging.open(png(2, 2, icc_profile=icc)).icc == icc
 
 

@@ -31,9 +31,9 @@ def read_header(data: bytes) -> Header:
     if block is not None:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
-    icc = found.icc
+    icc, points = found.icc, None
     if icc is None and found.colour:
-        icc = code_points.declared(found.code_points, notes)
+        icc, points = code_points.declared(found.code_points, notes)
     return Header(
         format="avif",
         width=found.width,
@@ -46,6 +46,7 @@ def read_header(data: bytes) -> Header:
         orientation=found.orientation,
         icc=icc,
         metadata=Metadata(block, found.xmp, None, facts.dpi),
+        code_points=points,
         notes=tuple(notes),
     )
 

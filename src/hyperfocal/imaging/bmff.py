@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hyperfocal.imaging.picture import CodePoints
+
 # Boxes that hold boxes, and how many bytes come before those.
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0,
                b"minf": 0, b"stbl": 0}  # fmt: skip
@@ -35,7 +37,7 @@ class Contents:
     frames: int = 1
     turns: int = 0
     mirror: int | None = None
-    code_points: tuple[int, int] | None = None
+    code_points: CodePoints | None = None
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None

@@ -10,7 +10,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-_UNCARRIED = "the colour is declared by code points that no profile can say: treated as sRGB"
+from hyperfocal.imaging.picture import CodePoints
 
 _D65, _DCI = (0.3127, 0.3290), (0.314, 0.351)
 # Number: name, white point, red, green and blue, each as CIE x, y.
@@ -25,7 +25,10 @@ _PRIMARIES = {
 # Whatever a camera's curve is called, pictures of this kind are made for sRGB's.
 _SRGB_CURVE = (1, 2, 6, 13, 14, 15)
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_CURVES_OF_HDR = {16: "PQ", 18: "HLG"}
 _UNSPECIFIED = 2
+# All that ITU-T H.273 gives a meaning to.
+_MEANT_PRIMARIES, _MEANT_CURVES = (*range(1, 3), *range(4, 13), 22), (1, 2, *range(4, 19))
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -38,27 +41,38 @@ _Matrix = npt.NDArray[np.float64]
 _Point = tuple[float, float]
 
 
-def is_srgb(points: tuple[int, int]) -> bool:
+def is_srgb(points: CodePoints) -> bool:
     """Whether pictures so declared are what pictures without a profile are."""
     return points[0] in (1, _UNSPECIFIED) and points[1] in _SRGB_CURVE
 
 
-def says_srgb(points: tuple[int, int]) -> bool:
+def says_srgb(points: CodePoints) -> bool:
     """Whether sRGB is said, and not merely nothing."""
     return is_srgb(points) and _UNSPECIFIED not in points
 
 
-def declared(points: tuple[int, int] | None, notes: list[str]) -> bytes | None:
-    """The profile for colour primaries and transfer function; None where sRGB is meant.
+def declared(points: CodePoints | None, notes: list[str]) -> tuple[bytes | None, CodePoints | None]:
+    """The profile for what a file declares, or that itself where no profile can say the same.
 
-    Where no profile can say the same, sRGB is what is left, and a note.
+    Neither where sRGB is meant, or, which is noted, where the numbers have no meaning.
     """
     if points is None or is_srgb(points):
-        return None
+        return None, None
+    if points[0] not in _MEANT_PRIMARIES or points[1] not in _MEANT_CURVES:
+        notes.append(f"{describe(points)}: no known colour, treated as sRGB")
+        return None, None
     made = profile(*points)
-    if made is None:
-        notes.append(_UNCARRIED)
-    return made
+    return made, points if made is None else None
+
+
+def describe(points: CodePoints | None) -> str | None:
+    """For people: "BT.2020, PQ"; None of None."""
+    if points is None:
+        return None
+    primaries, transfer = points
+    known = _PRIMARIES.get(primaries)
+    colours = f"primaries {primaries}" if known is None else known[0]
+    return f"{colours}, {_CURVES_OF_HDR.get(transfer, f'transfer {transfer}')}"
 
 
 def profile(primaries: int, transfer: int) -> bytes | None:

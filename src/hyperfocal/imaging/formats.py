@@ -31,6 +31,7 @@ class Format:
     lossless: bool = False
     takes_quality: bool = False
     icc: bool = True
+    code_points: bool = False
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
@@ -54,7 +55,8 @@ FORMATS: dict[str, Format] = {
             iptc=True,
             longest_block=65_480,
         ),
-        Format("png", "PNG", (".png", ".apng"), (8, 16), 2**31 - 1, lossless=True, iptc=True),
+        Format("png", "PNG", (".png", ".apng"), (8, 16), 2**31 - 1, lossless=True, iptc=True,
+               code_points=True),
         Format(
             "tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1, lossless=True, iptc=True
         ),
@@ -68,9 +70,10 @@ FORMATS: dict[str, Format] = {
             takes_quality=True,
             dpi="exif",
         ),
-        Format("avif", "AVIF", (".avif",), (8, 10, 12), 65536, takes_quality=True, dpi="exif"),
+        Format("avif", "AVIF", (".avif",), (8, 10, 12), 65536, takes_quality=True, dpi="exif",
+               code_points=True),
         Format("heic", "HEIC", (".heic", ".heif", ".hif"), (8, 10, 12), 16384,
-               takes_quality=True, dpi="exif", extra="heif"),
+               takes_quality=True, dpi="exif", code_points=True, extra="heif"),
         Format("bmp", "BMP", (".bmp", ".dib"), (8,), 2**31 - 1, lossless=True, exif=False,
                xmp=False),
         Format("gif", "GIF", (".gif",), (8,), 65535, icc=False, exif=False, xmp=False, dpi="none"),

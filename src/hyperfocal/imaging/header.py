@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hyperfocal.errors import TooLarge
-from hyperfocal.imaging.picture import Metadata, Pixels
+from hyperfocal.imaging.picture import CodePoints, Metadata, Pixels
 from hyperfocal.settings import Settings
 
 
@@ -17,7 +17,8 @@ class Header:
     ``width``, ``height``: as stored, before the orientation is applied. ``mode``: ``"grey"``,
     ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file. ``metadata``:
     as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
-    without loss. ``jpeg_quality``: see :class:`Picture`. ``notes``: what could not be read.
+    without loss. ``jpeg_quality``, ``code_points``: see :class:`Picture`. ``notes``: what could
+    not be read.
     """
 
     format: str
@@ -32,6 +33,7 @@ class Header:
     metadata: Metadata = field(default_factory=Metadata)
     lossless: bool = False
     jpeg_quality: int | None = None
+    code_points: CodePoints | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -31,11 +31,11 @@ def read_header(data: bytes) -> Header:
         dpi = facts.dpi if facts else None
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
-    icc, found = info.get("icc_profile") or None, bmff.read(data)
+    icc, points, found = info.get("icc_profile") or None, None, bmff.read(data)
     # Deep grey with alpha is given as three equal channels.
     is_grey = mode.startswith(("L", "I")) or (mode == "RGBA;16" and not found.colour)
     if icc is None and not is_grey:
-        icc = code_points.declared(found.code_points, notes)
+        icc, points = code_points.declared(found.code_points, notes)
     return Header(
         format="heic",
         width=size[0],
@@ -47,6 +47,7 @@ def read_header(data: bytes) -> Header:
         orientation=1,
         icc=icc,
         metadata=Metadata(block, info.get("xmp") or None, None, dpi),
+        code_points=points,
         notes=tuple(notes),
     )
 

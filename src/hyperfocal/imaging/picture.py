@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
+# Colour primaries and transfer function, ITU-T H.273.
+CodePoints = tuple[int, int]
+
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 
@@ -45,7 +48,8 @@ class Picture:
     an exact source (a lossless file, an array), so a result should not lose any by default.
     ``jpeg_quality``: 1 to 100, how finely the JPEG it came from was quantised; None for others.
     ``significant_bits``: bits a sample of the file, where the pixels have room for more (10 and 12
-    in AVIF and HEIC); None where they have not.
+    in AVIF and HEIC); None where they have not. ``code_points``: what the file declares of its
+    colour, where no profile can say the same (HDR's PQ and HLG); it goes before ``icc``.
     """
 
     pixels: Pixels
@@ -57,6 +61,7 @@ class Picture:
     lossless: bool = False
     jpeg_quality: int | None = None
     significant_bits: int | None = None
+    code_points: CodePoints | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype.name

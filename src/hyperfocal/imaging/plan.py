@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import exif, profile, xmp
+from hyperfocal.imaging import code_points, exif, profile, xmp
 from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.formats import Format, missing_extra, written_format
 from hyperfocal.imaging.guard import attempt
-from hyperfocal.imaging.picture import Metadata, Picture, Pixels
+from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Plan:
 
     ``grey``, ``alpha``, ``bit_depth``: of the file. ``icc``, ``metadata``: what goes into it,
     with dimensions corrected; ``convert_from``: the profile to convert from to sRGB, where the
-    file cannot carry it. ``quality``: 0 to 100, or None for the format's default;
-    ``lossless``: the format's lossless kind, where it has both.
+    file cannot carry it; ``code_points``: to declare. ``quality``: 0 to 100, or None for the
+    format's default; ``lossless``: the format's lossless kind, where it has both.
     ``notes``: what is converted or dropped, one sentence each.
     """
 
@@ -35,6 +35,7 @@ class Plan:
     alpha: bool
     icc: bytes | None
     convert_from: bytes | None
+    code_points: CodePoints | None
     metadata: Metadata
     quality: int | None
     lossless: bool
@@ -102,6 +103,7 @@ def make_plan(
         alpha,
         icc,
         convert_from,
+        _code_points(picture, form, grey, notes),
         metadata,
         quality,
         lossless,
@@ -169,6 +171,18 @@ def _profile(
         return None, icc
     notes.append(f"{form.label} cannot carry the colour profile: it was dropped")
     return None, None
+
+
+def _code_points(picture: Picture, form: Format, grey: bool, notes: list[str]) -> CodePoints | None:
+    points = picture.code_points
+    if points is None or (form.code_points and not grey):
+        return points
+    taken = "sRGB" if picture.icc is None else "the profile says"
+    notes.append(
+        f"{form.label} cannot declare the colour ({code_points.describe(points)}):"
+        f" it is taken as {taken}"
+    )
+    return None
 
 
 def corrected(picture: Picture, notes: list[str]) -> Metadata:

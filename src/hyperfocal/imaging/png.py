@@ -13,7 +13,7 @@ from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
-from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.picture import CodePoints, Metadata
 from hyperfocal.imaging.planes import split_alpha
 from hyperfocal.imaging.resolution import from_metre
 
@@ -42,7 +42,7 @@ class _Chunks:
     iptc: bytes | None = None
     gamma: int | None = None
     primaries: tuple[int, ...] | None = None
-    code_points: tuple[int, int] | None = None
+    code_points: CodePoints | None = None
     srgb: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -66,9 +66,11 @@ def read_header(data: bytes) -> Header:
     if found.exif is not None:
         block = found.exif
         facts = attempt(lambda: exif.read(block), found.notes, exif.DAMAGED) or facts
+    carried = None
     if (points := found.code_points) is not None and colour not in (0, 4):
-        made = code_points.declared(points, found.notes)
-        # Code points have the last word, where they say something and can be obeyed (section 4.3).
+        made, carried = code_points.declared(points, found.notes)
+        # Code points have the last word, where they say something (section 4.3). A profile beside
+        # those that are carried on is for formats that cannot carry them.
         if made is not None or code_points.says_srgb(points):
             found.icc, found.srgb = made, True
     if found.icc is None and not found.srgb:
@@ -85,6 +87,7 @@ def read_header(data: bytes) -> Header:
         icc=found.icc,
         metadata=Metadata(found.exif, found.xmp, found.iptc, found.dpi or facts.dpi),
         lossless=True,
+        code_points=carried,
         notes=tuple(found.notes),
     )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
-from hyperfocal.imaging import exif, orient, profile, xmp
+from hyperfocal.imaging import code_points, exif, orient, profile, xmp
 from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.formats import FORMATS, READABLE
 from hyperfocal.imaging.guard import attempt, decoding
@@ -26,7 +26,8 @@ class Facts:
     ``width`` and ``height`` are of the upright picture, that is after ``orientation`` (EXIF, 1
     to 8) has been applied. ``mode``: ``"grey"``, ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1
     bit"``. ``bit_depth``: as the file stores it, 32 for float. ``profile``: the colour profile's
-    description, None without one. ``dpi``: horizontal, vertical. ``bytes``: size of the file.
+    description, or "BT.2020, PQ" of what none can say; None without one. ``dpi``: horizontal,
+    vertical. ``bytes``: size of the file.
     """
 
     format: str
@@ -92,7 +93,7 @@ def inspect(source: Source, *, settings: Settings | None = None, limits: bool = 
         mode=header.mode,
         bit_depth=header.bit_depth,
         has_alpha=header.has_alpha,
-        profile=profile.describe(header.icc),
+        profile=code_points.describe(header.code_points) or profile.describe(header.icc),
         orientation=header.orientation,
         dpi=orient.upright_dpi(found.dpi, header.orientation),
         has_exif=found.exif is not None,
@@ -146,6 +147,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         notes=tuple(dict.fromkeys(notes)),
         lossless=header.lossless,
         jpeg_quality=header.jpeg_quality,
+        code_points=header.code_points,
         significant_bits=header.bit_depth if 8 < header.bit_depth < pixels.itemsize * 8 else None,
     )
 

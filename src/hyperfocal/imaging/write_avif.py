@@ -1,7 +1,7 @@
 """Writing AVIF: 8 bits with Pillow, more with imagecodecs, what describes them with our own code.
 
-Both encode with libavif. Pillow has 8 bits only and writes EXIF anew; imagecodecs loses nothing of
-grey, whatever the quality.
+Both encode with libavif. Pillow has 8 bits only, declares no colour and writes EXIF anew;
+imagecodecs loses nothing of grey, whatever the quality.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SPEED = 9
 def write(plan: Plan, sink: BinaryIO) -> None:
     """Write the whole file to ``sink``."""
     pixels: _Pixels = np.ascontiguousarray(plan.rows(0, plan.picture.height))
-    coded = (_coded if plan.bit_depth == 8 else _deep)(pixels, plan)
+    coded = (_deep if plan.bit_depth > 8 or plan.code_points else _plain)(pixels, plan)
     found = plan.metadata
     sink.write(bmff_write.attach(coded, icc=plan.icc, exif=found.exif, xmp=found.xmp))
 
@@ -34,7 +34,7 @@ def _quality(plan: Plan) -> int:
     return QUALITY if plan.quality is None else plan.quality
 
 
-def _coded(pixels: _Pixels, plan: Plan) -> bytes:
+def _plain(pixels: _Pixels, plan: Plan) -> bytes:
     from PIL import Image
 
     sink = BytesIO()
@@ -48,12 +48,15 @@ def _coded(pixels: _Pixels, plan: Plan) -> bytes:
 def _deep(pixels: _Pixels, plan: Plan) -> bytes:
     import imagecodecs
 
+    primaries, transfer = plan.code_points or (None, None)
     coded = imagecodecs.avif_encode(
         pixels,
         _quality(plan),
         speed=_SPEED,
         bitspersample=plan.bit_depth,
         pixelformat="400" if plan.grey else "444",
+        primaries=primaries,
+        transfer=transfer,
         codec="aom",
         numthreads=cores(),
     )

@@ -25,6 +25,9 @@ def write(plan: Plan, sink: BinaryIO) -> None:
         options["exif"] = exif.PREFIX + found.exif
     if found.xmp is not None:
         options["xmp"] = found.xmp
+    if plan.code_points is not None:
+        primaries, transfer = plan.code_points
+        options.update(color_primaries=primaries, transfer_characteristics=transfer)
     pixels = np.ascontiguousarray(plan.rows(0, picture.height))
     pillow_heif.encode(
         _MODES[plan.channels] + ("" if plan.bit_depth == 8 else f";{plan.bit_depth}"),

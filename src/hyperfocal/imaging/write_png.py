@@ -141,6 +141,9 @@ def adler_of_both(first: int, second: int, length: int) -> int:
 
 def _write_metadata(plan: Plan, sink: BinaryIO) -> None:
     found = plan.metadata
+    if plan.code_points is not None:
+        # RGB, full range.
+        sink.write(_chunk(b"cICP", bytes((*plan.code_points, 0, 1))))
     if plan.icc is not None:
         sink.write(_chunk(b"iCCP", b"icc\0\0" + zlib.compress(plan.icc)))
     if found.dpi is not None:
