@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import imagecodecs
 import made
@@ -124,11 +125,50 @@ def test_what_a_format_cannot_declare_is_told(out):
     wanted = "cannot declare the colour (BT.2020, PQ): it is taken as sRGB"
     assert any(wanted in note for note in imaging.conversions(got, out))
     assert imaging.open(imaging.encode(got, out)).icc is None
-    grey = imaging.Picture(made.photo(channels=1), code_points=(BT2020, PQ))
-    assert any("cannot declare" in note for note in imaging.conversions(grey, "png"))
 
 
-@pytest.mark.parametrize("points", [(3, 13), (1, 200), (9, 0)])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("out", FILES)
+def test_grey_of_hdr_is_declared_again(out, alpha):
+    if out == "heic":
+        pytest.importorskip("pillow_heif")
+    grey = replace(made.picture(1, alpha=alpha), code_points=(BT2020, PQ))
+    assert imaging.conversions(grey, out) == ()
+    got = imaging.open(imaging.encode(grey, out))
+    assert (got.is_grey, got.alpha is not None) == (True, alpha)
+    assert (got.code_points, got.icc, got.notes) == ((BT2020, PQ), None, ())
+
+
+@pytest.mark.parametrize("out", ["avif", "heic"])
+def test_a_profile_gives_way_to_what_it_would_contradict(out):
+    if out == "heic":
+        pytest.importorskip("pillow_heif")
+    both = replace(made.picture(3, icc=made.wide_rgb_profile()), code_points=(BT2020, PQ))
+    got = imaging.open(imaging.encode(both, out))
+    assert (got.code_points, got.icc) == ((BT2020, PQ), None)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_an_avif_with_a_profile_declares_nothing_else(bits):
+    wide = made.picture(3, icc=made.wide_rgb_profile())
+    data = imaging.encode(wide, "avif", bit_depth=bits)
+    assert b"colrnclx" + struct.pack(">HH", 2, 2) in data
+    plain = imaging.encode(made.picture(3), "avif", bit_depth=bits)
+    assert b"colrnclx" + struct.pack(">HH", 1, SRGB_CURVE) in plain
+
+
+@pytest.mark.parametrize("rest", [b"\0\0", b"\t\1"])
+def test_png_for_other_than_full_range_rgb_is_told(rest):
+    data = bytearray(png(BT2020, PQ))
+    at = data.index(b"cICP")
+    data[at + 6 : at + 8] = rest
+    data[at + 8 : at + 12] = struct.pack(">I", zlib.crc32(data[at : at + 8]))
+    got = imaging.open(bytes(data))
+    assert (got.icc, got.code_points) == (None, None)
+    assert any("full-range" in note for note in got.notes)
+
+
+@pytest.mark.parametrize("points", [(3, 13), (1, 200), (9, 0), (22, PQ)])
 def test_numbers_without_a_meaning_are_told(points):
     got = imaging.open(png(*points))
     assert (got.icc, got.code_points) == (None, None)
@@ -146,6 +186,7 @@ def test_code_points_of_png_come_before_its_profile():
     assert any("as the profile says" in note for note in imaging.conversions(both, "jpeg"))
     assert imaging.open(imaging.encode(both, "jpeg")).icc == icc
     assert imaging.open(imaging.encode(both, "png")).code_points == (BT2020, PQ)
+    assert imaging.open(imaging.encode(both, "avif")).code_points == (BT2020, PQ)
     # But where they say nothing it is what counts.
     assert imaging.open(png(2, 2, icc_profile=icc)).icc == icc
 

@@ -82,7 +82,7 @@ def to_pil(picture: Picture) -> Image.Image:
 
     Pillow has no 16-bit or floating RGB: those come out with 8 bits. The profile and the
     metadata lie in ``info``; ``image.save(path, **image.info)`` writes them, and without that
-    Pillow leaves out most.
+    Pillow leaves out most. Colour that no profile can say (PQ, HLG) is not declared.
     """
     from hyperfocal.imaging import pil
 

@@ -32,8 +32,8 @@ def read_header(data: bytes) -> Header:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
     icc, points = found.icc, None
-    if icc is None and found.colour:
-        icc, points = code_points.declared(found.code_points, notes)
+    if icc is None:
+        icc, points = code_points.declared(found.code_points, notes, grey=not found.colour)
     return Header(
         format="avif",
         width=found.width,

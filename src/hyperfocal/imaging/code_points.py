@@ -27,8 +27,9 @@ _SRGB_CURVE = (1, 2, 6, 13, 14, 15)
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _CURVES_OF_HDR = {16: "PQ", 18: "HLG"}
 _UNSPECIFIED = 2
-# All that ITU-T H.273 gives a meaning to.
-_MEANT_PRIMARIES, _MEANT_CURVES = (*range(1, 3), *range(4, 13), 22), (1, 2, *range(4, 19))
+SRGB, UNSPECIFIED = (1, 13), (_UNSPECIFIED, _UNSPECIFIED)
+# All that ITU-T H.273 gives a meaning to, but for primaries that HEIC's encoder does not take.
+_MEANT_PRIMARIES, _MEANT_CURVES = (1, 2, *range(4, 13)), (1, 2, *range(4, 19))
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -51,12 +52,15 @@ def says_srgb(points: CodePoints) -> bool:
     return is_srgb(points) and _UNSPECIFIED not in points
 
 
-def declared(points: CodePoints | None, notes: list[str]) -> tuple[bytes | None, CodePoints | None]:
+def declared(
+    points: CodePoints | None, notes: list[str], *, grey: bool = False
+) -> tuple[bytes | None, CodePoints | None]:
     """The profile for what a file declares, or that itself where no profile can say the same.
 
-    Neither where sRGB is meant, or, which is noted, where the numbers have no meaning.
+    Neither where sRGB is meant, or, which is noted, where the numbers have no meaning. Of ``grey``
+    only the curves of HDR count.
     """
-    if points is None or is_srgb(points):
+    if points is None or is_srgb(points) or (grey and points[1] not in _CURVES_OF_HDR):
         return None, None
     if points[0] not in _MEANT_PRIMARIES or points[1] not in _MEANT_CURVES:
         notes.append(f"{describe(points)}: no known colour, treated as sRGB")

@@ -32,10 +32,10 @@ def read_header(data: bytes) -> Header:
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
     icc, points, found = info.get("icc_profile") or None, None, bmff.read(data)
-    # Deep grey with alpha is given as three equal channels.
-    is_grey = mode.startswith(("L", "I")) or (mode == "RGBA;16" and not found.colour)
-    if icc is None and not is_grey:
-        icc, points = code_points.declared(found.code_points, notes)
+    # Grey with alpha is given as three equal channels.
+    is_grey = mode.startswith(("L", "I")) or (mode in ("RGBA", "RGBA;16") and not found.colour)
+    if icc is None:
+        icc, points = code_points.declared(found.code_points, notes, grey=is_grey)
     return Header(
         format="heic",
         width=size[0],

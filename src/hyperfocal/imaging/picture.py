@@ -48,8 +48,8 @@ class Picture:
     an exact source (a lossless file, an array), so a result should not lose any by default.
     ``jpeg_quality``: 1 to 100, how finely the JPEG it came from was quantised; None for others.
     ``significant_bits``: bits a sample of the file, where the pixels have room for more (10 and 12
-    in AVIF and HEIC); None where they have not. ``code_points``: what the file declares of its
-    colour, where no profile can say the same (HDR's PQ and HLG); it goes before ``icc``.
+    in AVIF, HEIC and some TIFF); None where they have not. ``code_points``: what the file declares
+    of its colour, where no profile can say the same (HDR's PQ and HLG); it goes before ``icc``.
     """
 
     pixels: Pixels

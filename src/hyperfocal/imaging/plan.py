@@ -90,7 +90,11 @@ def make_plan(
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
         notes.append(f"{form.label} has no transparency: the picture was laid over white")
+    points = _code_points(picture, form, notes)
     icc, convert_from = _profile(picture, form, grey, notes)
+    if points is not None and form.name != "png":
+        # PNG has an order for the two (section 4.3); elsewhere they would contradict each other.
+        icc = None
     metadata = _metadata(picture, form, strip_metadata, notes)
     if form.name == "gif" and not (grey and not alpha):
         notes.append("reduced to the 256 colours that GIF holds")
@@ -103,7 +107,7 @@ def make_plan(
         alpha,
         icc,
         convert_from,
-        _code_points(picture, form, grey, notes),
+        points,
         metadata,
         quality,
         lossless,
@@ -131,8 +135,9 @@ def check_fits(format: str, width: int, height: int, bit_depth: int | None = Non
             f" {width} x {height}; choose PNG or TIFF"
         )
     if bit_depth is not None and bit_depth not in form.depths:
+        depths = ", ".join(map(str, form.depths))
         raise OutputRefused(
-            f"{form.label} is written with {' or '.join(map(str, form.depths))} bits,"
+            f"{form.label} is written with {' or '.join(depths.rsplit(', ', 1))} bits,"
             f" not {bit_depth}"
         )
     return form
@@ -173,9 +178,9 @@ def _profile(
     return None, None
 
 
-def _code_points(picture: Picture, form: Format, grey: bool, notes: list[str]) -> CodePoints | None:
+def _code_points(picture: Picture, form: Format, notes: list[str]) -> CodePoints | None:
     points = picture.code_points
-    if points is None or (form.code_points and not grey):
+    if points is None or form.code_points:
         return points
     taken = "sRGB" if picture.icc is None else "the profile says"
     notes.append(

@@ -67,11 +67,12 @@ def read_header(data: bytes) -> Header:
         block = found.exif
         facts = attempt(lambda: exif.read(block), found.notes, exif.DAMAGED) or facts
     carried = None
-    if (points := found.code_points) is not None and colour not in (0, 4):
-        made, carried = code_points.declared(points, found.notes)
+    if (points := found.code_points) is not None:
+        grey = colour in (0, 4)
+        made, carried = code_points.declared(points, found.notes, grey=grey)
         # Code points have the last word, where they say something (section 4.3). A profile beside
         # those that are carried on is for formats that cannot carry them.
-        if made is not None or code_points.says_srgb(points):
+        if made is not None or (code_points.says_srgb(points) and not grey):
             found.icc, found.srgb = made, True
     if found.icc is None and not found.srgb:
         _take_primaries(found, grey=colour in (0, 4))
@@ -183,7 +184,10 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif kind == b"sRGB":
         found.srgb = True
     elif kind == b"cICP":
-        found.code_points = (body[0], body[1])
+        if body[2:4] == b"\0\1":
+            found.code_points = (body[0], body[1])
+        else:
+            found.notes.append("colour declared for other than full-range RGB was ignored")
     elif kind == b"iCCP":
         name_end = body.index(b"\0")
         found.icc = _inflate(body[name_end + 2 :])

@@ -14,7 +14,7 @@ from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.formats import FORMATS, READABLE
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster, check_limits
-from hyperfocal.imaging.picture import Metadata, Picture
+from hyperfocal.imaging.picture import Metadata, Picture, Pixels
 from hyperfocal.imaging.source import Source, name_of, read_all
 from hyperfocal.settings import Settings
 
@@ -148,8 +148,12 @@ def _picture(header: Header, raster: Raster) -> Picture:
         lossless=header.lossless,
         jpeg_quality=header.jpeg_quality,
         code_points=header.code_points,
-        significant_bits=header.bit_depth if 8 < header.bit_depth < pixels.itemsize * 8 else None,
+        significant_bits=_significant(header.bit_depth, pixels),
     )
+
+
+def _significant(bits: int, pixels: Pixels) -> int | None:
+    return bits if pixels.dtype == np.uint16 and bits < 16 else None
 
 
 def _check_finite(raster: Raster) -> None:

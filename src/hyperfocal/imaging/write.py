@@ -30,8 +30,9 @@ def encode(
     ``quality``: 0 to 100; lossless formats do not use it. Left out, JPEG is written with 95 and
     all colour samples, AVIF with 90, HEIC with 90, WebP without loss when the picture comes from
     a lossless format and with 92 otherwise. ``bit_depth``: 8, 10, 12, 16 or 32 (float); left
-    out, the picture's, or the deepest that the format has. ``strip_metadata`` drops EXIF, XMP and
-    IPTC but keeps the colour profile and the resolution. What is lost on the way is told by
+    out, the picture's, or the deepest that the format has. Alpha and grey of more than 8 bits
+    go into AVIF without loss, whatever the quality. ``strip_metadata`` drops EXIF, XMP and IPTC
+    but keeps the colour profile and the resolution. What is lost on the way is told by
     :func:`conversions`. OutputRefused when the format cannot hold the picture.
     """
     plan = make_plan(

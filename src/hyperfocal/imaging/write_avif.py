@@ -1,7 +1,7 @@
 """Writing AVIF: 8 bits with Pillow, more with imagecodecs, what describes them with our own code.
 
-Both encode with libavif. Pillow has 8 bits only, declares no colour and writes EXIF anew;
-imagecodecs loses nothing of grey, whatever the quality.
+Both encode with libavif. Pillow has 8 bits only, no colour but sRGB's to declare, and writes EXIF
+anew; imagecodecs loses nothing of grey and alpha, whatever the quality.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.imaging import bmff_write
+from hyperfocal.imaging.code_points import SRGB, UNSPECIFIED
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.threads import cores
 
@@ -25,9 +26,11 @@ _SPEED = 9
 def write(plan: Plan, sink: BinaryIO) -> None:
     """Write the whole file to ``sink``."""
     pixels: _Pixels = np.ascontiguousarray(plan.rows(0, plan.picture.height))
-    coded = (_deep if plan.bit_depth > 8 or plan.code_points else _plain)(pixels, plan)
-    found = plan.metadata
-    sink.write(bmff_write.attach(coded, icc=plan.icc, exif=found.exif, xmp=found.xmp))
+    if plan.bit_depth == 8 and plan.code_points is None:
+        coded = _plain(pixels, plan)
+    else:
+        coded = bmff_write.attach(_deep(pixels, plan), icc=plan.icc)
+    sink.write(bmff_write.attach(coded, exif=plan.metadata.exif, xmp=plan.metadata.xmp))
 
 
 def _quality(plan: Plan) -> int:
@@ -35,12 +38,14 @@ def _quality(plan: Plan) -> int:
 
 
 def _plain(pixels: _Pixels, plan: Plan) -> bytes:
+    """With the profile: the file would declare sRGB beside it otherwise."""
     from PIL import Image
 
     sink = BytesIO()
     colour = "4:0:0" if plan.grey else "4:4:4"
+    options = {} if plan.icc is None else {"icc_profile": plan.icc}
     Image.fromarray(pixels).save(
-        sink, "AVIF", quality=_quality(plan), subsampling=colour, speed=_SPEED
+        sink, "AVIF", quality=_quality(plan), subsampling=colour, speed=_SPEED, **options
     )
     return sink.getvalue()
 
@@ -48,7 +53,7 @@ def _plain(pixels: _Pixels, plan: Plan) -> bytes:
 def _deep(pixels: _Pixels, plan: Plan) -> bytes:
     import imagecodecs
 
-    primaries, transfer = plan.code_points or (None, None)
+    primaries, transfer = plan.code_points or (UNSPECIFIED if plan.icc is not None else SRGB)
     coded = imagecodecs.avif_encode(
         pixels,
         _quality(plan),
