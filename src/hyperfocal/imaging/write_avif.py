@@ -26,11 +26,12 @@ _SPEED = 9
 def write(plan: Plan, sink: BinaryIO) -> None:
     """Write the whole file to ``sink``."""
     pixels: _Pixels = np.ascontiguousarray(plan.rows(0, plan.picture.height))
+    found = plan.metadata
     if plan.bit_depth == 8 and plan.code_points is None:
-        coded = _plain(pixels, plan)
+        coded, icc = _plain(pixels, plan), None
     else:
-        coded = bmff_write.attach(_deep(pixels, plan), icc=plan.icc)
-    sink.write(bmff_write.attach(coded, exif=plan.metadata.exif, xmp=plan.metadata.xmp))
+        coded, icc = _deep(pixels, plan), plan.icc
+    sink.write(bmff_write.attach(coded, icc=icc, exif=found.exif, xmp=found.xmp))
 
 
 def _quality(plan: Plan) -> int:
