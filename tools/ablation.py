@@ -91,7 +91,8 @@ def _step_milliseconds(checkpoint: Path) -> float:
         with torch.autocast("cpu", torch.bfloat16, enabled=experiment.precision != "32-true"):
             made = module.net(lr)
         optimizer.zero_grad()
-        reconstruction(made.float(), hr, squared=False, luma_weight=0.5).backward()
+        loss, _ = reconstruction(made.float(), hr, squared=False, luma_weight=0.5)
+        loss.backward()
         optimizer.step()
         times.append(time.perf_counter() - begun)
     return statistics.median(times) * 1e3

@@ -25,6 +25,7 @@ from hyperfocal.training.degraded import DegradedPool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.interrupts import kept_interrupts, terminated_between_steps
+from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
@@ -89,6 +90,7 @@ def fit(
     if not resume and preset is None:
         refuse_another(out)
     _hush()
+    keep_freed()
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
         state = read_checkpoint(last) if resume and last.exists() else None

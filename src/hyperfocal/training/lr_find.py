@@ -87,9 +87,9 @@ def lr_find(
             group["lr"] = rate * group["share"]
         lr, hr = (part.to(device).float() / 255.0 for part in pool.batch(step))
         optimizer.zero_grad()
-        loss = lost(net(lr), hr)
+        loss, _ = lost(net(lr), hr)
         with torch.no_grad():
-            share = float(loss / lost(module.average(lr), hr))
+            share = float(loss / lost(module.average(lr), hr)[0])
         smoothed = _MEMORY * smoothed + (1.0 - _MEMORY) * share
         # Without this the first values, averaged with nothing, would be too low.
         value = smoothed / (1.0 - _MEMORY ** (step + 1))

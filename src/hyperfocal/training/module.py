@@ -145,12 +145,11 @@ class Restoration(lightning.LightningModule):
         finish = schedule.mse_finish
         squared = finish > 0.0 and self.progress >= 1.0 - finish
         output = self.net(lr).float()
-        loss = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
+        loss, mse = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
-        error = (output.detach() - hr).square().mean()
         self.log(
             "train_mse_loss",
-            error,
+            mse,
             on_step=False,
             on_epoch=True,
             batch_size=len(lr),
