@@ -64,7 +64,7 @@ def _mean(errors: Tensor, squared: bool) -> tuple[Tensor, Tensor]:
 def reconstruction(
     output: Tensor, target: Tensor, *, squared: bool, luma_weight: float
 ) -> tuple[Tensor, Tensor]:
-    """How far ``output`` is from ``target``, both ``(N, 3, H, W)``: the loss, and its square.
+    """How far ``output`` is from ``target``, both ``(N, 3, H, W)`` float: loss and squared error.
 
     The loss: Charbonnier (the smooth L1 of Lai et al., "Deep Laplacian Pyramid Networks", CVPR
     2017) or squared error of RGB, blended with that of luma by ``luma_weight``. The eye and the
