@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fronting import request_head
 from pretending import check_problem, read_answer
+from upstreams import OK
 
 from hyperfocal.server.page import assets
 from hyperfocal.server.security.keys import add_key
@@ -66,7 +67,7 @@ def test_a_picture_and_what_is_known_about_it(web, service):
 
 
 def test_the_query_arrives_as_it_was_written(upstream, fronted):
-    upstream.says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    upstream.says(OK)
     with fronted() as web, web.connection() as connection:
         connection.sendall(
             request_head("GET", "/v1/results/a.png?signature=a%2Fb%3D&x=%E2%82%AC+1")

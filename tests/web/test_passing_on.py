@@ -9,12 +9,12 @@ import threading
 import pytest
 from fronting import request_head
 from pretending import read_answer
+from upstreams import OK
 
 from hyperfocal.web.channel import WHOLE_BYTES
 from hyperfocal.web.incoming import WAITING_BYTES
 
 HALF = WHOLE_BYTES + 1000
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def taker(upstream, ends):
@@ -189,7 +189,8 @@ def test_more_uploads_than_threads_to_spare_are_taken_whole(upstream, fronted):
         first.sendall(b"1" * HALF)
         assert read_answer(first)[0] == 200
         assert bodies == [b"2" * 2 * HALF, b"1" * 2 * HALF]
-        # The place is free again.
+        # The place is free again, as soon as what was answered is over for the server, too.
+        web.until_idle()
         begun.clear()
         second.sendall(head + b"3" * HALF)
         assert begun.wait(60)

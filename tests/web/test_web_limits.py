@@ -14,8 +14,7 @@ import httpx
 import pytest
 from fronting import request_head
 from pretending import check_problem, drop_until_answered, read_answer
-
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+from upstreams import OK
 
 
 def body_of(connection, head):
@@ -35,7 +34,7 @@ def takes_all(upstream):
 
     def behave(connection, head):
         sizes.append(body_of(connection, head))
-        connection.sendall(_OK)
+        connection.sendall(OK)
 
     upstream.behave = behave
     return sizes

@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 
 Behaviour = Callable[[socket.socket, bytes], None]
 
+# It hangs up after every answer and says so, or the next request could be sent to a closing door.
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+
 
 class Upstream:
     """``behave(connection, head)``: what becomes of the next requests.
