@@ -1,4 +1,4 @@
-"""Questions about paths, answered where pathlib may raise.
+"""Questions about paths, answered where pathlib may raise, and folders made.
 
 What lies in a folder that may not be entered is not there for us. Until Python 3.14, pathlib's
 own methods of these names raise PermissionError instead.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+
+from hyperfocal.errors import OutputRefused
 
 
 def exists(path: Path) -> bool:
@@ -30,6 +32,17 @@ def is_folder(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return path.is_dir()
     return False
+
+
+def made_folder(path: Path) -> Path:
+    """The folder, made where there was none; :class:`OutputRefused` where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise OutputRefused(f"{path} is a file, where a folder is needed") from error
+    except OSError as error:
+        raise OutputRefused(f"the folder {path} cannot be made: {error.strerror}") from error
+    return path
 
 
 def identity(path: str | Path) -> str:

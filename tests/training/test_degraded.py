@@ -70,9 +70,13 @@ def test_pictures_smaller_than_a_patch_and_its_margin_are_named(photographs: Pat
         pool(photographs, patch=40)
 
 
+def degraded(files: list[Path]) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [pair for path in files for pair in degraded_pairs(read_rgb(path), path.stem, 2)]
+
+
 def test_validation_is_the_same_for_every_run(photographs: Path) -> None:
     files = pictures_in(photographs / "val")
-    first, again = degraded_pairs(files, 2), degraded_pairs(files, 2)
+    first, again = degraded(files), degraded(files)
     assert len(first) == 4 * len(files)
     for (low, high), (low_again, high_again) in zip(first, again, strict=True):
         assert low.shape == (24, 24, 3)
@@ -80,7 +84,7 @@ def test_validation_is_the_same_for_every_run(photographs: Path) -> None:
         np.testing.assert_array_equal(low, low_again)
         np.testing.assert_array_equal(high, high_again)
     # By the name, not by the place in the folder.
-    alone = degraded_pairs(files[1:], 2)
+    alone = degraded(files[1:])
     np.testing.assert_array_equal(alone[0][0], first[4][0])
 
 
@@ -116,7 +120,7 @@ def test_an_experiment_chooses_its_degradations(experiment_file: Path) -> None:
     assert made.degradations.blur.sigma == (0.2, 0.4)
     assert made.degradations.noise == Degradations().noise
     # Judged by the default ranges all the same, so that trainings compare.
-    want = degraded_pairs(files, 2)
+    want = degraded(files)
     for (low, high), (low_want, high_want) in zip(
         judged_pairs(experiment, files), want, strict=True
     ):
@@ -175,7 +179,7 @@ def test_a_contact_sheet_shows_original_clean_and_degraded(
 def test_a_suite_is_written_once(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite"
     assert write_suite(photographs / "val", out, 2) == 8
-    want = degraded_pairs(pictures_in(photographs / "val"), 2)
+    want = degraded(pictures_in(photographs / "val"))
     for (low, high), path in zip(want, pictures_in(out / "LR"), strict=True):
         np.testing.assert_array_equal(read_rgb(path), low)
         np.testing.assert_array_equal(read_rgb(out / "HR" / path.name), high)

@@ -40,6 +40,14 @@ class _Verbs(TyperGroup):
         except PermissionError as refused:
             say_error(f"{refused.filename or 'something'}: may not be read or written")
             raise typer.Exit(HyperfocalError.exit_code) from refused
+        except BrokenPipeError:
+            # Who reads what is printed has had enough; typer ends for that without a word.
+            raise
+        except OSError as failed:
+            # No space, a file where a folder should be: nothing that a traceback makes clearer.
+            named = f"{failed.filename}: " if failed.filename else ""
+            say_error(f"{named}{failed.strerror or failed}")
+            raise typer.Exit(HyperfocalError.exit_code) from failed
         except KeyboardInterrupt as stopped:
             say_error("stopped")
             raise typer.Exit(Cancelled.exit_code) from stopped

@@ -36,7 +36,10 @@ def app() -> typer.Typer:
 def fit(
     experiment: Path = typer.Argument(help="The experiment file (TOML)."),
     out: Path = typer.Option(
-        None, "--out", "-o", help="Folder for checkpoints and curves; runs/NAME by default."
+        None,
+        "--out",
+        "-o",
+        help="Folder for checkpoints and curves; runs/NAME by default, none for quick looks.",
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the last checkpoint there."),
     tracking: bool = typer.Option(
@@ -79,7 +82,7 @@ def fit(
     plan = Experiment.read(experiment)
     folder = out or Path("runs") / plan.name
     if overfit:
-        return _overfit(plan, out or Path("runs") / f"{plan.name}-one-batch", quiet=quiet)
+        return _overfit(plan, out, quiet=quiet)
     if dev_run:
         return _dev_run(plan)
     if resume and not (folder / LAST).exists():
@@ -124,7 +127,7 @@ def fit(
     return None
 
 
-def _overfit(plan: Experiment, folder: Path, *, quiet: bool) -> None:
+def _overfit(plan: Experiment, folder: Path | None, *, quiet: bool) -> None:
     from hyperfocal.training.presets import overfit_one_batch
 
     learnt = overfit_one_batch(plan, folder, progress=not quiet)

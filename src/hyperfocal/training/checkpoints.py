@@ -41,7 +41,19 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         kept = [(float(psnr), str(name)) for psnr, name in state_dict["kept"]]
-        self.kept = [entry for entry in kept if (self.folder / entry[1]).is_file()]
+        # The first of them is there as long as BEST is: without its figure, anything that comes
+        # would be the best.
+        named = [entry for entry in kept if (self.folder / entry[1]).is_file()]
+        first = kept[:1] if (self.folder / BEST).is_file() else []
+        self.kept = [*first, *(entry for entry in named if entry not in first)]
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        if trainer.is_global_zero and self.kept:
+            first = self.folder / self.kept[0][1]
+            if not first.is_file():
+                same_file(self.folder / BEST, first)
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 
 from hyperfocal import paths
-from hyperfocal.errors import InputMissing, OutputRefused
+from hyperfocal.errors import InputError, InputMissing, OutputRefused
 
 FILE = "metrics.csv"
 COLUMNS = (
@@ -94,20 +94,27 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def read_curves(run: Path) -> dict[str, Curve]:
-    """The curves of a run's folder (or of a CSV file) by name; :class:`InputMissing`."""
+    """The curves of a run's folder (or of a CSV file) by name.
+
+    :class:`InputMissing` without any, :class:`InputError` for another kind of file.
+    """
     path = run / FILE if paths.is_folder(run) else run
     if not paths.is_file(path):
         raise InputMissing(f"there are no curves in {run}: no {FILE}")
     curves: dict[str, Curve] = {}
-    for row in read_rows(path):
-        for name, value in row.items():
-            if name in ("epoch", "step") or not value:
-                continue
-            number = float(value)
-            if math.isfinite(number):
-                steps, values = curves.setdefault(name, ([], []))
-                steps.append(float(row["step"]) + 1.0)
-                values.append(number)
+    try:
+        for row in read_rows(path):
+            at = float(row["step"]) + 1.0
+            for name, value in row.items():
+                if name in ("epoch", "step") or not value:
+                    continue
+                number = float(value)
+                if math.isfinite(number):
+                    steps, values = curves.setdefault(name, ([], []))
+                    steps.append(at)
+                    values.append(number)
+    except (ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"{path} is no {FILE} of a training") from error
     if not curves:
         raise InputMissing(f"{path} has no figures yet")
     return curves

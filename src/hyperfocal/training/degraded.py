@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from hyperfocal.errors import SettingsError
+from hyperfocal.quality.similarity import WINDOW
 from hyperfocal.training.data import (
     PatchPool,
     PatchSettings,
@@ -101,18 +103,16 @@ def parts(hr: Pixels, name: str, side: int) -> list[tuple[str, Pixels]]:
 
 
 def degraded_pairs(
-    files: list[Path], scale: int, multiple: int = 1, degradations: Degradations | None = None
+    hr: Pixels, name: str, scale: int, multiple: int = 1
 ) -> list[tuple[Pixels, Pixels]]:
-    """Validation pairs ``(lr, hr)``: each picture in four parts, degraded by their names.
+    """Validation pairs ``(lr, hr)`` of one picture: four parts, degraded by their names.
 
-    Without ``degradations`` the default ranges are used, whatever a training was made with, so
-    that the figures of different trainings compare.
+    By the default ranges, whatever a training was made with, so that the figures of different
+    trainings compare.
     """
-    chosen = degradations or Degradations()
     return [
-        degraded_pair(part, name, scale, multiple, chosen)[:2]
-        for path in files
-        for name, part in parts(read_rgb(path), path.stem, scale * multiple)
+        degraded_pair(part, part_name, scale, multiple, Degradations())[:2]
+        for part_name, part in parts(hr, name, scale * multiple)
     ]
 
 
@@ -138,10 +138,37 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
 
 
 def judged_pairs(experiment: Experiment, files: list[Path]) -> list[tuple[Pixels, Pixels]]:
-    """Pairs to judge a net by, as its experiment says: bicubic, degraded the same always, given."""
-    net = experiment.net
-    if experiment.data.degradation == "real":
-        return degraded_pairs(files, net.scale, net.unshuffle)
-    if experiment.data.degradation == "given":
-        return [given_pair(path, net.scale, net.unshuffle) for path in files]
-    return [bicubic_pair(read_rgb(path), net.scale, net.unshuffle) for path in files]
+    """Pairs to judge a net by, as its experiment says: bicubic, degraded the same always, given.
+
+    :class:`SettingsError` for a picture too small to be judged.
+    """
+    return [pair for path in files for pair in _judged(experiment, path)]
+
+
+def _judged(experiment: Experiment, path: Path) -> list[tuple[Pixels, Pixels]]:
+    net, kind = experiment.net, experiment.data.degradation
+    step = net.scale * net.unshuffle
+    if kind == "given":
+        pair = given_pair(path, net.scale, net.unshuffle)
+        refuse_small(path, pair[1], 1, step, net.scale)
+        return [pair]
+    hr = read_rgb(path)
+    refuse_small(path, hr, PARTS if kind == "real" else 1, step, net.scale)
+    if kind == "real":
+        return degraded_pairs(hr, path.stem, net.scale, net.unshuffle)
+    return [bicubic_pair(hr, net.scale, net.unshuffle)]
+
+
+def refuse_small(path: Path, hr: Pixels, cuts: int, step: int, shave: int) -> None:
+    """:class:`SettingsError` for an original too small for SSIM.
+
+    Its sides are cut into ``cuts`` parts, to multiples of ``step``, and shaved.
+    """
+    # The protocol leaves out as many pixels along every border as the scale.
+    least = -(-(WINDOW + 2 * shave) // step) * step * cuts
+    height, width = hr.shape[:2]
+    if min(height, width) < least:
+        raise SettingsError(
+            f"{path} has {width}x{height} pixels, too few to judge a net by, which takes "
+            f"{least}x{least}; leave the picture out"
+        )

@@ -21,11 +21,13 @@ from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.models.toml import write_toml
 from hyperfocal.training.degradations import Degradations
 
+# Where paths stand, and the ending without which it is another kind of name.
 _PATHS = (
-    ("data", "train"),
-    ("data", "validation"),
-    ("data", "test"),
-    ("net", "start"),
+    ("data", "train", ""),
+    ("data", "validation", ""),
+    ("data", "test", ""),
+    ("data", "teacher", ".toml"),
+    ("net", "start", ""),
 )
 
 # What pydantic calls a name that does not exist, in a model and in a dataclass.
@@ -64,6 +66,9 @@ class DataSection(_Section):
     teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
 
 
+NetName = Literal["plain", "depthpro-sr"]
+
+
 class NetSection(_Section):
     """The architecture. ``start``: a float ONNX or checkpoint whose weights to go on from.
 
@@ -76,7 +81,7 @@ class NetSection(_Section):
     that the start has are kept, with or without this.
     """
 
-    name: str = "plain"
+    name: NetName = "plain"
     scale: int = Field(ge=1, le=8)
     channels: int = Field(ge=1)
     depth: int = Field(ge=1)
@@ -96,6 +101,25 @@ class NetSection(_Section):
             raise ValueError("clipped is for plain nets")
         if self.ceiled is not None and (self.name != "plain" or self.start is None):
             raise ValueError("ceiled is for plain nets that go on from trained weights (net.start)")
+        if self.unshuffle != 1 and self.name != "plain":
+            raise ValueError("unshuffle is for plain nets")
+        return self
+
+    @model_validator(mode="after")
+    def _of_depthpro(self) -> NetSection:
+        if self.name == "plain":
+            if self.pretrained is not None:
+                raise ValueError(
+                    "pretrained is for depthpro-sr; a plain net goes on from net.start"
+                )
+            return self
+        # As transformers wants them; it says so in words of its own, when the net is built.
+        heads = max(1, self.channels // 64)
+        if self.channels < 16 or self.channels % heads:
+            raise ValueError(
+                "channels of depthpro-sr must be 16 at least, and a multiple of the number of "
+                f"heads, one for every 64: {heads}"
+            )
         return self
 
 
@@ -188,6 +212,14 @@ class Experiment(_Section):
         return self
 
     @model_validator(mode="after")
+    def _whole_patches(self) -> Experiment:
+        if self.data.patch % self.net.unshuffle:
+            raise ValueError(
+                f"data.patch must be a multiple of net.unshuffle, {self.net.unshuffle}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ranges_of_real(self) -> Experiment:
         if self.degradation is not None and self.data.degradation != "real":
             raise ValueError("[degradation] is for data.degradation = 'real'")
@@ -206,15 +238,11 @@ class Experiment(_Section):
             raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path} is not TOML: {error}") from error
-        variants = _table(raw, "sweep").get("variants")
-        for values in (raw, *(variants if isinstance(variants, list) else ())):
-            for section, key in _PATHS:
-                table = _table(values, section)
-                if isinstance(value := table.get(key), str):
-                    table[key] = str((path.parent / _expanded(value, path)).resolve())
-            data = _table(values, "data")
-            if isinstance(name := data.get("teacher"), str) and name.endswith(".toml"):
-                data["teacher"] = str((path.parent / _expanded(name, path)).resolve())
+        sweep = _table(raw, "sweep")
+        variants = sweep.get("variants")
+        variants = variants if isinstance(variants, list) else []
+        for values in (raw, _table(sweep, "values"), *variants):
+            _make_absolute(values, path)
         return cls.checked({"file": path.name, **raw}, path)
 
     @classmethod
@@ -234,6 +262,22 @@ def _table(values: Any, name: str) -> dict[str, Any]:
     """A table within another; an empty one where it is something else, which checking tells."""
     found = values.get(name) if isinstance(values, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _make_absolute(values: Any, path: Path) -> None:
+    """Replace the paths in values of an experiment, or in lists of choices for them."""
+
+    def absolute(name: Any, ending: str) -> Any:
+        if isinstance(name, list):
+            return [absolute(one, ending) for one in name]
+        if not isinstance(name, str) or not name.endswith(ending):
+            return name
+        return str((path.parent / _expanded(name, path)).resolve())
+
+    for section, key, ending in _PATHS:
+        table = _table(values, section)
+        if key in table:
+            table[key] = absolute(table[key], ending)
 
 
 def _expanded(value: str, path: Path) -> str:

@@ -14,6 +14,7 @@ from hyperfocal.errors import UsageError
 from hyperfocal.models.card import ModelCard, Precision, Training, Weights
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import Entry
+from hyperfocal.paths import made_folder
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
 from hyperfocal.training.calibrate import observe, training_pictures
@@ -51,6 +52,7 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     the graphs that ship on the runtime that ships. Files appear in ``folder`` only when all are
     made.
     """
+    made_folder(folder)
     experiment, net, history = load_average(checkpoint)
     if not isinstance(net, PlainNet):
         raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
@@ -66,7 +68,6 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
             ((share, data, trial.score("int8", data)) for share, data in candidates),
             key=lambda found: found[2],
         )
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {
         precision: _write(data, folder, card, precision) for precision, data in files.items()
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from hyperfocal.errors import OutputExists
+from hyperfocal.errors import OutputExists, SettingsError
+from hyperfocal.paths import made_folder
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
@@ -39,6 +40,9 @@ from hyperfocal.training.weights import fold
 # where quantisation-aware training starts.
 _CALIBRATION = 16
 _CLIPPED = 1e-4
+
+# What of a net matters before its first step only.
+_BEGINNING = {"start", "pretrained"}
 
 Preset = Literal["one-batch", "dev-run"]
 
@@ -80,6 +84,9 @@ def fit(
     learns by heart; "dev-run" runs one step, one validation picture and one test picture, and
     writes nothing.
 
+    :class:`OutputExists` where ``out`` holds a training and ``resume`` is not said,
+    :class:`SettingsError` where its state does not belong to this experiment.
+
     ``group``: the processes that train this net together, each of which calls this. The first
     one alone writes, and tells MLflow.
 
@@ -87,13 +94,15 @@ def fit(
     state kept, when a step is whole.
     """
     last = out / LAST
-    if not resume and preset is None:
+    if not resume and preset != "dev-run":
         refuse_another(out)
     _hush()
     keep_freed()
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
         state = read_checkpoint(last) if resume and last.exists() else None
+        if state is not None:
+            _refuse_other_state(state["experiment"], experiment, last)
         net = first_net(experiment) if state is None else build_net(experiment)
         module = Restoration(experiment, net)
         pictures = Pictures(experiment, group, one_batch=preset == "one-batch")
@@ -103,7 +112,7 @@ def fit(
     if preset == "dev-run":
         return _dev_run(experiment, module, pictures)
 
-    out.mkdir(parents=True, exist_ok=True)
+    made_folder(out)
     if group.leads:
         (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
     told = group.leads and (experiment.tracking if tracking is None else tracking)
@@ -164,6 +173,24 @@ def refuse_another(out: Path) -> None:
         raise OutputExists(
             f"{out} holds a training already: go on with it (--resume), or train in another folder"
         )
+
+
+def _refuse_other_state(before: Mapping[str, Any], now: Experiment, path: Path) -> None:
+    """:class:`SettingsError` where a state is of another net or another optimizer.
+
+    Budget, rate and the like may change on the way.
+    """
+    wanted, held = (
+        {f"net.{key}": value for key, value in each.net.model_dump(exclude=_BEGINNING).items()}
+        | {"schedule.optimizer": each.schedule.optimizer}
+        for each in (now, Experiment.checked(before, path))
+    )
+    for name, value in wanted.items():
+        if value != held[name]:
+            raise SettingsError(
+                f"{path} was trained with {name} = {held[name]!r}, the experiment says {value!r}: "
+                "change it back, or train in another folder"
+            )
 
 
 def first_net(experiment: Experiment) -> torch.nn.Module:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from hyperfocal.terminating import terminated_by
+from hyperfocal.terminating import kept_handler, terminated_by
 
 
 @contextmanager
@@ -16,10 +16,12 @@ def kept_interrupts() -> Iterator[None]:
     """Raises Ctrl-C, and a request to terminate, as :class:`KeyboardInterrupt`.
 
     Lightning makes of the one the end of the process with code 1, and of the other, where
-    nobody else handles it, that with code 0, as if the training were done.
+    nobody else handles it, that with code 0, as if the training were done. After the first
+    Ctrl-C it is deaf to others; what comes after the training can be stopped again.
     """
     try:
-        yield
+        with kept_handler(signal.SIGINT):
+            yield
     except SystemExit as stopped:
         is_interrupt = isinstance(stopped.__context__, KeyboardInterrupt)
         if is_interrupt or isinstance(stopped, SIGTERMException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -31,9 +32,13 @@ class Learnt:
 
 
 def overfit_one_batch(
-    experiment: Experiment, out: Path, *, steps: int = 300, progress: bool = True
+    experiment: Experiment, out: Path | None = None, *, steps: int = 300, progress: bool = True
 ) -> Learnt:
-    """Train on the first batch alone. A net that cannot learn it by heart has a fault."""
+    """Train on the first batch alone. A net that cannot learn it by heart has a fault.
+
+    ``out``: where its checkpoints, curves and samples go; without it they are not kept.
+    :class:`OutputExists` where it holds a training.
+    """
     every = max(1, steps // 3)
     schedule = experiment.schedule.model_copy(
         update={
@@ -45,7 +50,9 @@ def overfit_one_batch(
         }
     )
     plan = experiment.model_copy(update={"schedule": schedule})
-    trained = fit(plan, out, progress=progress, tracking=False, preset="one-batch")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) if out is None else out
+        trained = fit(plan, folder, progress=progress, tracking=False, preset="one-batch")
     pairs = OneBatch(training_pool(plan)).pairs()
     scale = plan.net.scale
     bicubic = fmean(

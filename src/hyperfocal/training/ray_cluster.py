@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import socket
-import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from hyperfocal.errors import HyperfocalError, RuntimeMissing, SettingsError, UsageError
+from hyperfocal.paths import made_folder
+from hyperfocal.terminating import kept_handler
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import Trained, refuse_another
 from hyperfocal.training.group import Group
@@ -75,9 +76,13 @@ def fit_on_ray(
     Group(size=workers).batch_share(experiment.data.batch)
     if not resume:
         refuse_another(out)
-    out.mkdir(parents=True, exist_ok=True)
-    out = out.resolve()
-    with cluster(address), _sign(out) as sign, _usual_interrupt():
+    out = made_folder(out).resolve()
+    with (
+        cluster(address),
+        _sign(out) as sign,
+        # Ray Train takes Ctrl-C for itself and keeps it.
+        kept_handler(signal.SIGINT),
+    ):
         import ray
 
         each = resources_each([n["Resources"] for n in ray.nodes() if n["Alive"]], workers)
@@ -178,19 +183,6 @@ def _sign(out: Path) -> Iterator[str]:
         yield path.name
     finally:
         path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _usual_interrupt() -> Iterator[None]:
-    """Ray Train takes Ctrl-C for itself and keeps it; afterwards it is as it was."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    usual = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
 
 
 def _trained(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from hyperfocal import paths
 from hyperfocal.errors import SettingsError
-from hyperfocal.training.checkpoints import BEST as BEST_STATE
-from hyperfocal.training.checkpoints import LAST
+from hyperfocal.paths import made_folder
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.facts import flat
 
-RESULT = "result.json"
+# In the folder of a trial: what came of it, and the experiment that it was, whole.
+RESULT, PLAN = "result.json", "trial.json"
 BEST = "best.toml"
 _MOST = 1000
 
@@ -172,7 +174,7 @@ def sweep(
     width = len(str(len(plans) - 1))
     for index, (plan, values) in enumerate(zip(plans, chosen, strict=True)):
         folder = out / f"trial-{index:0{width}}"
-        trial = _known(folder, values)
+        trial = _known(folder, plan)
         if trial is None:
             trial = _run(run, plan, values, folder)
         trials.append(trial)
@@ -196,13 +198,27 @@ def _training(tracking: bool | None) -> Callable[[Experiment, Path, bool], Any]:
     return run
 
 
-def _known(folder: Path, values: Mapping[str, Any]) -> Trial | None:
-    """The result of an earlier start; one of other values does not count."""
+def _known(folder: Path, plan: Experiment) -> Trial | None:
+    """The result of an earlier start; one of another plan does not count."""
+    if not _planned(folder, plan):
+        return None
     try:
         trial = Trial(**json.loads((folder / RESULT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return trial if trial.values == values and not trial.error else None
+    return None if trial.error else trial
+
+
+def _planned(folder: Path, plan: Experiment) -> bool:
+    """Whether what lies in a trial's folder came of this very plan."""
+    try:
+        return (folder / PLAN).read_text(encoding="utf-8") == _as_text(plan)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _as_text(plan: Experiment) -> str:
+    return json.dumps(flat(plan.model_dump()), default=str)
 
 
 def _run(
@@ -211,14 +227,12 @@ def _run(
     values: dict[str, Any],
     folder: Path,
 ) -> Trial:
-    folder.mkdir(parents=True, exist_ok=True)
-    # A state of other values is not one to go on from.
-    mine, text = folder / "trial.json", json.dumps(flat(plan.model_dump()), default=str)
-    resume = mine.is_file() and mine.read_text(encoding="utf-8") == text
-    mine.write_text(text, encoding="utf-8")
+    resume = _planned(folder, plan)
     if not resume:
-        for state in (BEST_STATE, LAST):
-            (folder / state).unlink(missing_ok=True)
+        if paths.is_file(folder / PLAN):
+            # What another plan left is not to be gone on from, nor to be taken for this one's.
+            shutil.rmtree(folder)
+        (made_folder(folder) / PLAN).write_text(_as_text(plan), encoding="utf-8")
     try:
         trained = train(plan, folder, resume)
     except Exception as error:  # noqa: BLE001 - out of memory, a rate that diverges: others go on
