@@ -155,3 +155,35 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputMissing, match="there is no checkpoint"):
         load_average(tmp_path / "x.ckpt")
+
+
+def resumed(folder: Path, state: dict[str, Any], psnr: float) -> Checkpoints:
+    """A training that goes on from ``state`` after three steps, and is validated at the fourth."""
+    keeper, trainer = Checkpoints(folder), FakeTrainer()
+    keeper.load_state_dict(state)
+    keeper.on_train_start(trainer, None)  # type: ignore[arg-type]
+    trainer.global_step, trainer.callback_metrics = 4, {"val_psnr": psnr}
+    keeper.save(trainer)  # type: ignore[arg-type]
+    return keeper
+
+
+@pytest.mark.parametrize(("psnr", "best"), [(32.0, "2"), (35.0, "4")])
+def test_the_best_stays_the_best_where_its_other_name_is_gone(
+    tmp_path: Path, psnr: float, best: str
+) -> None:
+    state = run(tmp_path, [33.0, 34.0, 31.0]).state_dict()
+    for path in tmp_path.glob("step-*.ckpt"):
+        path.unlink()
+    keeper = resumed(tmp_path, state, psnr)
+    found = texts(tmp_path)
+    assert found["best.ckpt"] == best
+    assert {name for _, name in keeper.kept} == {"step-0000002.ckpt", "step-0000004.ckpt"}
+    assert found["step-0000002.ckpt"] == "2"
+
+
+def test_where_only_the_last_state_is_left_the_next_is_the_best(tmp_path: Path) -> None:
+    state = run(tmp_path, [33.0, 34.0, 31.0]).state_dict()
+    for path in (*tmp_path.glob("step-*.ckpt"), tmp_path / "best.ckpt"):
+        path.unlink()
+    resumed(tmp_path, state, 32.0)
+    assert texts(tmp_path)["best.ckpt"] == "4"

@@ -8,8 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from hyperfocal.errors import InputMissing, OutputExists, OutputRefused, SettingsError
+from hyperfocal.errors import (
+    InputError,
+    InputMissing,
+    OutputExists,
+    OutputRefused,
+    SettingsError,
+)
 from hyperfocal.quality import imresize, psnr
+from hyperfocal.quality.metrics import scores
 from hyperfocal.training.data import PatchSettings, bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.degraded import (
@@ -190,3 +197,50 @@ def test_a_suite_is_written_once(photographs: Path, tmp_path: Path) -> None:
         write_suite(photographs / "val", out, 2)
     with pytest.raises(InputMissing, match="no folder"):
         write_suite(photographs / "nowhere", tmp_path / "other", 2)
+
+
+def test_a_suite_of_namesakes_is_refused(photographs: Path, tmp_path: Path) -> None:
+    Image.open(photographs / "val" / "4.png").save(photographs / "val" / "4.JPG")
+    with pytest.raises(SettingsError, match=r"4\.JPG and 4\.png would get the same name"):
+        write_suite(photographs / "val", tmp_path / "suite", 2)
+    assert not (tmp_path / "suite").exists()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_suite_is_written_whole_or_not_at_all(
+    photographs: Path, tmp_path: Path, is_there: bool
+) -> None:
+    (photographs / "val" / "9.png").write_bytes(b"broken")
+    out = tmp_path / "suites" / "real"
+    if is_there:
+        out.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"9\.png"):
+        write_suite(photographs / "val", out, 2)
+    assert list((tmp_path / "suites").rglob("*")) == ([out] if is_there else [])
+    (photographs / "val" / "9.png").unlink()
+    assert write_suite(photographs / "val", out, 2) == 8
+    assert sorted(path.name for path in out.iterdir()) == ["HR", "LR", "recipes.toml"]
+
+
+def test_a_file_is_no_place_for_a_suite(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("text")
+    with pytest.raises(OutputRefused, match="mine is a file"):
+        write_suite(photographs / "val", tmp_path / "mine", 2)
+    assert (tmp_path / "mine").read_text() == "text"
+
+
+@pytest.mark.parametrize(("kind", "least"), [("bicubic", 16), ("real", 32)])
+def test_a_picture_too_small_to_be_judged_is_named(
+    experiment_file: Path, kind: str, least: int
+) -> None:
+    """11 pixels of SSIM's window, two at every border, and a multiple of the scale."""
+    folder = experiment_file.parent / "val"
+    experiment = real(experiment_file) if kind == "real" else Experiment.read(experiment_file)
+    for side, fits in ((least, True), (least - 1, False), (1, False)):
+        Image.effect_noise((40, side), 30).convert("RGB").save(folder / "small.png")
+        if fits:
+            low, high = judged_pairs(experiment, [folder / "small.png"])[-1]
+            scores(imresize(low, 2.0).astype(np.uint8), high, shave=2)
+        else:
+            with pytest.raises(SettingsError, match=rf"small\.png has 40x{side} .*{least}x{least}"):
+                judged_pairs(experiment, [folder / "small.png"])

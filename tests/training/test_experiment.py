@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from hyperfocal.errors import InputMissing, SettingsError
-from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.experiment import Experiment, NetName
+from hyperfocal.training.nets import NETS
 
 
 def test_paths_are_relative_to_the_file(experiment_file: Path) -> None:
@@ -67,6 +69,12 @@ def test_a_variable_that_is_not_set_is_named(
         ("steps = 250", "steps = 250\nminutes = 3", "either schedule.steps or schedule.minutes"),
         ("scale = 2", "scale = 0", "net.scale"),
         ('name = "tiny-x2"', "name = ", "is not TOML"),
+        ("[net]", '[net]\nname = "plane"', r"net\.name: Input should be 'plain' or 'depthpro-sr'"),
+        ("scale = 2", "scale = 2\nunshuffle = 3", r"data\.patch must be a multiple .* 3"),
+        ("[net]", '[net]\npretrained = "apple/DepthPro-hf"', "pretrained is for depthpro-sr"),
+        ("channels = 16", 'name = "depthpro-sr"\nchannels = 12', "must be 16 at least"),
+        ("channels = 16", 'name = "depthpro-sr"\nchannels = 193', "a multiple of .* heads.*: 3"),
+        ("[net]", '[net]\nname = "depthpro-sr"\nunshuffle = 2', "unshuffle is for plain nets"),
     ],
 )
 def test_what_cannot_be_is_refused(experiment_file: Path, old: str, new: str, message: str) -> None:
@@ -78,3 +86,23 @@ def test_what_cannot_be_is_refused(experiment_file: Path, old: str, new: str, me
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputMissing, match=r"nowhere\.toml"):
         Experiment.read(tmp_path / "nowhere.toml")
+
+
+def test_paths_to_be_tried_are_relative_to_the_file(experiment_file: Path) -> None:
+    text = """
+[sweep.values]
+net = { start = ["a.onnx", "b.onnx"] }
+data = { teacher = ["photo-fine-x2", "own/net.toml"], patch = [20, 24] }
+"""
+    experiment_file.write_text(experiment_file.read_text() + text)
+    sweep = Experiment.read(experiment_file).sweep
+    assert sweep is not None
+    here = experiment_file.parent.resolve()
+    assert sweep.values == {
+        "net": {"start": [str(here / "a.onnx"), str(here / "b.onnx")]},
+        "data": {"teacher": ["photo-fine-x2", str(here / "own/net.toml")], "patch": [20, 24]},
+    }
+
+
+def test_every_architecture_can_be_named() -> None:
+    assert set(get_args(NetName)) == NETS.keys()

@@ -10,7 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from hyperfocal.errors import InputMissing, OutputRefused, SettingsError
+from hyperfocal.errors import (
+    InputError,
+    InputMissing,
+    OutputExists,
+    OutputRefused,
+    SettingsError,
+)
 from hyperfocal.training.curves import COLUMNS, CurveFile, draw, read_curves
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.lr_find import lr_find, steepest
@@ -158,3 +164,32 @@ def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
     for name in ("nowhere/a.png", "a.unknown"):
         with pytest.raises(OutputRefused, match="cannot be written"):
             draw([tmp_path / "run"], tmp_path / name)
+
+
+def test_a_quick_look_leaves_a_training_alone(experiment: Experiment, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "last.ckpt").write_bytes(b"hours of work")
+    with pytest.raises(OutputExists, match="holds a training already"):
+        overfit_one_batch(experiment, run, steps=6, progress=False)
+    assert [path.name for path in run.iterdir()] == ["last.ckpt"]
+
+
+def test_a_quick_look_is_kept_where_it_is_told_to_be(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    overfit_one_batch(experiment, steps=6, progress=False)
+    assert not list((tmp_path / "empty").iterdir())
+    overfit_one_batch(experiment, tmp_path / "one", steps=6, progress=False)
+    assert (tmp_path / "one" / "metrics.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04\xff\xfe\x80 not text\n", b"step,val_psnr\nmany,30\n"]
+)
+def test_another_kind_of_file_has_no_curves(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "best.ckpt").write_bytes(content)
+    with pytest.raises(InputError, match=r"best\.ckpt is no metrics\.csv"):
+        draw([tmp_path / "best.ckpt"], tmp_path / "a.png")

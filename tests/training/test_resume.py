@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import torch
 
-from hyperfocal.errors import ModelBroken
+from hyperfocal.errors import ModelBroken, SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
+from hyperfocal.training.interrupts import kept_interrupts
 
 # Kills itself as kill -9 does: nothing is flushed, closed or saved.
 KILLED = """
@@ -152,3 +153,49 @@ def test_a_training_told_to_stop_says_so_and_can_go_on(
     want, found = state(tmp_path / "whole"), state(out)
     for part in ("state_dict", "optimizer_states", "random"):
         torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("net", "channels", 24, r"with net\.channels = 16, the experiment says 24"),
+        ("schedule", "optimizer", "muon", r"schedule\.optimizer = 'adam'.* says 'muon'"),
+    ],
+)
+def test_a_state_of_another_net_or_optimizer_is_refused(
+    experiment: Experiment, tmp_path: Path, section: str, key: str, value: Any, message: str
+) -> None:
+    fit(experiment, tmp_path, progress=False, tracking=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    part = getattr(experiment, section).model_copy(update={key: value})
+    with pytest.raises(SettingsError, match=message):
+        fit(
+            experiment.model_copy(update={section: part}),
+            tmp_path,
+            resume=True,
+            progress=False,
+            tracking=False,
+        )
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_the_budget_may_change_on_the_way(experiment: Experiment, tmp_path: Path) -> None:
+    fit(experiment, tmp_path, progress=False, tracking=False)
+    schedule = experiment.schedule.model_copy(update={"steps": 37, "rate": 1e-3})
+    longer = experiment.model_copy(update={"schedule": schedule})
+    assert fit(longer, tmp_path, resume=True, progress=False, tracking=False).steps == 37
+
+
+def test_after_a_stop_the_process_can_be_stopped_again() -> None:
+    def handler(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGINT, handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt), kept_interrupts():
+            # As Lightning does at the first Ctrl-C.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise KeyboardInterrupt
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -195,3 +195,27 @@ def test_the_table_takes_variants_of_different_values(capsys: pytest.CaptureFixt
     assert heading.split()[:4] == ["trial", "seed", "net.depth", "best"]
     assert one.split()[:3] == ["trial-0", "1", "30.000"]
     assert two.split()[:3] == ["trial-1", "2", "-"]
+
+
+def test_results_of_another_plan_do_not_count(experiment: Experiment, tmp_path: Path) -> None:
+    train = Pretended()
+    train.broken = False
+    sweep(experiment, tmp_path, train=train)
+    left = tmp_path / "trial-0" / "step-0000003.ckpt"
+    left.write_bytes(b"of the plan before")
+    schedule = experiment.schedule.model_copy(update={"steps": 60})
+    longer = experiment.model_copy(update={"schedule": schedule})
+    train.runs = []
+    sweep(longer, tmp_path, train=train)
+    assert train.runs == [(f"trial-{index}", False) for index in range(3)]
+    assert not left.exists()
+    train.runs = []
+    sweep(longer, tmp_path, train=train)
+    assert train.runs == []
+
+
+def test_a_folder_of_something_else_is_left_alone(experiment: Experiment, tmp_path: Path) -> None:
+    (tmp_path / "trial-0").mkdir()
+    (tmp_path / "trial-0" / "notes.txt").write_text("mine")
+    sweep(experiment, tmp_path, train=Pretended())
+    assert (tmp_path / "trial-0" / "notes.txt").read_text() == "mine"

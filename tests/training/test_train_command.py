@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -123,3 +125,31 @@ def test_what_an_experiment_must_not_say_is_a_usage_error(run: Run) -> None:
     result = run("fit", "tiny.toml")
     assert result.exit_code == 2
     assert "did you mean 'rate'" in result.stderr
+
+
+def test_a_file_where_a_folder_should_be(run: Run) -> None:
+    assert run("fit", "tiny.toml", "--no-tracking", "--quiet").exit_code == 0
+    Path("mine").write_text("text")
+    best = "runs/tiny-x2/best.ckpt"
+    for words in (
+        ("fit", "tiny.toml", "--out", "mine", "--no-tracking"),
+        ("export", best, "--out", "mine"),
+        ("degrade-suite", "val", "mine"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert "mine is a file" in result.stderr
+    assert Path("mine").read_text() == "text"
+    result = run("curves", best)
+    assert (result.exit_code, "is no metrics.csv" in result.stderr) == (3, True)
+
+
+def test_no_space_for_a_checkpoint_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, trainer: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/tiny-x2/last.ckpt.partial")
+
+    monkeypatch.setattr("hyperfocal.training.checkpoints.Checkpoints._write", full)
+    result = run("fit", "tiny.toml", "--no-tracking", "--quiet")
+    assert result.exit_code == 1
+    assert "last.ckpt.partial: No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr

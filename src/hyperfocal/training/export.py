@@ -52,10 +52,11 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     the graphs that ship on the runtime that ships. Files appear in ``folder`` only when all are
     made.
     """
-    made_folder(folder)
     experiment, net, history = load_average(checkpoint)
     if not isinstance(net, PlainNet):
         raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
+    # Now, as the rest takes a while.
+    made_folder(folder)
     folded = fold(net)
     pairs = judged_pairs(experiment, judged_on(experiment)[0])
     candidates = _int8_graphs(experiment, net, folded, calibration)
