@@ -80,6 +80,7 @@ def _architecture(path: Path) -> dict[str, int] | None:
             "depth": len(folded.layers) - 2,
             "unshuffle": folded.unshuffle,
             "clipped": folded.clipped,
+            "consistent": folded.correction is not None,
         }
         net = PlainNet(shape["scale"], shape["channels"], shape["depth"], shape["unshuffle"])
         used = start_from(net, folded)

@@ -19,6 +19,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from hyperfocal.models.anchor import bicubic_anchor
+from hyperfocal.training.consistency import (
+    CORRECTED_FROM,
+    REDUCED_FROM,
+    over_colours,
+    reduction,
+)
 from hyperfocal.training.quantise import whole
 from hyperfocal.training.weights import Array, Folded, pixels_last, strided
 
@@ -72,6 +78,8 @@ def build(
     convolution sees (:class:`~hyperfocal.training.calibrate.Observed`); given, an int8 kernel is
     rounded as a whole, so that its sums change least, and not weight by weight.
     """
+    if folded.correction is not None and folded.unshuffle != 1:
+        raise ValueError("a correction is for nets that work at the resolution of the input")
     if ranges is not None and len(ranges) != len(folded.layers) - 1:
         raise ValueError("one range for every convolution but the last")
     if ranges is not None and folded.ceilings is not None:
@@ -133,9 +141,58 @@ def build(
     # Clipped before the shuffle, so that a runtime may round to 8 bits there too and move a
     # quarter of the memory.
     both = graph.node("Add", [base, x], "both")
-    clipped = graph.node("Clip", [both, *limits], "clipped")
-    graph.node("DepthToSpace", [clipped], "restored", blocksize=side, mode="DCR")
+    made = graph.node("Clip", [both, *limits], "clipped")
+    if folded.correction is not None:
+        given_back = _given_back(graph, made, folded.scale, folded.correction)
+        corrected = graph.node("Add", [made, given_back], "corrected")
+        made = graph.node("Clip", [corrected, *limits], "corrected.clipped")
+    graph.node("DepthToSpace", [made], "restored", blocksize=side, mode="DCR")
 
+    return _model(graph, folded)
+
+
+def _given_back(graph: _Graph, made: str, scale: int, correction: Array) -> str:
+    """What ``made``, reduced, lacks of the input, brought to every pixel by a correction."""
+    kernel = np.swapaxes(pixels_last(np.swapaxes(reduction(scale), 0, 1), scale), 0, 1)
+    reduced = graph.node(
+        "Conv",
+        [made, graph.constant("reduction", kernel)],
+        "reduced",
+        pads=[REDUCED_FROM] * 4,
+    )
+    lacking = graph.node("Sub", ["image", reduced], "lacking")
+    for axis, name in ((2, "rows"), (3, "columns")):
+        lacking = graph.node("Mul", [lacking, _inside(graph, axis, name)], f"lacking.{name}")
+    weight = pixels_last(over_colours(correction), scale)
+    return graph.node(
+        "Conv",
+        [lacking, graph.constant("correction.weight", weight)],
+        "given.back",
+        pads=[CORRECTED_FROM] * 4,
+    )
+
+
+def _inside(graph: _Graph, axis: int, name: str) -> str:
+    """Along an axis of the input, one where a reduction sees pixels only, and zero at its ends.
+
+    Worked out by numbers, as pictures may be smaller than what there would be to cut off.
+    """
+    shape = graph.node("Shape", ["image"], f"{name}.shape", start=axis, end=axis + 1)
+    zero, one = (graph.constant(f"{name}.{n}", n, np.int64) for n in (0, 1))
+    count = graph.node("Squeeze", [shape], f"{name}.count")
+    index = graph.node("Range", [zero, count, one], f"{name}.index")
+    last = graph.node("Sub", [count, one], f"{name}.last")
+    opposite = graph.node("Sub", [last, index], f"{name}.opposite")
+    nearest = graph.node("Min", [index, opposite], f"{name}.nearest")
+    as_float = graph.node("Cast", [nearest], f"{name}.float", to=TensorProto.FLOAT)
+    border = graph.constant(f"{name}.border", REDUCED_FROM - 1, np.float32)
+    beyond = graph.node("Sub", [as_float, border], f"{name}.beyond")
+    inside = graph.node("Clip", [beyond, "black", "white"], f"{name}.inside")
+    form = graph.constant(f"{name}.form", [-1, 1] if axis == 2 else [1, -1], np.int64)
+    return graph.node("Reshape", [inside, form], f"{name}.mask")
+
+
+def _model(graph: _Graph, folded: Folded) -> onnx.ModelProto:
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -148,7 +205,7 @@ def build(
         ir_version=_IR_VERSION,
         producer_name="hyperfocal",
     )
-    facts = {"scale": folded.scale, "unshuffle": cell, "radius": folded.radius}
+    facts = {"scale": folded.scale, "unshuffle": folded.unshuffle, "radius": folded.radius}
     if folded.clipped:
         facts["clipped"] = 1
     helper.set_model_props(model, {key: str(value) for key, value in facts.items()})

@@ -12,6 +12,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from hyperfocal.training.consistency import REACH
 from hyperfocal.training.nets.plain import GREY, MergedConv, PlainNet
 
 Array = npt.NDArray[np.float32]
@@ -24,7 +25,9 @@ class Folded:
 
     The first sees pixels in [0, 1], edge-padded by its own half side; the others are zero
     padded. ``clipped``: their sum is added to the bicubic enlargement clipped to [0, 1].
-    ``ceilings``: where activations end, of all convolutions but the last.
+    ``ceilings``: where activations end, of all convolutions but the last. ``correction``: what the
+    difference between the input and the reduced result adds to that
+    (:func:`~hyperfocal.training.consistency.correction`).
     """
 
     scale: int
@@ -32,12 +35,14 @@ class Folded:
     layers: tuple[tuple[Array, Array], ...]
     clipped: bool = False
     ceilings: tuple[float, ...] | None = None
+    correction: Array | None = None
 
     @property
     def radius(self) -> int:
         """Receptive radius in input pixels."""
         cells = sum(kernel.shape[2] // 2 for kernel, _ in self.layers)
-        return cells * self.unshuffle + self.unshuffle - 1
+        further = 0 if self.correction is None else REACH
+        return cells * self.unshuffle + self.unshuffle - 1 + further
 
 
 def strided(kernel: npt.NDArray[Number], cell: int) -> npt.NDArray[Number]:
@@ -114,7 +119,21 @@ def read_onnx(path: Path) -> Folded:
     ceilings = tuple(float(end) for end in ends if end is not None)
     if ceilings and len(ceilings) != len(ends):
         raise ValueError(f"{path} has ceilings for some activations only")
-    return Folded(scale, unshuffle, tuple(layers), facts.get("clipped") == "1", ceilings or None)
+    given_back = weights.get("correction.weight")
+    return Folded(
+        scale,
+        unshuffle,
+        tuple(layers),
+        facts.get("clipped") == "1",
+        ceilings or None,
+        None if given_back is None else _of_one_colour(pixels_first(given_back, scale)),
+    )
+
+
+def _of_one_colour(kernel: Array) -> Array:
+    """A correction out of the convolution that it is stored as."""
+    phases = len(kernel) // 3
+    return np.ascontiguousarray(kernel[:phases, 0])
 
 
 @torch.no_grad()
@@ -125,7 +144,8 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
     "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
     another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept
-    where the head is, whose activations all others are made of.
+    where the head is, whose activations all others are made of. A correction is found anew
+    whenever a net is exported.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from other weights")
