@@ -16,7 +16,7 @@ import restoring
 from readme_figures import ROOT, SPEED, markdown
 
 if TYPE_CHECKING:
-    from hyperfocal.models.card import ModelCard
+    from hyperfocal.models.card import ModelCard, Training
 
 _PEERS = Path(__file__).parent / "peers.toml"
 _SUITES = {"Set5": ("Set5", 5), "BSD100": ("BSD100", 100), "Urban20": ("Urban100", 20)}
@@ -25,6 +25,15 @@ _DAMAGED = (
     "The validation pictures in parts, each [damaged](degradations.md) in a way of its own, int8.",
     "GMSD (0 is perfect) and HaarPSI (1 is perfect) follow the eye more closely than PSNR.",
     "`python tools/restoring.py` measures it.",
+)
+_COSTS = (
+    "Hours are wall-clock time on the hardware named, up to the checkpoint that was chosen. What a",
+    "model cost in all includes the trainings that it went on from, each from the weights of the",
+    "one before, whatever model those were of, on the same hardware. Not counted: trainings that",
+    "led to nothing that ships, steps after the chosen checkpoint, and what teachers cost. It is",
+    "the least it can have been where trainings in between have left no figures, because their",
+    "weights never shipped; `tools/training_cost.py` adds up the others from the history. `fine`",
+    "models have the weights of `fast` ones, and so their cost.",
 )
 
 
@@ -74,7 +83,7 @@ def page() -> str:
     lines += ["", "## At the same milliseconds", "", _gaps(cards)]
     if damaged := restoring.table():
         lines += ["", "## On damaged pictures", "", *_DAMAGED, "", damaged]
-    lines += ["", "## One by one"]
+    lines += ["", "## One by one", "", *_COSTS]
     for card in cards:
         lines += ["", *_section(card)]
     return "\n".join(lines) + "\n"
@@ -164,21 +173,32 @@ def _ahead(mine: Row, rivals: list[Row], suite: str) -> str:
     return f"{mine.psnr[suite] - best.psnr[suite]:+.2f}, {best.name}"
 
 
+def trained(training: Training) -> str:
+    """What a model learnt from, what its last training cost, and what all did."""
+    text = (
+        f"Trained on {training.data}. The last training: {training.steps:,} steps in "
+        f"{training.hours:g} hours on {training.hardware} "
+        f"([experiment](../{training.experiment}))."
+    )
+    if not training.total_steps:
+        more = " There was more before, of which nothing is known."
+        return text + more if training.more_before else text
+    steps, hours = f"{training.total_steps:,} steps", f"{training.total_hours:g} hours"
+    known = f"at least {steps} and {hours}" if training.more_before else f"{steps} in {hours}"
+    return f"{text} In all: {known}."
+
+
 def _section(card: ModelCard) -> list[str]:
     lines = [f"### {card.name}", "", card.purpose, ""]
     picture = ROOT / "docs" / "images" / "models" / f"{card.name}.webp"
     if picture.is_file():
         lines += [f"![Bicubic, {card.name}, original](images/models/{picture.name})", ""]
-    if (training := card.training) is not None:
-        lines += [
-            f"Trained on {training.data}. The last training: {training.steps} steps in "
-            f"{training.hours:g} hours on {training.hardware} "
-            f"([experiment](../{training.experiment})).",
-            "",
-        ]
+    lines += [trained(card.training), ""]
     curves = ROOT / "docs" / "images" / "curves" / f"{card.name}.webp"
     if curves.is_file():
         lines += [f"![Training curves of {card.name}](images/curves/{curves.name})", ""]
+        step = f"{card.training.steps:,}"
+        lines += [f"*The last training alone. The weights are those of its step {step}.*", ""]
     table = [["suite", "weights", "PSNR", "SSIM", "bicubic"]]
     table += [
         [

@@ -53,6 +53,12 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     assert report.data["held_back"] == 2
     assert report.data["training"] == 7
     entry = read_entry(out / "tiny-retrained-x2.toml")
+    # What the champion cost, which its card tells, is counted too.
+    training = entry.card.training
+    assert (
+        training.total_steps == training.steps + ModelCard.read(Path(plan.champion)).training.steps
+    )
+    assert not training.more_before
     made = load_entry(entry, settings).run(discs(300)[:32, :32])
     assert made.shape == (64, 64, 3)
     assert {p.name for p in out.iterdir()} == {

@@ -58,7 +58,7 @@ def test_resuming_goes_on_where_it_stopped(experiment_file: Path, tmp_path: Path
         Experiment.read(experiment_file), out, resume=True, progress=False, tracking=False
     )
     _, after, history = load_average(out / "last.ckpt")
-    assert trained.steps == history["steps"] == 41
+    assert trained.steps == history.own.steps == 41
     change = max(
         float((a - b).detach().abs().max())
         for a, b in zip(before.parameters(), after.parameters(), strict=True)

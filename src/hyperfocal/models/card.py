@@ -62,12 +62,21 @@ class Speed(_Section):
 
 
 class Training(_Section):
-    """Where the weights come from."""
+    """Where the weights come from, and what they cost.
+
+    ``steps``, ``hours``: of the last training, up to the checkpoint that was chosen.
+    ``total_steps``, ``total_hours``: with the trainings before it, each going on from the weights
+    of another; 0 where nothing of those is known. ``more_before``: not all of them are known; the
+    totals are the least it can have been. What teachers cost is not in it.
+    """
 
     data: str = ""
     experiment: str = ""
     steps: int = 0
     hours: float = 0.0
+    total_steps: int = 0
+    total_hours: float = 0.0
+    more_before: bool = False
     hardware: str = ""
 
 

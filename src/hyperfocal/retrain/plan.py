@@ -144,6 +144,8 @@ def prepare(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     (work / _START).write_bytes(champion.weights)
+    # Tells the training what its start cost.
+    champion.card.write(work / "champion.toml")
     shortest = stage(parted, scale, degradation, work / DATA, settings)
     room = shortest // scale - _border(degradation)
     experiment = planned(min(_PATCH, room))

@@ -18,6 +18,7 @@ from hyperfocal.paths import made_folder
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
 from hyperfocal.training.calibrate import observe, training_pictures
+from hyperfocal.training.cost import History, write_cost
 from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
@@ -49,7 +50,8 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     How int8 rounds weights comes from the first ``calibration`` training pictures, and so do the
     ranges, but after a quantisation-aware training, which knows its own and may also have found
     weights that are best rounded one by one. What is best is chosen on the validation pictures, by
-    the graphs that ship on the runtime that ships. Files appear in ``folder`` only when all are
+    the graphs that ship on the runtime that ships. The float file tells, as the card does, what its
+    weights cost, for trainings that go on from them. Files appear in ``folder`` only when all are
     made.
     """
     experiment, net, history = load_average(checkpoint)
@@ -63,7 +65,9 @@ def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported
     card = _card(experiment, folded, history)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
-        files: dict[Precision, bytes] = {"float": _serialised(build(folded))}
+        graph = build(folded)
+        write_cost(graph, history.total)
+        files: dict[Precision, bytes] = {"float": _serialised(graph)}
         scores = {"float": trial.score("float", files["float"])}
         share, files["int8"], scores["int8"] = max(
             ((share, data, trial.score("int8", data)) for share, data in candidates),
@@ -108,7 +112,7 @@ def _int8_graphs(
     return [(share, _serialised(graph)) for share, graph in found]
 
 
-def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> ModelCard:
+def _card(experiment: Experiment, folded: Folded, history: History) -> ModelCard:
     parts = experiment.name.split("-")  # such as photo-fast-x2
     return ModelCard(
         name=experiment.name,
@@ -121,9 +125,8 @@ def _card(experiment: Experiment, folded: Folded, history: dict[str, float]) -> 
         training=Training(
             data=experiment.data.description,
             experiment=f"experiments/{experiment.file or f'{experiment.name}.toml'}",
-            steps=int(history["steps"]),
-            hours=round(history["seconds"] / 3600.0, 2),
             hardware=experiment.hardware,
+            **history.on_card(),
         ),
     )
 

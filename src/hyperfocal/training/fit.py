@@ -32,7 +32,7 @@ from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.pictures import Pictures, judged_on
 from hyperfocal.training.samples import Samples
-from hyperfocal.training.stored import read_checkpoint, starting_net
+from hyperfocal.training.stored import read_checkpoint, starting_cost, starting_net
 from hyperfocal.training.tracking import Tracking, track
 from hyperfocal.training.weights import fold
 
@@ -105,6 +105,8 @@ def fit(
             _refuse_other_state(state["experiment"], experiment, last)
         net = first_net(experiment) if state is None else build_net(experiment)
         module = Restoration(experiment, net)
+        if state is None:
+            module.before = starting_cost(experiment)
         pictures = Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import re
 import time
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperfocal.quality.metrics import Scores, scores
+from hyperfocal.training.cost import NOTHING, cost_before
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
 from hyperfocal.training.muon import Muon
@@ -60,6 +62,7 @@ class Restoration(lightning.LightningModule):
     """Trains ``net``; validates and exports its exponential moving average ``average``.
 
     ``clock``: seconds of training so far, ``batches``: so many seen; both outlive a resume.
+    ``before``: what the weights cost that it started from.
     """
 
     def __init__(self, experiment: Experiment, net: nn.Module) -> None:
@@ -69,6 +72,7 @@ class Restoration(lightning.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(net).requires_grad_(False).eval()
         self.clock = 0.0
+        self.before = NOTHING
         self.batches = 0
         self._epoch_from = 0
         self._resumed = 0.0
@@ -206,11 +210,13 @@ class Restoration(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = self.experiment.model_dump()
         checkpoint["clock"] = self.clock
+        checkpoint["before"] = dataclasses.asdict(self.before)
         checkpoint["batches"] = self.batches
         checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.clock = self._resumed = checkpoint["clock"]
+        self.before = cost_before(checkpoint)
         self._started = time.monotonic()
         self.batches = checkpoint.get("batches", checkpoint["global_step"])
         self._epoch_from = self.batches

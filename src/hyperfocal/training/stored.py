@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 
 from hyperfocal import paths
 from hyperfocal.errors import InputMissing, ModelBroken, SettingsError
+from hyperfocal.models.card import ModelCard
+from hyperfocal.training.cost import (
+    NOTHING,
+    UNKNOWN,
+    Cost,
+    History,
+    cost_on_card,
+    read_cost,
+)
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
@@ -29,11 +41,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return found
 
 
-def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, float]]:
+def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, History]:
     """The experiment, the averaged net and the cost of a checkpoint written by :func:`fit`.
 
-    The cost: ``steps``, and ``seconds`` of training. :class:`InputMissing` or
-    :class:`ModelBroken` where there is none.
+    :class:`InputMissing` or :class:`ModelBroken` where there is none.
     """
     checkpoint = read_checkpoint(path)
     experiment = Experiment.checked(checkpoint["experiment"], path)
@@ -42,8 +53,7 @@ def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, dict[str, flo
     net.load_state_dict(
         {k[len(prefix) :]: v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
     )
-    history = {"steps": checkpoint["global_step"], "seconds": checkpoint["clock"]}
-    return experiment, net.eval(), history
+    return experiment, net.eval(), History.of(checkpoint)
 
 
 def read_folded(path: Path) -> Folded:
@@ -74,3 +84,35 @@ def starting_net(experiment: Experiment) -> torch.nn.Module:
         except (TypeError, ValueError) as error:
             raise SettingsError(f"net.start = {start}: {error}") from error
     return net
+
+
+def starting_cost(experiment: Experiment) -> Cost:
+    """What the weights cost that an experiment starts from.
+
+    A checkpoint tells it, and so does a float ONNX file, or else the card beside it. Of other
+    files, and of published weights, nothing is known. :class:`SettingsError` where the file's
+    own word cannot be read.
+    """
+    net = experiment.net
+    if net.start is None:
+        return NOTHING if net.pretrained is None else UNKNOWN
+    path = Path(net.start)
+    if path.suffix == ".ckpt":
+        return History.of(read_checkpoint(path)).total
+    try:
+        told = read_cost(onnx.load(path))
+    except Exception as error:
+        raise SettingsError(f"net.start = {path}: what it cost cannot be read: {error}") from error
+    return told if told is not None else _cost_beside(path)
+
+
+def _cost_beside(path: Path) -> Cost:
+    """What the card in the same folder tells that names this very file, by its digest."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    for file in sorted(path.parent.glob("*.toml")):
+        # Whatever else lies there need not be a card.
+        with contextlib.suppress(ModelBroken):
+            card = ModelCard.read(file)
+            if "float" in card.weights and card.weights["float"].sha256 == digest:
+                return cost_on_card(card.training)
+    return UNKNOWN
