@@ -276,3 +276,16 @@ def test_a_builtin_that_is_not_there(settings):
     (settings.models / "magic.toml").write_text('name = "magic"\nscale = 2\nkind = "builtin"')
     with pytest.raises(ModelBroken, match="no builtin"):
         models.load("magic", settings=settings)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_picture_one_cell_wide_is_widened(settings, add_model, network, engine, dtype):
+    """As convolutions with strides whose result is one wide are wrong on some processors."""
+    add_model("net", multiple=2, int8=network(unshuffle=2, int8=True))
+    model = load(settings, runtime=engine)
+    narrow = pixels(20, 2) if dtype == np.uint8 else pixels(20, 2).astype(np.float32) / 255
+    made = model.run(narrow)
+    wide = np.concatenate([narrow, narrow[:, 1:], narrow[:, 1:]], axis=1)
+    assert made.dtype == dtype
+    np.testing.assert_array_equal(made, model.run(wide)[:, :4])

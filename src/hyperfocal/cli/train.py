@@ -123,7 +123,7 @@ def fit(
         from hyperfocal.training.export import EXPORTABLE
 
         if plan.net.name in EXPORTABLE:
-            export(folder / "best.ckpt", folder / "model", 48, [], False, True)
+            _export(folder / "best.ckpt", folder / "model", None, 48, [], False, True)
     return None
 
 
@@ -151,7 +151,10 @@ def _dev_run(plan: Experiment) -> None:
 
 
 def export(
-    checkpoint: Path = typer.Argument(help="A checkpoint, such as runs/NAME/best.ckpt."),
+    checkpoint: Path = typer.Argument(
+        help="A checkpoint, such as runs/NAME/best.ckpt; or NAME.float.onnx beside its card, to "
+        "export it anew."
+    ),
     folder: Path = typer.Option(
         Path(), "--out", "-o", help="Where the weights and the card go; here by default."
     ),
@@ -166,6 +169,9 @@ def export(
         "more than once.",
     ),
     bench: bool = typer.Option(False, "--bench", help="Measure the speed onto the card."),
+    experiment: Path = typer.Option(
+        None, "--experiment", help="Of such float weights: the file with their data."
+    ),
     registered: bool = typer.Option(
         True, "--register/--no-register", help="Register the model where its training is tracked."
     ),
@@ -176,11 +182,25 @@ def export(
     told about the training, the model is registered there.
     """
     needs_torch()
+    _export(checkpoint, folder, experiment, calibration, suite, bench, registered)
+
+
+def _export(
+    checkpoint: Path,
+    folder: Path,
+    experiment: Path | None,
+    calibration: int,
+    suites: list[str],
+    bench: bool,
+    registered: bool,
+) -> None:
     from hyperfocal.evaluate import SuiteChoice, measure_quality, measure_speed
+    from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.export import export as run
 
-    choices = [SuiteChoice.read(text) for text in suite]
-    made = run(checkpoint, folder, calibration=calibration)
+    choices = [SuiteChoice.read(text) for text in suites]
+    plan = None if experiment is None else Experiment.read(experiment)
+    made = run(checkpoint, folder, calibration=calibration, experiment=plan)
     card, path = made.card, folder / f"{made.card.name}.toml"
     facts = [
         ("card", str(path)),

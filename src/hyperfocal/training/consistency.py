@@ -29,21 +29,24 @@ _SIDE = 2 * CORRECTED_FROM + 1
 _DAMPING = 1e-6
 
 
-def reduction(scale: int) -> Array:
-    """The kernel that reduces bicubically what a pixel-shuffle has yet to put in place.
+def reduction(scale: int) -> tuple[Array, Array]:
+    """Kernels that reduce bicubically, down the rows and then along them, what is yet to shuffle.
 
-    ``(3, 3 * scale**2, 5, 5)``, input channels in the order (colour, row, column). Equal to
-    ``imresize`` except in the two pixels nearest a border, where MATLAB reflects.
+    ``(scale * 3, scale**2 * 3, 5, 1)`` and ``(3, scale * 3, 1, 5)``; channels are in the order
+    (row, column, colour). Together equal to ``imresize`` except in the two pixels nearest a border,
+    where MATLAB reflects.
     """
     middle, cells = REDUCED_FROM, 2 * REDUCED_FROM + 1
     indices, weights = contributions(cells * scale, cells, 1.0 / scale)
     taps = np.zeros(cells * scale)
     np.add.at(taps, indices[middle], weights[middle])
-    phases = taps.reshape(cells, scale)
-    kernel = np.zeros((3, 3, scale, scale, cells, cells), np.float32)
-    for colour in range(3):
-        kernel[colour, colour] = np.einsum("ar,bc->rcab", phases, phases)
-    return kernel.reshape(3, 3 * scale**2, cells, cells)
+    phases = taps.reshape(cells, scale).T
+    down = np.einsum("rt,oi->orit", phases, np.eye(3 * scale, dtype=np.float32))
+    along = np.einsum("ct,oi->ocit", phases, np.eye(3, dtype=np.float32))
+    return (
+        down.reshape(3 * scale, 3 * scale**2, cells, 1).astype(np.float32),
+        along.reshape(3, 3 * scale, 1, cells).astype(np.float32),
+    )
 
 
 def correction(answers: Iterable[tuple[Array, Array, Array]], scale: int) -> Array:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
-from hyperfocal.errors import UsageError
-from hyperfocal.models.card import ModelCard, Precision, Training, Weights
-from hyperfocal.models.loaded import load_entry
+from hyperfocal.models.card import ModelCard, Precision, Weights
+from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import Entry
 from hyperfocal.paths import made_folder
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
 from hyperfocal.training.calibrate import observe, training_pictures
-from hyperfocal.training.cost import History, write_cost
-from hyperfocal.training.data import Pixels
+from hyperfocal.training.consistency import correction
+from hyperfocal.training.cost import write_cost
+from hyperfocal.training.data import Pixels, pictures_in
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.graph import build
-from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.pictures import judged_on
-from hyperfocal.training.stored import load_average
-from hyperfocal.training.weights import Folded, fold
+from hyperfocal.training.stored import Stored, read_stored
+from hyperfocal.training.weights import Array, Folded
 
 EXPORTABLE = ("plain",)
 """Architectures that can be folded into the graph that ships."""
@@ -40,50 +41,66 @@ class Exported:
     """
 
     card: ModelCard
-    validation: dict[str, float]
+    validation: dict[Precision, float]
     clipped_share: float | None
 
 
-def export(checkpoint: Path, folder: Path, *, calibration: int = 48) -> Exported:
+def export(
+    weights: Path, folder: Path, *, calibration: int = 48, experiment: Experiment | None = None
+) -> Exported:
     """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
+
+    ``weights``: a checkpoint; or, with its ``experiment``, a float file that was exported before,
+    beside its card, of which the cost is taken.
 
     How int8 rounds weights comes from the first ``calibration`` training pictures, and so do the
     ranges, but after a quantisation-aware training, which knows its own and may also have found
     weights that are best rounded one by one. What is best is chosen on the validation pictures, by
-    the graphs that ship on the runtime that ships. The float file tells, as the card does, what its
-    weights cost, for trainings that go on from them. Files appear in ``folder`` only when all are
-    made.
+    the graphs that ship on the runtime that ships. Where the experiment wants the net consistent,
+    each of both gets a correction, for what it makes of these training pictures. The float file
+    tells, as the card does, what its weights cost, for trainings that go on from them. Files appear
+    in ``folder`` only when all are made.
     """
-    experiment, net, history = load_average(checkpoint)
-    if not isinstance(net, PlainNet):
-        raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
+    stored = read_stored(weights, experiment)
     # Now, as the rest takes a while.
     made_folder(folder)
-    folded = fold(net)
-    pairs = judged_pairs(experiment, judged_on(experiment)[0])
-    candidates = _int8_graphs(experiment, net, folded, calibration)
-    card = _card(experiment, folded, history)
+    folded, data = replace(stored.folded, correction=None), stored.experiment.data
+    pairs = judged_pairs(stored.experiment, judged_on(stored.experiment)[0])
+    taught = pictures_in(Path(data.train))[:calibration]
+    card = _card(stored)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
-        graph = build(folded)
-        write_cost(graph, history.total)
-        files: dict[Precision, bytes] = {"float": _serialised(graph)}
-        scores = {"float": trial.score("float", files["float"])}
-        share, files["int8"], scores["int8"] = max(
-            ((share, data, trial.score("int8", data)) for share, data in candidates),
-            key=lambda found: found[2],
+        roundings = _roundings(stored.experiment, folded, stored.ranges, calibration)
+        rounding = max(
+            roundings, key=lambda how: trial.score("int8", _serialised(how.graph(folded)))
         )
-    weights = {
-        precision: _write(data, folder, card, precision) for precision, data in files.items()
-    }
-    card = ModelCard.model_validate({**card.model_dump(), "weights": weights})
+        files: dict[Precision, bytes] = {}
+        hows: dict[Precision, _Rounding] = {"float": _Rounding(), "int8": rounding}
+        for precision, how in hows.items():
+            graph = how.graph(folded)
+            if stored.experiment.net.consistent:
+                answers = trial.answers(
+                    precision,
+                    _serialised(graph),
+                    (pair for file in taught for pair in judged_pairs(stored.experiment, [file])),
+                )
+                corrected = replace(folded, correction=correction(answers, folded.scale))
+                graph = how.graph(corrected)
+                card = card.model_copy(update={"receptive_radius": corrected.radius})
+            if precision == "float":
+                write_cost(graph, stored.cost)
+            files[precision] = _serialised(graph)
+        scores = {precision: trial.score(precision, made) for precision, made in files.items()}
+    card = card.model_copy(
+        update={"weights": {kind: _write(made, folder, card, kind) for kind, made in files.items()}}
+    )
     card.write(folder / f"{card.name}.toml")
-    return Exported(card, scores, share)
+    return Exported(card, scores, rounding.clipped_share)
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """Scores weights that are not shipped yet, exactly as they would run."""
+    """Runs weights that are not shipped yet, exactly as they would run."""
 
     card: ModelCard
     folder: Path
@@ -91,28 +108,51 @@ class _Trial:
 
     def score(self, precision: Precision, data: bytes) -> float:
         """Mean luma PSNR in dB over the validation pairs."""
+        model = self._loaded(precision, data)
+        shave = self.card.scale
+        return float(np.mean([psnr(model.run(lr), hr, shave=shave) for lr, hr in self.pairs]))
+
+    def answers(
+        self, precision: Precision, data: bytes, pairs: Iterable[tuple[Pixels, Pixels]]
+    ) -> Iterator[tuple[Array, Array, Array]]:
+        """Of each pair: the input, what is made of it, not rounded, and the original, in [0, 1]."""
+        model = self._loaded(precision, data)
+        for pair in pairs:
+            lr, hr = (pixels.astype(np.float32) / np.float32(255.0) for pixels in pair)
+            yield lr, model.run(lr).astype(np.float32, copy=False), hr
+
+    def _loaded(self, precision: Precision, data: bytes) -> LoadedModel:
         weights = _write(data, self.folder, self.card, precision)
         card = self.card.model_copy(update={"weights": {precision: weights}})
         settings = Settings(precision=precision, cache=self.folder / "cache")
-        model = load_entry(Entry(card, self.folder), settings)
-        return float(np.mean([psnr(model.run(lr), hr, shave=card.scale) for lr, hr in self.pairs]))
+        return load_entry(Entry(card, self.folder), settings)
 
 
-def _int8_graphs(
-    experiment: Experiment, net: PlainNet, folded: Folded, count: int
-) -> list[tuple[float | None, bytes]]:
-    """What share of activations is clipped, and the graph."""
+@dataclass(frozen=True)
+class _Rounding:
+    """How weights become a graph: as :func:`build` takes it. ``clipped_share``: of activations."""
+
+    clipped_share: float | None = None
+    ranges: tuple[float, ...] | None = None
+    products: tuple[npt.NDArray[np.float64] | None, ...] | None = None
+
+    def graph(self, folded: Folded) -> onnx.ModelProto:
+        """The graph of a net that is rounded so."""
+        return build(folded, self.ranges, self.products)
+
+
+def _roundings(
+    experiment: Experiment, folded: Folded, ranges: tuple[float, ...] | None, count: int
+) -> list[_Rounding]:
+    """All that come into question for int8."""
     seen = observe(folded, training_pictures(experiment, count))
-    if net.ranges is None:
-        found = [
-            (share, build(folded, reach, seen.products)) for share, reach in seen.ranges.items()
-        ]
-    else:
-        found = [(None, build(folded, net.ranges, how)) for how in (None, seen.products)]
-    return [(share, _serialised(graph)) for share, graph in found]
+    if ranges is None:
+        return [_Rounding(share, reach, seen.products) for share, reach in seen.ranges.items()]
+    return [_Rounding(None, ranges, products) for products in (None, seen.products)]
 
 
-def _card(experiment: Experiment, folded: Folded, history: History) -> ModelCard:
+def _card(stored: Stored) -> ModelCard:
+    experiment, folded = stored.experiment, stored.folded
     parts = experiment.name.split("-")  # such as photo-fast-x2
     return ModelCard(
         name=experiment.name,
@@ -121,13 +161,8 @@ def _card(experiment: Experiment, folded: Folded, history: History) -> ModelCard
         tier=parts[1] if len(parts) > 2 else "",
         licence="MIT",
         input_multiple=folded.unshuffle,
-        receptive_radius=folded.radius,
-        training=Training(
-            data=experiment.data.description,
-            experiment=f"experiments/{experiment.file or f'{experiment.name}.toml'}",
-            hardware=experiment.hardware,
-            **history.on_card(),
-        ),
+        receptive_radius=replace(folded, correction=None).radius,
+        training=stored.training,
     )
 
 

@@ -153,16 +153,14 @@ def build(
 
 def _given_back(graph: _Graph, made: str, scale: int, correction: Array) -> str:
     """What ``made``, reduced, lacks of the input, brought to every pixel by a correction."""
-    kernel = np.swapaxes(pixels_last(np.swapaxes(reduction(scale), 0, 1), scale), 0, 1)
-    reduced = graph.node(
-        "Conv",
-        [made, graph.constant("reduction", kernel)],
-        "reduced",
-        pads=[REDUCED_FROM] * 4,
-    )
+    reduced, margin = made, REDUCED_FROM
+    for axis, kernel in zip(("rows", "columns"), reduction(scale), strict=True):
+        pads = [margin, 0, margin, 0] if axis == "rows" else [0, margin, 0, margin]
+        down = graph.constant(f"reduction.{axis}", kernel)
+        reduced = graph.node("Conv", [reduced, down], f"reduced.{axis}", pads=pads)
     lacking = graph.node("Sub", ["image", reduced], "lacking")
-    for axis, name in ((2, "rows"), (3, "columns")):
-        lacking = graph.node("Mul", [lacking, _inside(graph, axis, name)], f"lacking.{name}")
+    for at, axis in ((2, "rows"), (3, "columns")):
+        lacking = graph.node("Mul", [lacking, _inside(graph, at, axis)], f"lacking.{axis}")
     weight = pixels_last(over_colours(correction), scale)
     return graph.node(
         "Conv",

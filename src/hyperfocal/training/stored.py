@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import onnx
 import torch
 
 from hyperfocal import paths
-from hyperfocal.errors import InputMissing, ModelBroken, SettingsError
-from hyperfocal.models.card import ModelCard
+from hyperfocal.errors import InputMissing, ModelBroken, SettingsError, UsageError
+from hyperfocal.models.card import ModelCard, Training
 from hyperfocal.training.cost import (
     NOTHING,
     UNKNOWN,
@@ -39,6 +40,59 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or "experiment" not in found:
         raise ModelBroken(f"{path} was not written by 'hyperfocal train fit'")
     return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Weights to export, and what is known of them.
+
+    ``ranges``: those that a quantisation-aware training has found, else None.
+    """
+
+    experiment: Experiment
+    folded: Folded
+    ranges: tuple[float, ...] | None
+    training: Training
+    cost: Cost
+
+
+def read_stored(path: Path, experiment: Experiment | None = None) -> Stored:
+    """A checkpoint, or float weights that were exported before, their card beside them.
+
+    ``experiment``: for such weights, whose file does not hold it. :class:`UsageError` without it,
+    without the card, or for nets that cannot be exported; :class:`SettingsError` where it is of
+    another net; :class:`InputMissing` or :class:`ModelBroken` where the file cannot be read.
+    """
+    if path.suffix == ".onnx":
+        return _exported(path, experiment)
+    if experiment is not None:
+        raise UsageError(f"{path} holds its own experiment; --experiment is for float weights")
+    experiment, net, history = load_average(path)
+    if not isinstance(net, PlainNet):
+        raise UsageError(f"nets of the kind '{experiment.net.name}' cannot be exported")
+    training = Training(
+        data=experiment.data.description,
+        experiment=f"experiments/{experiment.file or f'{experiment.name}.toml'}",
+        hardware=experiment.hardware,
+        **history.on_card(),
+    )
+    return Stored(experiment, fold(net), net.ranges, training, history.total)
+
+
+def _exported(path: Path, experiment: Experiment | None) -> Stored:
+    if experiment is None:
+        raise UsageError(f"{path} does not hold its experiment: name the file (--experiment)")
+    folded = read_folded(path)
+    card = _card_beside(path)
+    if card is None:
+        raise UsageError(f"there is no card beside {path} that names it by its digest")
+    net = experiment.net
+    shape = (folded.scale, folded.layers[0][0].shape[0], len(folded.layers) - 2, folded.unshuffle)
+    if net.name != "plain" or shape != (net.scale, net.channels, net.depth, net.unshuffle):
+        raise SettingsError(f"{path} holds another net than the experiment '{experiment.name}'")
+    if net.qat:
+        raise UsageError(f"{path} does not hold the ranges of its training: export the checkpoint")
+    return Stored(experiment, folded, None, card.training, cost_on_card(card.training))
 
 
 def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, History]:
@@ -107,12 +161,17 @@ def starting_cost(experiment: Experiment) -> Cost:
 
 
 def _cost_beside(path: Path) -> Cost:
-    """What the card in the same folder tells that names this very file, by its digest."""
+    card = _card_beside(path)
+    return UNKNOWN if card is None else cost_on_card(card.training)
+
+
+def _card_beside(path: Path) -> ModelCard | None:
+    """The card in the same folder that names this very file, by its digest."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     for file in sorted(path.parent.glob("*.toml")):
         # Whatever else lies there need not be a card.
         with contextlib.suppress(ModelBroken):
             card = ModelCard.read(file)
             if "float" in card.weights and card.weights["float"].sha256 == digest:
-                return cost_on_card(card.training)
-    return UNKNOWN
+                return card
+    return None

@@ -1,0 +1,131 @@
+"""Exported anew, and with a correction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from hyperfocal.errors import SettingsError, UsageError
+from hyperfocal.models.card import ModelCard
+from hyperfocal.models.loaded import LoadedModel, load_entry
+from hyperfocal.models.registry import read_entry
+from hyperfocal.quality import psnr
+from hyperfocal.settings import Settings
+from hyperfocal.training.consistency import REACH
+from hyperfocal.training.data import bicubic_pair, pictures_in, read_rgb
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.export import export
+from hyperfocal.training.fit import fit
+from hyperfocal.training.weights import read_onnx
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _threads() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def plain(experiment_file: Path) -> Experiment:
+    text = experiment_file.read_text().replace("steps = 250", "steps = 60")
+    experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 60"))
+    return Experiment.read(experiment_file)
+
+
+@pytest.fixture
+def run(plain: Experiment, tmp_path: Path) -> Path:
+    fit(plain, tmp_path / "run", progress=False, tracking=False)
+    return tmp_path / "run"
+
+
+def consistent(plain: Experiment) -> Experiment:
+    return plain.model_copy(update={"net": plain.net.model_copy(update={"consistent": True})})
+
+
+def load(folder: Path, precision: str) -> LoadedModel:
+    settings = Settings(precision=precision, cache=folder / "cache")
+    return load_entry(read_entry(folder / "tiny-x2.toml"), settings)
+
+
+def mean_psnr(model: LoadedModel, folder: str) -> float:
+    pairs = [bicubic_pair(read_rgb(path), 2) for path in pictures_in(Path(folder))]
+    return float(np.mean([psnr(model.run(lr), hr, shave=2) for lr, hr in pairs]))
+
+
+def test_weights_are_exported_anew_with_a_correction(
+    plain: Experiment, run: Path, tmp_path: Path
+) -> None:
+    export(run / "best.ckpt", tmp_path / "first", calibration=4)
+    again = export(
+        tmp_path / "first" / "tiny-x2.float.onnx",
+        tmp_path / "again",
+        calibration=4,
+        experiment=consistent(plain),
+    )
+    before, after = (
+        ModelCard.read(tmp_path / name / "tiny-x2.toml") for name in ("first", "again")
+    )
+    assert after.receptive_radius == before.receptive_radius + REACH
+    # What they cost is what they had cost.
+    assert after.training == before.training
+    stored = read_onnx(tmp_path / "again" / "tiny-x2.float.onnx")
+    assert stored.correction is not None
+    first = read_onnx(tmp_path / "first" / "tiny-x2.float.onnx")
+    for one, other in zip(stored.layers, first.layers, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+    for precision in ("float", "int8"):
+        old, new = (load(tmp_path / name, precision) for name in ("first", "again"))
+        # Found on these very pictures.
+        assert mean_psnr(new, plain.data.train) > mean_psnr(old, plain.data.train)
+        assert new.run(np.full((1, 1, 3), 7, np.uint8)).shape == (2, 2, 3)
+    assert again.validation["int8"] == pytest.approx(
+        mean_psnr(load(tmp_path / "again", "int8"), plain.data.validation), abs=1e-6
+    )
+    # Each precision has its own, for what it gets wrong itself.
+    kernels = [
+        {one.name: one for one in onnx.load(path).graph.initializer}["correction.weight"]
+        for path in sorted((tmp_path / "again").glob("*.onnx"))
+    ]
+    assert kernels[0].raw_data != kernels[1].raw_data
+
+
+def test_exported_anew_nothing_else_changes(plain: Experiment, run: Path, tmp_path: Path) -> None:
+    export(run / "best.ckpt", tmp_path / "first", calibration=4)
+    source = tmp_path / "first" / "tiny-x2.float.onnx"
+    export(source, tmp_path / "again", calibration=4, experiment=plain)
+    names = ("first", "again")
+    one, other = (tmp_path / name / "tiny-x2.int8.onnx" for name in names)
+    assert one.read_bytes() == other.read_bytes()
+    graphs = [onnx.load(tmp_path / name / "tiny-x2.float.onnx").graph for name in names]
+    assert graphs[0] == graphs[1]
+
+
+def test_what_cannot_be_exported_anew_is_told(plain: Experiment, run: Path, tmp_path: Path) -> None:
+    export(run / "best.ckpt", tmp_path / "first", calibration=1)
+    source = tmp_path / "first" / "tiny-x2.float.onnx"
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match=r"name the file \(--experiment\)"):
+        export(source, out)
+    with pytest.raises(UsageError, match="holds its own experiment"):
+        export(run / "best.ckpt", out, experiment=plain)
+    deeper = plain.model_copy(update={"net": plain.net.model_copy(update={"depth": 2})})
+    with pytest.raises(SettingsError, match="another net than the experiment 'tiny-x2'"):
+        export(source, out, experiment=deeper)
+    rounded = plain.net.model_copy(update={"qat": True, "start": "x.onnx"})
+    with pytest.raises(UsageError, match="does not hold the ranges"):
+        export(source, out, experiment=plain.model_copy(update={"net": rounded}))
+    (source.parent / "tiny-x2.toml").unlink()
+    with pytest.raises(UsageError, match="no card beside"):
+        export(source, out, experiment=plain)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("more", ["clipped = true", "unshuffle = 2", 'name = "depthpro-sr"'])
+def test_which_nets_can_be_consistent(experiment_file: Path, more: str) -> None:
+    text = experiment_file.read_text().replace("[net]", f"[net]\nconsistent = true\n{more}")
+    experiment_file.write_text(text)
+    with pytest.raises(SettingsError, match="consistent is for plain nets"):
+        Experiment.read(experiment_file)
