@@ -64,10 +64,10 @@ screens: $(TEST_READY) ## Make the pictures of the page; needs a Chromium
 	$(TEST_BIN)/python tools/page_pictures.py
 
 .PHONY: bench
-bench: $(READY) ## Measure speed and memory of the trained models, into benchmarks/
-	@mkdir -p benchmarks
+bench: $(READY) $(TEST_READY) ## Measure speed and memory of the trained models, into benchmarks/
 	$(BIN)/hyperfocal bench -m 'photo-*' -m 'restore-*' --json > benchmarks/speed.json.tmp
-	@mv benchmarks/speed.json.tmp benchmarks/speed.json
+	$(TEST_BIN)/python tools/speed.py benchmarks/speed.json.tmp
+	@rm benchmarks/speed.json.tmp
 
 .PHONY: load
 load: $(TEST_READY) ## Measure the service under load, for docs/measuring.md

@@ -1,19 +1,20 @@
 """docs/models.md: what every shipped model is for, what it measures, and who is ahead of whom.
 
-Own figures come from the cards and benchmarks/speed.json, those of published nets from
+Own figures come from the cards and benchmarks/speed/, those of published nets from
 tools/peers.toml; nothing is typed in by hand.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restoring
-from readme_figures import ROOT, SPEED, markdown
+from readme_figures import ROOT, markdown
+from speed import speeds
 
 if TYPE_CHECKING:
     from hyperfocal.models.card import ModelCard, Training
@@ -76,7 +77,9 @@ def page() -> str:
         "PSNR in dB and SSIM as [measured](measuring.md), milliseconds and peak memory for a",
         "512x512 picture on two cores: of the net, and from picture to picture with the fidelity.",
         "Urban20: the first 20 pictures of Urban100. Published nets ran once with their own",
-        "weights on the same kind of processor; their figures are those of `tools/peers.toml`.",
+        f"weights on the same kind of processor ({_peers()['processor']}); their figures are those",
+        "of `tools/peers.toml`. A net without milliseconds was not timed there since its graph",
+        "changed; the [README](../README.md) has figures of other processors.",
     ]
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
@@ -94,7 +97,7 @@ def _rows(cards: list[ModelCard], scale: int) -> list[Row]:
     own = [_own(card) for card in cards if card.scale == scale and card.name.startswith("photo-")]
     peers = [
         Row(p["name"], scale, False, p["ms"], None, p["mb"], p["psnr"], {})
-        for p in tomllib.loads(_PEERS.read_text(encoding="utf-8"))["peer"]
+        for p in _peers()["peer"]
         if p["scale"] == scale
     ]
     any_card = next(card for card in cards if card.scale == scale)
@@ -110,7 +113,7 @@ def _rows(cards: list[ModelCard], scale: int) -> list[Row]:
         {name: q.bicubic_psnr for name, q in entries.items()},
         {name: q.bicubic_ssim for name, q in entries.items()},
     )
-    return [bicubic, *sorted([*own, *peers], key=lambda row: row.ms or 0.0)]
+    return [bicubic, *sorted([*own, *peers], key=lambda row: row.ms or math.inf)]
 
 
 def _own(card: ModelCard) -> Row:
@@ -129,10 +132,12 @@ def _own(card: ModelCard) -> Row:
     )
 
 
+def _peers() -> dict[str, Any]:
+    return tomllib.loads(_PEERS.read_text(encoding="utf-8"))
+
+
 def _speed() -> dict[str, dict[str, Any]]:
-    if not SPEED.is_file():
-        return {}
-    rows = json.loads(SPEED.read_text(encoding="utf-8"))["rows"]
+    rows = speeds().get(_peers()["processor"], [])
     return {row["model"]: row for row in rows if row["precision"] == _SHOWN}
 
 

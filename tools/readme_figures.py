@@ -1,18 +1,17 @@
-"""The tables of the README: quality from the models' cards, speed from benchmarks/speed.json.
+"""The tables of the README: quality from the models' cards, speed from benchmarks/speed/.
 
 ``make bench`` measures the speed, ``hyperfocal evaluate`` the quality; nothing is typed in by hand.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from speed import Row, speeds
 
 ROOT = Path(__file__).parent.parent
-SPEED = ROOT / "benchmarks" / "speed.json"
 
 
 def filled(readme: str) -> str:
@@ -51,10 +50,11 @@ def quality() -> str:
 
 
 def speed() -> str:
-    """A model a row; milliseconds."""
-    if not SPEED.is_file():
-        return ""
-    measured: dict[str, Any] = json.loads(SPEED.read_text(encoding="utf-8"))
+    """A table a processor, a model a row; milliseconds."""
+    return "\n\n".join(_speed(on, rows) for on, rows in speeds().items() if rows)
+
+
+def _speed(processor: str, measured: list[Row]) -> str:
     rows = [
         ["model", "median ms", "p95", "net", "with PNG", "with JPEG", "matrix product", "peak MB"],
         *(
@@ -64,11 +64,11 @@ def speed() -> str:
                 f"{row['reference']:.1f}",
                 "" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}",
             ]
-            for row in measured["rows"]
+            for row in measured
         ),
     ]
-    first = measured["rows"][0]
-    on = f"{measured['processor']}, {first['threads']} cores, {first['runs']} runs"
+    first = measured[0]
+    on = f"{processor}, {first['threads']} cores, {first['runs']} runs"
     return f"{markdown(rows, '-#######')}\n\n{on}."
 
 
