@@ -127,8 +127,41 @@ def test_no_pixel_matters_beyond_the_radius() -> None:
     assert np.abs(inner - whole[..., 20 * scale :, 20 * scale :]).max() > 1e-6
 
 
+def consistent_net(scale: int) -> PlainNet:
+    plain = trained_like(scale, 16, 2, 1)
+    net = PlainNet(scale, 16, 2, 1, consistent=True).eval()
+    # A checkpoint of a net without a correction begins with none.
+    net.load_state_dict(plain.state_dict())
+    assert net.correction is not None
+    assert not net.correction.any()
+    torch.nn.init.normal_(net.correction, 0.3, 0.2)
+    return net
+
+
+@pytest.mark.parametrize("size", [(22, 30), (5, 6), (4, 9), (1, 1)])
+@pytest.mark.parametrize("scale", SCALES)
 @torch.no_grad()
-def test_it_is_read_back_and_a_training_goes_on_without_it(tmp_path: Path) -> None:
+def test_net_and_both_engines_agree(scale: int, size: tuple[int, int]) -> None:
+    net, x = consistent_net(scale), picture(*size)
+    want = net(torch.tensor(x)).clamp(0, 1).numpy()
+    model = build(fold(net))
+    for made in (run(model, x), run_openvino(model, x)):
+        assert np.abs(made - want).max() < 0.01 / 255.0
+
+
+def test_all_of_it_is_trained() -> None:
+    net, x = consistent_net(2), torch.tensor(picture())
+    # Far beyond what pixels can be, where the result is clipped: it must find its way back.
+    net.tail.bias.data += 2.0
+    made = net(x)
+    made.sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0.0, name
+
+
+@torch.no_grad()
+def test_it_is_read_back_and_a_training_goes_on_from_it(tmp_path: Path) -> None:
     folded = with_correction()
     onnx.save(build(folded), tmp_path / "net.onnx")
     again = read_onnx(tmp_path / "net.onnx")
@@ -137,6 +170,11 @@ def test_it_is_read_back_and_a_training_goes_on_without_it(tmp_path: Path) -> No
     assert start_from(net, again) == 4
     want = run(build(replace(folded, correction=None)), picture())
     assert np.abs(net(torch.tensor(picture())).clamp(0, 1).numpy() - want).max() < 1e-5
+    # With it where the net is to have one.
+    consistent = PlainNet(2, 16, 2, 1, consistent=True).eval()
+    start_from(consistent, again)
+    want = run(build(folded), picture())
+    assert np.abs(consistent(torch.tensor(picture())).clamp(0, 1).numpy() - want).max() < 1e-5
 
 
 def test_nets_of_cells_have_none() -> None:

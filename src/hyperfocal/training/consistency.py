@@ -22,9 +22,9 @@ Array = npt.NDArray[np.float32]
 # Input pixels on either side of one that its bicubic reduction and the correction look at. The
 # outermost pixels are left as they are: what lies beyond them is not known.
 REDUCED_FROM, CORRECTED_FROM = 2, 1
+CORRECTED_SIDE = 2 * CORRECTED_FROM + 1
 REACH = REDUCED_FROM + CORRECTED_FROM
 
-_SIDE = 2 * CORRECTED_FROM + 1
 # Of the mean square of a difference, added to each: there may be hardly any.
 _DAMPING = 1e-6
 
@@ -56,22 +56,26 @@ def correction(answers: Iterable[tuple[Array, Array, Array]], scale: int) -> Arr
     difference of an input pixel is what ``made``, reduced, lacks of it. The kernel that brings
     ``made`` nearest to ``hr`` in the mean square; all colours have the same.
     """
-    squares = np.zeros((_SIDE**2, _SIDE**2))
-    products = np.zeros((_SIDE**2, scale**2))
+    squares = np.zeros((CORRECTED_SIDE**2, CORRECTED_SIDE**2))
+    products = np.zeros((CORRECTED_SIDE**2, scale**2))
     for lr, made, hr in answers:
         height, width = lr.shape[:2]
         if min(height, width) <= 2 * REACH:
             continue
         lacking = lr - imresize(made, 1.0 / scale).astype(np.float32, copy=False)
-        windows = np.lib.stride_tricks.sliding_window_view(lacking, (_SIDE, _SIDE), axis=(0, 1))
-        around = _inner(windows, REDUCED_FROM).reshape(-1, _SIDE**2).astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            lacking, (CORRECTED_SIDE, CORRECTED_SIDE), axis=(0, 1)
+        )
+        around = _inner(windows, REDUCED_FROM).reshape(-1, CORRECTED_SIDE**2).astype(np.float64)
         wrong = (hr - made).reshape(height, scale, width, scale, 3).transpose(0, 2, 4, 1, 3)
         wanted = _inner(wrong, REACH).reshape(-1, scale**2)
         squares += around.T @ around
         products += around.T @ wanted
     damping = max(_DAMPING * float(np.diag(squares).mean()), 1e-12)
-    found = np.linalg.solve(squares + damping * np.eye(_SIDE**2), products)
-    return np.ascontiguousarray(found.T.reshape(scale**2, _SIDE, _SIDE), dtype=np.float32)
+    found = np.linalg.solve(squares + damping * np.eye(CORRECTED_SIDE**2), products)
+    return np.ascontiguousarray(
+        found.T.reshape(scale**2, CORRECTED_SIDE, CORRECTED_SIDE), dtype=np.float32
+    )
 
 
 def _inner(values: npt.NDArray[Any], border: int) -> npt.NDArray[Any]:

@@ -91,7 +91,15 @@ def fold(net: PlainNet) -> Folded:
         for c in net.convolutions
     ]
     layers[0] = (layers[0][0], layers[0][1] - np.float32(GREY) * _reach(layers[0][0]))
-    return Folded(net.scale, net.unshuffle, tuple(layers), net.clipped, net.ceilings)
+    given_back = net.correction
+    return Folded(
+        net.scale,
+        net.unshuffle,
+        tuple(layers),
+        net.clipped,
+        net.ceilings,
+        None if given_back is None else given_back.float().cpu().numpy().copy(),
+    )
 
 
 def _reach(kernel: Array) -> Array:
@@ -144,8 +152,8 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
     "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
     another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept
-    where the head is, whose activations all others are made of. A correction is found anew
-    whenever a net is exported.
+    where the head is, whose activations all others are made of, and a correction where the net is
+    to have one.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from other weights")
@@ -171,6 +179,8 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
         used += _grow(layer, kernel, shift)
     if tail[0].shape[0] == last.direct.shape[0]:
         used += _grow(last, *tail)
+    if net.correction is not None and folded.correction is not None and net.scale == folded.scale:
+        net.correction.copy_(torch.tensor(folded.correction))
     return used
 
 

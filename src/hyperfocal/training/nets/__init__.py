@@ -20,6 +20,7 @@ def _plain(net: NetSection) -> nn.Module:
         net.unshuffle,
         net.expand,
         clipped=net.clipped,
+        consistent=net.consistent,
         qat=net.qat,
     )
 

@@ -17,6 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hyperfocal.models.anchor import bicubic_anchor
+from hyperfocal.training.consistency import (
+    CORRECTED_FROM,
+    CORRECTED_SIDE,
+    REDUCED_FROM,
+    reduction,
+)
 from hyperfocal.training.nets.rounding import STEPS, rounded, whole_bias, whole_kernel
 
 # About the mean of photographs. Without it every channel carries the brightness of the picture,
@@ -96,7 +102,9 @@ class PlainNet(nn.Module):
     net works at ``1/unshuffle`` of the input resolution (H and W must be multiples of it).
     ``clipped``: the net adds to the bicubic enlargement in [0, 1], without what that overshoots;
     in int8 it can then have 8 bits, and an engine moves a quarter of the bytes.
-    ``qat``: compute what the int8 graph will, with trained :attr:`ranges`.
+    ``consistent``: what the result, reduced, lacks of the input is given back by a trained
+    :attr:`correction` (:mod:`~hyperfocal.training.consistency`). ``qat``: compute what the int8
+    graph will, with trained :attr:`ranges`.
     """
 
     def __init__(
@@ -108,6 +116,7 @@ class PlainNet(nn.Module):
         expand: int = 4,
         *,
         clipped: bool = False,
+        consistent: bool = False,
         qat: bool = False,
     ) -> None:
         super().__init__()
@@ -131,6 +140,13 @@ class PlainNet(nn.Module):
         # As logarithms: a step of the optimiser is then a share of the range.
         self.log_ranges = nn.Parameter(torch.zeros(depth + 1)) if qat else None
         self.register_buffer("_ceilings", torch.full((depth + 1,), torch.inf))
+        self.correction: nn.Parameter | None = None
+        if consistent:
+            # Zero: the net starts as it would without.
+            self.correction = nn.Parameter(torch.zeros(scale**2, CORRECTED_SIDE, CORRECTED_SIDE))
+            down, along = (torch.from_numpy(kernel) for kernel in reduction(scale))
+            self.register_buffer("_down", down, persistent=False)
+            self.register_buffer("_along", along, persistent=False)
 
     @property
     def convolutions(self) -> list[MergedConv]:
@@ -164,6 +180,8 @@ class PlainNet(nn.Module):
     def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
         # Older checkpoints have none.
         state.setdefault(f"{prefix}_ceilings", torch.full_like(self._ceilings, math.inf))
+        if self.correction is not None:
+            state.setdefault(f"{prefix}correction", torch.zeros_like(self.correction))
         super()._load_from_state_dict(state, prefix, *rest)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,7 +192,31 @@ class PlainNet(nn.Module):
             base = F.conv2d(cells.float(), self.anchor)
             base = base.clamp(0.0, 1.0) if self.clipped else base
         y = self._float(cells) if self.log_ranges is None else self._int8(cells, self.log_ranges)
-        return F.pixel_shuffle(base + y.float(), self.scale * self.unshuffle)
+        sums = base + y.float()
+        if self.correction is not None:
+            with torch.autocast(x.device.type, enabled=False):
+                sums = self._consistent(x.float(), sums, self.correction)
+        return F.pixel_shuffle(sums, self.scale * self.unshuffle)
+
+    def _consistent(self, x: Tensor, sums: Tensor, kernel: Tensor) -> Tensor:
+        """``sums``, which have yet to be shuffled, with what they lack of ``x`` given back."""
+        # Clipped as pixels are; a gradient that pulls one back passes all the same.
+        made = sums + (sums.clamp(0.0, 1.0) - sums).detach()
+        if min(x.shape[2:]) <= 2 * REDUCED_FROM:
+            return made
+        # From (colour, row, column) to (row, column, colour).
+        n, _, h, w = made.shape
+        pixels = made.view(n, 3, -1, h, w).transpose(1, 2).reshape(n, -1, h, w)
+        lacking = x - F.conv2d(
+            F.conv2d(pixels, self._down, padding=(REDUCED_FROM, 0)),
+            self._along,
+            padding=(0, REDUCED_FROM),
+        )
+        border = (REDUCED_FROM,) * 4
+        known = F.pad(F.pad(lacking, [-side for side in border]), border)
+        # All colours have the same kernel.
+        given = F.conv2d(known.reshape(n * 3, 1, h, w), kernel[:, None], padding=CORRECTED_FROM)
+        return made + given.view(n, -1, h, w)
 
     def _float(self, cells: Tensor) -> Tensor:
         y = cells - GREY
