@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists
+from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
@@ -90,6 +91,8 @@ def fit(
     if not resume and preset is None:
         refuse_another(out)
     _hush()
+    if group.leads:
+        say_other_precision(experiment)
     keep_freed()
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
@@ -214,7 +217,7 @@ def _trainer(experiment: Experiment, group: Group, **given: Any) -> lightning.Tr
     return lightning.Trainer(
         accelerator="auto",
         **group.trainer,
-        precision=experiment.precision,
+        precision=precision_here(experiment),
         deterministic=experiment.deterministic,
         max_steps=schedule.steps or -1,
         max_epochs=-1,
@@ -253,7 +256,7 @@ def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) ->
         fast_dev_run=True,
         accelerator="auto",
         devices=1,
-        precision=experiment.precision,
+        precision=precision_here(experiment),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,

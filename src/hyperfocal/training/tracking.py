@@ -19,6 +19,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 
 from hyperfocal.training import facts
+from hyperfocal.training.arithmetic import precision_here
 from hyperfocal.training.checkpoints import BEST
 from hyperfocal.training.curves import FILE as CURVES
 from hyperfocal.training.data import pictures_in
@@ -195,7 +196,7 @@ def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
         "lr": schedule.rate,
         "betas": (schedule.beta1, schedule.beta2),
         "weight_decay": schedule.weight_decay,
-        "precision": experiment.precision,
+        "precision": precision_here(experiment),
         "trainable_parameters": facts.trainable(module.net),
     }
 
