@@ -30,7 +30,7 @@ from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
-from hyperfocal.training.pictures import Pictures, judged_on
+from hyperfocal.training.pictures import Pictures, files_of
 from hyperfocal.training.samples import Samples
 from hyperfocal.training.stored import read_checkpoint, starting_net
 from hyperfocal.training.tracking import Tracking, track
@@ -288,5 +288,5 @@ def _tracked(
     if not wanted:
         yield None
         return
-    with track(experiment, out, module, judged_on(experiment), resumed=resumed) as tracker:
+    with track(experiment, out, module, files_of(experiment), resumed=resumed) as tracker:
         yield tracker
