@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import tomllib
@@ -54,9 +55,15 @@ def _section(annotation: Any) -> Any:
 def _table(section: Any) -> str:
     rows = [["key", "default"]]
     for name, field in section.model_fields.items():
-        if _section(field.annotation) is None and name != "degradation":
+        if not _is_table(field.annotation):
             rows.append([f"`{name}`", _default(field)])
     return markdown(rows, "--")
+
+
+def _is_table(annotation: Any) -> bool:
+    """Whether a key stands for a table of others; the tables are shown apart."""
+    kinds = (annotation, *get_args(annotation))
+    return any(dataclasses.is_dataclass(k) or hasattr(k, "model_fields") for k in kinds)
 
 
 def _default(field: Any) -> str:
