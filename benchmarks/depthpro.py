@@ -1,9 +1,11 @@
 """What the Depth Pro super-resolution net costs on this CPU: prints a table, writes depthpro.json.
 
     python benchmarks/depthpro.py [--depth 4] [--width 1024] [--runs 3] [--threads 2]
+    python benchmarks/depthpro.py --parts
 
-Each form is measured in a process of its own, so that its peak memory is its own. Needs the
-extras ``train`` and ``depthpro``.
+Each form is measured in a process of its own, so that its peak memory is its own. ``--parts``
+only counts where the parameters are, into depthpro-parts.json. Needs the extras ``train`` and
+``depthpro``.
 """
 
 from __future__ import annotations
@@ -59,6 +61,42 @@ def measure(form: str, width: int, depth: int, runs: int, threads: int) -> dict[
     }
 
 
+def count(width: int, depth: int) -> dict[str, int]:
+    """Parameters of the net by part; and of the parts of Depth Pro that it does without.
+
+    Nothing is allocated: the modules are built without storage.
+    """
+    import torch
+    from transformers import DepthProForDepthEstimation
+
+    from hyperfocal.training.nets.depthpro_sr import DepthProSR, configuration
+
+    def size(module: torch.nn.Module) -> int:
+        return sum(p.numel() for p in module.parameters())
+
+    with torch.device("meta"):
+        net = DepthProSR(2, width=width, depth=depth)
+        config = configuration(width, depth)
+        config.use_fov_model = True
+        depth_pro = DepthProForDepthEstimation(config)
+    return {
+        "encoders": size(net.encoder.encoder),
+        "neck": size(net.encoder.neck),
+        "head": size(net.head),
+        "absent_field_of_view": size(depth_pro.fov_model),
+        "absent_fusion": size(depth_pro.fusion_stage),
+        "absent_depth_head": size(depth_pro.head),
+    }
+
+
+def write(name: str, content: object) -> None:
+    """Put ``content`` beside this file, whole or not at all."""
+    target = Path(__file__).with_name(name)
+    partial = target.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(target)
+
+
 def main() -> None:
     """Measure every form, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -67,7 +105,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
+    parser.add_argument("--parts", action="store_true", help="only count the parameters")
     given = parser.parse_args()
+    if given.parts:
+        write("depthpro-parts.json", count(given.width, given.depth))
+        return
     if given.form is not None:
         print(json.dumps(measure(given.form, given.width, given.depth, given.runs, given.threads)))
         return
@@ -85,10 +127,8 @@ def main() -> None:
             f"{row['form']:14} {row['parameters'] / 1e6:12.1f} {macs:>8} {row['ms']:8.0f}"
             f" {1000.0 / row['ms']:10.2f} {row['peak_mb']:6.0f}"
         )
-    target = Path(__file__).with_name("depthpro.json")
-    partial = target.with_suffix(".partial")
-    partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    partial.replace(target)
+    write("depthpro.json", rows)
+    write("depthpro-parts.json", count(given.width, given.depth))
 
 
 if __name__ == "__main__":

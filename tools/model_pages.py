@@ -24,7 +24,7 @@ _SUITES = {"Set5": ("Set5", 5), "BSD100": ("BSD100", 100), "Urban20": ("Urban100
 _SHOWN = "int8"
 _DAMAGED = (
     "The validation pictures in parts, each [damaged](degradations.md) in a way of its own, int8.",
-    "GMSD (0 is perfect) and HaarPSI (1 is perfect) follow the eye more closely than PSNR.",
+    "GMSD (0 is perfect), FSIM and HaarPSI (1 is perfect) follow the eye more closely than PSNR.",
     "`python tools/restoring.py` measures it.",
 )
 _COSTS = (

@@ -20,6 +20,8 @@ from readme_figures import ROOT, markdown
 FIGURES = ROOT / "benchmarks" / "restoring.json"
 _MODELS = ("photo-fast", "restore-fast", "restore-fine")
 _SCALES = (2, 4)
+# In what order they are measured and shown, and to how many decimals.
+_FIGURES = {"psnr": 2, "ssim": 4, "gmsd": 4, "fsim": 4, "haarpsi": 4}
 
 
 def main() -> None:
@@ -47,39 +49,34 @@ def _measured(suite: Path, scale: int) -> list[dict[str, Any]]:
         seen = perceptual(suite, card.name, precision="int8")
         if not rows:
             cubic = report.bicubic.psnr, report.bicubic.ssim
-            figures = *cubic, seen.bicubic_gmsd, seen.bicubic_haarpsi
+            figures = *cubic, seen.bicubic_gmsd, seen.bicubic_fsim, seen.bicubic_haarpsi
             rows.append(_row("bicubic", scale, len(report.images), *figures))
-        figures = report.mean.psnr, report.mean.ssim, seen.gmsd, seen.haarpsi
+        figures = report.mean.psnr, report.mean.ssim, seen.gmsd, seen.fsim, seen.haarpsi
         rows.append(_row(card.name, scale, len(report.images), *figures))
         print(rows[-1], flush=True)
     return rows
 
 
-def _row(
-    model: str, scale: int, pictures: int, psnr: float, ssim: float, gmsd: float, haarpsi: float
-) -> dict[str, Any]:
-    figures = {"psnr": psnr, "ssim": ssim, "gmsd": gmsd, "haarpsi": haarpsi}
-    return {"model": model, "scale": scale, "pictures": pictures} | figures
+def _row(model: str, scale: int, pictures: int, *figures: float) -> dict[str, Any]:
+    named = dict(zip(_FIGURES, figures, strict=True))
+    return {"model": model, "scale": scale, "pictures": pictures} | named
 
 
 def table() -> str:
     """The figures as Markdown; empty where there are none."""
     if not FIGURES.is_file():
         return ""
-    lines = [["model", "scale", "pictures", "PSNR", "SSIM", "GMSD", "HaarPSI"]]
+    lines = [["model", "scale", "pictures", "PSNR", "SSIM", "GMSD", "FSIM", "HaarPSI"]]
     lines += [
         [
             row["model"],
             f"x{row['scale']}",
             str(row["pictures"]),
-            f"{row['psnr']:.2f}",
-            f"{row['ssim']:.4f}",
-            f"{row['gmsd']:.4f}",
-            f"{row['haarpsi']:.4f}",
+            *(f"{row[name]:.{digits}f}" for name, digits in _FIGURES.items()),
         ]
         for row in json.loads(FIGURES.read_text(encoding="utf-8"))
     ]
-    return markdown(lines, "-######")
+    return markdown(lines, "-#######")
 
 
 if __name__ == "__main__":

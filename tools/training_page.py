@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +15,7 @@ from readme_figures import ROOT, between, markdown
 
 _PEERS = Path(__file__).parent / "peers.toml"
 _COST = ROOT / "benchmarks" / "depthpro.json"
+_PARTS = ROOT / "benchmarks" / "depthpro-parts.json"
 
 
 def filled(page: str) -> str:
@@ -54,9 +57,15 @@ def _section(annotation: Any) -> Any:
 def _table(section: Any) -> str:
     rows = [["key", "default"]]
     for name, field in section.model_fields.items():
-        if _section(field.annotation) is None and name != "degradation":
+        if not _is_table(field.annotation):
             rows.append([f"`{name}`", _default(field)])
     return markdown(rows, "--")
+
+
+def _is_table(annotation: Any) -> bool:
+    """Whether a key stands for a table of others; the tables are shown apart."""
+    kinds = (annotation, *get_args(annotation))
+    return any(dataclasses.is_dataclass(k) or hasattr(k, "model_fields") for k in kinds)
 
 
 def _default(field: Any) -> str:
@@ -72,7 +81,8 @@ def _cost() -> str:
         return ""
     published = tomllib.loads(_PEERS.read_text(encoding="utf-8"))["depthpro"]
     rows = [["", "M parameters", "GMACs", "seconds", "pictures/s", "MB"]]
-    for row in json.loads(_COST.read_text(encoding="utf-8")):
+    measured = json.loads(_COST.read_text(encoding="utf-8"))
+    for row in measured:
         rows.append(
             [
                 f"here, {row['form']}",
@@ -86,4 +96,35 @@ def _cost() -> str:
     for form in published["form"]:
         shown = [form.get(key) for key in ("parameters", "gmacs", "seconds", "rate", "mb")]
         rows.append([form["name"], *("" if value is None else f"{value:g}" for value in shown)])
-    return f"{markdown(rows, '-#####')}\n\n{published['note']}"
+    table = markdown(rows, "-#####")
+    return "\n\n".join([table, _runs(measured), published["note"].strip(), _parts(published)])
+
+
+def _runs(measured: list[dict[str, Any]]) -> str:
+    """How often was measured, and on what."""
+    runs = min(row["runs"] for row in measured)
+    threads = " or ".join(str(count) for count in sorted({row["threads"] for row in measured}))
+    times = "from a single run each" if runs == 1 else f"medians of {runs} runs"
+    return f"The times here are {times}, on {threads} threads."
+
+
+def _parts(published: dict[str, Any]) -> str:
+    """Where the parameters are, and where those of other counts may be; in millions."""
+    counted = json.loads(_PARTS.read_text(encoding="utf-8"))
+    here = {name: count for name, count in counted.items() if not name.startswith("absent_")}
+    view, fusion = counted["absent_field_of_view"], counted["absent_fusion"]
+    depth_head = counted["absent_depth_head"]
+    bare = sum(here.values()) - here["head"] + fusion + depth_head
+    figures = {name: f"{count / 1e6:.1f}" for name, count in counted.items()}
+    text = (
+        f"Of the {sum(here.values()) / 1e6:.1f} M parameters here {figures['encoders']} M are in "
+        f"the two ViTs, {figures['neck']} M in the maps made of their features and "
+        f"{figures['head']} M in the head. Depth Pro with ViTs of this size has, in place of this "
+        f"head, a fusion stage of {figures['absent_fusion']} M and a depth head of "
+        f"{figures['absent_depth_head']} M: {bare / 1e6:.1f} M; and with its field-of-view "
+        f"encoder ({figures['absent_field_of_view']} M), which super-resolution never reads, "
+        f"{(bare + view) / 1e6:.1f} M. The published {published['form'][0]['parameters']} M are "
+        "between the two; the sizes they come from are not published with them, so that they "
+        "cannot be accounted for part by part."
+    )
+    return textwrap.fill(text, 100)

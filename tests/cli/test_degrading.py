@@ -65,9 +65,15 @@ def test_a_suite_can_be_measured(run: Run, originals: Path) -> None:
         "evaluate", "--suite", "suite", "-m", "bicubic-x2", "--perceptual", "--json"
     ).json
     assert measured["low_resolution"] == "given"
-    assert 0.0 < measured["perceptual"]["haarpsi"] <= 1.0
+    seen = measured["perceptual"]
+    assert 0.0 < seen["fsim"] <= 1.0
+    assert 0.0 < seen["haarpsi"] <= 1.0
     table = run("evaluate", "--suite", "suite", "-m", "bicubic-x2", "--quiet", "--perceptual")
-    assert "HaarPSI" in table.text
+    words = [line.split() for line in table.text.splitlines()]
+    heading = words.index(["GMSD", "FSIM", "HaarPSI"])
+    names = ("gmsd", "fsim", "haarpsi")
+    assert words[heading + 1] == ["model", *(f"{seen[name]:.4f}" for name in names)]
+    assert words[heading + 2] == ["bicubic", *(f"{seen[f'bicubic_{n}']:.4f}" for n in names)]
 
 
 def test_a_suite_is_not_written_over(run: Run, originals: Path) -> None:

@@ -6,6 +6,7 @@ from hyperfocal.errors import InputMissing
 from hyperfocal.evaluate.perceptual import perceptual
 from hyperfocal.evaluate.run import enlarge_bicubic
 from hyperfocal.quality import imresize
+from hyperfocal.quality.fsim import fsim
 from hyperfocal.quality.perceptual import gmsd, haarpsi
 
 
@@ -13,7 +14,9 @@ def test_bicubic_through_the_engine_looks_as_bicubic_by_itself(originals):
     found = perceptual(originals, "bicubic-x2")
     assert found.gmsd == pytest.approx(found.bicubic_gmsd, abs=1e-3)
     assert found.haarpsi == pytest.approx(found.bicubic_haarpsi, abs=2e-3)
-    assert set(found.to_dict()) == {"gmsd", "haarpsi", "bicubic_gmsd", "bicubic_haarpsi"}
+    assert found.fsim == pytest.approx(found.bicubic_fsim, abs=1e-3)
+    names = {"gmsd", "fsim", "haarpsi"}
+    assert set(found.to_dict()) == names | {f"bicubic_{name}" for name in names}
 
 
 def test_the_border_is_left_out(originals):
@@ -23,6 +26,7 @@ def test_the_border_is_left_out(originals):
     inner = (slice(2, -2), slice(2, -2))
     found = perceptual(originals, "bicubic-x2", first=1)
     assert found.bicubic_gmsd == pytest.approx(gmsd(made[inner], high[inner]))
+    assert found.bicubic_fsim == pytest.approx(fsim(made[inner], high[inner]))
     assert found.bicubic_haarpsi == pytest.approx(haarpsi(made[inner], high[inner]))
 
 

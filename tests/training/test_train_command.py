@@ -95,6 +95,19 @@ def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
     assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
 
 
+def test_a_tracked_training_ends_with_a_registered_model_unless_told_not_to(run: Run) -> None:
+    pytest.importorskip("mlflow", reason="MLflow is not installed")
+    result = run("fit", "tiny.toml", "--quiet")
+    assert result.exit_code == 0
+    card = ModelCard.read(Path("runs/tiny-x2/model/tiny-x2.toml"))
+    assert card.weights.keys() == {"float", "int8"}
+    assert facts(result)["registered"] == "tiny-x2, version 1"
+    without = run("fit", "tiny.toml", "--quiet", "--no-export", "-o", "runs/second")
+    assert without.exit_code == 0
+    assert "MLflow run" in facts(without)
+    assert not Path("runs/second/model").exists()
+
+
 def test_a_sweep_is_told_trial_by_trial(run: Run) -> None:
     with Path("tiny.toml").open("a") as file:
         file.write('[sweep]\nmethod = "grid"\nvalues.schedule.rate = [1e-3, 2e-3]\n')

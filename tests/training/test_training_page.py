@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+from typing import get_args
 
+import pytest
 import torch
 from typer.main import get_command
 
@@ -36,3 +39,36 @@ def test_the_commands_are_there() -> None:
             command = command.commands[words.pop(0)]
         options = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
         assert {word for word in words if word.startswith("-")} <= options, line
+
+
+def tables() -> dict[str, set[str]]:
+    """The keys that the page lists, by section; those at the top of the file under ""."""
+    part = PAGE.read_text(encoding="utf-8").partition("<!-- experiment: begin -->")[2]
+    found = {}
+    for title, body in re.findall(r"^### (.*)$((?:\n(?!###).*)*)", part, re.MULTILINE):
+        section = "" if title == "At the top" else title.strip("[]")
+        found[section] = set(re.findall(r"^\| `(\w+)` \|", body, re.MULTILINE))
+    return found
+
+
+def test_every_key_of_an_experiment_is_listed() -> None:
+    listed = tables()
+    # The ranges of degradations have a page of their own.
+    own = {name for name in Experiment.model_fields if name != "degradation"}
+    assert own == listed.pop("") | listed.keys()
+    for section, keys in listed.items():
+        annotation = Experiment.model_fields[section].annotation
+        kind = next(k for k in (annotation, *get_args(annotation)) if hasattr(k, "model_fields"))
+        assert keys == kind.model_fields.keys(), section
+
+
+@pytest.mark.parametrize("path", sorted((PAGE.parents[1] / "experiments").glob("*.toml")))
+def test_every_key_that_an_experiment_of_ours_uses_is_listed(path: Path) -> None:
+    listed = tables()
+    used = tomllib.loads(path.read_text(encoding="utf-8"))
+    used.pop("degradation", None)
+    for name, value in used.items():
+        if isinstance(value, dict):
+            assert value.keys() <= listed[name], name
+        else:
+            assert name in listed[""]

@@ -31,7 +31,7 @@ def evaluate(
     as_json: bool = JSON,
     quiet: bool = typer.Option(False, "--quiet", help="Only the means."),
     eye: bool = typer.Option(
-        False, "--perceptual", help="Also GMSD and HaarPSI, which are closer to the eye."
+        False, "--perceptual", help="Also GMSD, FSIM and HaarPSI, which are closer to the eye."
     ),
 ) -> None:
     """Measure PSNR and SSIM by the protocol of the literature.
@@ -63,12 +63,19 @@ def evaluate(
     if seen is not None:
         say.table(
             [
-                ("", "GMSD", "HaarPSI"),
-                ("model", f"{seen.gmsd:.4f}", f"{seen.haarpsi:.4f}"),
-                ("bicubic", f"{seen.bicubic_gmsd:.4f}", f"{seen.bicubic_haarpsi:.4f}"),
+                ("", "GMSD", "FSIM", "HaarPSI"),
+                ("model", *map(_four, (seen.gmsd, seen.fsim, seen.haarpsi))),
+                (
+                    "bicubic",
+                    *map(_four, (seen.bicubic_gmsd, seen.bicubic_fsim, seen.bicubic_haarpsi)),
+                ),
             ],
-            right=(1, 2),
+            right=(1, 2, 3),
         )
+
+
+def _four(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _count(score: ImageScore, done: int, total: int) -> None:

@@ -10,17 +10,20 @@ from hyperfocal.evaluate.engine import load_engine
 from hyperfocal.evaluate.pairs import Bytes, read_example
 from hyperfocal.evaluate.run import enlarge_bicubic, select
 from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.quality.fsim import fsim
 from hyperfocal.quality.perceptual import gmsd, haarpsi
 from hyperfocal.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Perceptual:
-    """Means over the pictures: ``gmsd``, less is better, and ``haarpsi``, at most 1."""
+    """Means over the pictures: ``gmsd``, less is better, ``fsim`` and ``haarpsi``, at most 1."""
 
     gmsd: float
+    fsim: float
     haarpsi: float
     bicubic_gmsd: float
+    bicubic_fsim: float
     bicubic_haarpsi: float
 
     def to_dict(self) -> dict[str, float]:
@@ -36,7 +39,7 @@ def perceptual(
     settings: Settings | None = None,
     precision: str | None = None,
 ) -> Perceptual:
-    """GMSD and HaarPSI of a model on a suite; arguments and errors as for :func:`evaluate`.
+    """GMSD, FSIM and HaarPSI of a model on a suite; arguments and errors as for :func:`evaluate`.
 
     A border as wide as the scale is left out, as for PSNR.
     """
@@ -51,7 +54,7 @@ def perceptual(
             [
                 figure(_inner(made, engine.scale), high)
                 for made in (engine.enlarge(example.low), cubic)
-                for figure in (gmsd, haarpsi)
+                for figure in (gmsd, fsim, haarpsi)
             ]
         )
     return Perceptual(*(fmean(column) for column in zip(*rows, strict=True)))

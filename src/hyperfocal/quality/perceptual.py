@@ -31,7 +31,7 @@ def gmsd(image: Array, reference: Array) -> float:
     L. Zhang, X. Mou, A. C. Bovik, "Gradient magnitude similarity deviation", IEEE Trans. Image
     Processing 23(2), 2014. :class:`ArrayError` for other arrays, or under 16x16 pixels.
     """
-    made, wanted = (_halved(planes[0]) for planes in _planes(image, reference))
+    made, wanted = (_halved(planes[0]) for planes in planes(image, reference))
     x, y = _gradient(made), _gradient(wanted)
     similarity = (2.0 * x * y + _GMSD_CONSTANT) / (x * x + y * y + _GMSD_CONSTANT)
     return float(similarity.std())
@@ -44,7 +44,7 @@ def haarpsi(image: Array, reference: Array) -> float:
     T. Wiegand, "A Haar wavelet-based perceptual similarity index for image quality assessment",
     Signal Processing: Image Communication 61, 2018.
     """
-    made, wanted = ([_halved(plane) for plane in part] for part in _planes(image, reference))
+    made, wanted = ([_halved(plane) for plane in part] for part in planes(image, reference))
     total = weight_sum = 0.0
     weights = []
     for turned in (False, True):
@@ -69,7 +69,7 @@ def haarpsi(image: Array, reference: Array) -> float:
     return (math.log(share / (1.0 - share)) / _HAAR_ALPHA) ** 2
 
 
-def _planes(image: Array, reference: Array) -> tuple[list[Plane], list[Plane]]:
+def planes(image: Array, reference: Array) -> tuple[list[Plane], list[Plane]]:
     """Luma, and for colour I and Q, of both pictures, in levels of 8 bits."""
     check_pixels(image, "the picture")
     check_pixels(reference, "the reference")

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists, SettingsError
 from hyperfocal.paths import made_folder
+from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
@@ -30,7 +31,7 @@ from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
-from hyperfocal.training.pictures import Pictures, judged_on
+from hyperfocal.training.pictures import Pictures, files_of
 from hyperfocal.training.samples import Samples
 from hyperfocal.training.stored import read_checkpoint, starting_cost, starting_net
 from hyperfocal.training.tracking import Tracking, track
@@ -97,6 +98,8 @@ def fit(
     if not resume and preset != "dev-run":
         refuse_another(out)
     _hush()
+    if group.leads:
+        say_other_precision(experiment)
     keep_freed()
     lightning.seed_everything(experiment.seed, verbose=False)
     with group.agreed():
@@ -243,7 +246,7 @@ def _trainer(experiment: Experiment, group: Group, **given: Any) -> lightning.Tr
     return lightning.Trainer(
         accelerator="auto",
         **group.trainer,
-        precision=experiment.precision,
+        precision=precision_here(experiment),
         deterministic=experiment.deterministic,
         max_steps=schedule.steps or -1,
         max_epochs=-1,
@@ -282,7 +285,7 @@ def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) ->
         fast_dev_run=True,
         accelerator="auto",
         devices=1,
-        precision=experiment.precision,
+        precision=precision_here(experiment),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -314,5 +317,5 @@ def _tracked(
     if not wanted:
         yield None
         return
-    with track(experiment, out, module, judged_on(experiment), resumed=resumed) as tracker:
+    with track(experiment, out, module, files_of(experiment), resumed=resumed) as tracker:
         yield tracker

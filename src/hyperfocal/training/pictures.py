@@ -13,6 +13,7 @@ from hyperfocal.training.data import (
 )
 from hyperfocal.training.degraded import judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.given_pairs import low_of
 from hyperfocal.training.group import Group
 
 
@@ -45,3 +46,17 @@ def judged_on(experiment: Experiment) -> tuple[list[Path], list[Path]]:
     if data.test is not None:
         return files, pictures_in(Path(data.test))
     return hold_back(files, data.held_back)
+
+
+def files_of(experiment: Experiment) -> dict[str, list[Path]]:
+    """Every picture file a training reads, by what it is for.
+
+    The low-resolution pictures of given pairs are parts of their own, such as ``train-lr``.
+    """
+    data = experiment.data
+    validation, test = judged_on(experiment)
+    training = pictures_in(Path(data.train))[: data.limit]
+    parts = {"train": training, "validation": validation, "test": test}
+    if data.degradation == "given":
+        parts |= {f"{part}-lr": [low_of(path) for path in files] for part, files in parts.items()}
+    return parts

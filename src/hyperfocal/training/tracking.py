@@ -19,9 +19,9 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 
 from hyperfocal.training import facts
+from hyperfocal.training.arithmetic import precision_here
 from hyperfocal.training.checkpoints import BEST
 from hyperfocal.training.curves import FILE as CURVES
-from hyperfocal.training.data import pictures_in
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.mlflow_server import RUN_FILE, Server, run_of
 from hyperfocal.training.module import OPTIMIZERS, Restoration
@@ -161,13 +161,13 @@ def track(
     experiment: Experiment,
     out: Path,
     module: Restoration,
-    judged: tuple[list[Path], list[Path]],
+    data: Mapping[str, list[Path]],
     *,
     resumed: bool,
 ) -> Iterator[Tracking | None]:
     """A run of MLflow for as long as the training lasts; None where MLflow is not installed.
 
-    ``judged``: the files of validation and test.
+    ``data``: every picture file, by what it is for.
     """
     try:
         import mlflow  # noqa: F401
@@ -176,8 +176,6 @@ def track(
         yield None
         return
     tracking = Tracking(Server.of(out), out, resumed=resumed)
-    training = pictures_in(Path(experiment.data.train))[: experiment.data.limit]
-    data = {"train": training, "validation": judged[0], "test": judged[1]}
     tracking.begin(experiment, module, data)
     try:
         yield tracking
@@ -195,7 +193,7 @@ def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
         "lr": schedule.rate,
         "betas": (schedule.beta1, schedule.beta2),
         "weight_decay": schedule.weight_decay,
-        "precision": experiment.precision,
+        "precision": precision_here(experiment),
         "trainable_parameters": facts.trainable(module.net),
     }
 

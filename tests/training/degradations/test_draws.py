@@ -1,0 +1,187 @@
+"""What is drawn, and how often: many seeded draws against the distributions that are documented."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from hyperfocal.training.degradations import (
+    Blur,
+    BlurRange,
+    Compress,
+    Degradations,
+    LowLight,
+    LowLightRange,
+    Recipe,
+    Resize,
+)
+
+DRAWS = 20_000
+# The draws are seeded, so a test either passes always or never. A right distribution falls below
+# this with one seed in a thousand; one whose shares are off by a fifth, with nearly all.
+LIKELY = 1e-3
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+def assert_share(found: int, of: int, want: float) -> None:
+    """That ``found`` of ``of`` could well have a chance of ``want`` each."""
+    assert stats.binomtest(found, of, want).pvalue > LIKELY, f"{found / of:.4f}, not {want}"
+
+
+def assert_uniform(values: list[float], low: float, high: float) -> None:
+    assert min(values) >= low
+    assert max(values) <= high
+    assert stats.kstest(values, stats.uniform(low, high - low).cdf).pvalue > LIKELY
+
+
+def assert_log_uniform(values: list[float], low: float, high: float) -> None:
+    # The logarithm of an end, taken back, may be off by its last digit.
+    assert min(values) >= low * (1.0 - 1e-12)
+    assert max(values) <= high * (1.0 + 1e-12)
+    assert stats.kstest(values, stats.loguniform(low, high).cdf).pvalue > LIKELY
+
+
+def test_low_light_is_drawn_as_often_and_as_dark_as_it_says(
+    generator: np.random.Generator,
+) -> None:
+    ranges = LowLightRange(
+        probability=0.3, exposure=(0.1, 0.5), photons=(100.0, 9000.0), read=(1.0, 6.0), gain=(0, 1)
+    )
+    drawn = [ranges.draw(generator) for _ in range(DRAWS)]
+    steps = [step for step in drawn if step is not None]
+    assert all(isinstance(step, LowLight) for step in steps)
+    assert_share(len(steps), DRAWS, 0.3)
+    assert_log_uniform([step.exposure for step in steps], 0.1, 0.5)
+    assert_log_uniform([step.photons for step in steps], 100.0, 9000.0)
+    assert_uniform([step.read for step in steps], 1.0, 6.0)
+    assert_uniform([step.gain for step in steps], 0.0, 1.0)
+    # None of them follows from another one.
+    table = np.array([[step.exposure, step.photons, step.read, step.gain] for step in steps])
+    between = stats.spearmanr(table).pvalue[np.triu_indices(4, 1)]
+    assert between.min() > LIKELY
+
+
+def test_low_light_happens_never_or_always_where_it_is_told_to(
+    generator: np.random.Generator,
+) -> None:
+    assert not any(LowLightRange(probability=0.0).draw(generator) for _ in range(500))
+    assert all(LowLightRange(probability=1.0).draw(generator) for _ in range(500))
+
+
+def test_low_light_by_default_is_rare(generator: np.random.Generator) -> None:
+    drawn = [LowLightRange().draw(generator) for _ in range(DRAWS)]
+    steps = [step for step in drawn if step is not None]
+    assert_share(len(steps), DRAWS, 0.06)
+    # What docs/degradations.md says about the electrons at white.
+    electrons = [step.photons * step.exposure for step in steps]
+    assert min(electrons) >= 150.0
+    assert max(electrons) <= 6000.0
+
+
+@pytest.mark.parametrize("ranges", [BlurRange(), BlurRange(generalised=0.3, plateau=0.25)])
+def test_every_kind_of_kernel_has_its_share(
+    ranges: BlurRange, generator: np.random.Generator
+) -> None:
+    drawn = [ranges.draw(generator, 2.0) for _ in range(DRAWS)]
+    blurs = [blur for blur in drawn if blur is not None]
+    assert_share(len(blurs), DRAWS, ranges.probability)
+    kinds = Counter(blur.kind for blur in blurs)
+    assert kinds.keys() == {"gaussian", "generalised", "plateau", "sinc"}
+    for kind in ("generalised", "plateau", "sinc"):
+        assert_share(kinds[kind], len(blurs), getattr(ranges, kind))
+
+
+@pytest.mark.parametrize("kind", ["generalised", "plateau"])
+def test_kernels_have_the_shapes_and_angles_of_their_kind(
+    kind: str, generator: np.random.Generator
+) -> None:
+    ranges = replace(BlurRange(sinc=0.0, generalised=0.0, plateau=0.0), **{kind: 1.0})
+    drawn = [ranges.draw(generator, 2.0) for _ in range(DRAWS)]
+    blurs = [blur for blur in drawn if blur is not None]
+    assert {blur.kind for blur in blurs} == {kind}
+    assert_uniform([blur.shape for blur in blurs], *getattr(ranges, f"shape_{kind}"))
+    long = [blur for blur in blurs if blur.ratio < 1.0]
+    assert_share(len(long), len(blurs), ranges.anisotropic)
+    assert_uniform([blur.ratio for blur in long], *ranges.ratio)
+    assert_uniform([blur.angle for blur in long], 0.0, math.pi)
+
+
+def ends(recipe: Recipe) -> tuple[type, ...]:
+    """The kinds of what comes after the last change of size."""
+    sized = max(n for n, step in enumerate(recipe.steps) if isinstance(step, Resize))
+    return tuple(type(step) for step in recipe.steps[sized + 1 :])
+
+
+@pytest.fixture
+def finals() -> tuple[Degradations, list[Recipe]]:
+    """Recipes in which nothing but the last two steps blurs or compresses."""
+    never = BlurRange(probability=0.0)
+    ranges = Degradations(clean=0.0, second=0.0, blur=never)
+    quiet = replace(
+        ranges,
+        noise=replace(ranges.noise, probability=0.0),
+        low_light=replace(ranges.low_light, probability=0.0),
+    )
+    generator = np.random.default_rng(12)
+    return quiet, [quiet.draw(generator, (96, 64), 2) for _ in range(DRAWS)]
+
+
+def test_a_last_sinc_comes_as_often_as_it_says_on_either_side_of_the_last_compression(
+    finals: tuple[Degradations, list[Recipe]],
+) -> None:
+    ranges, recipes = finals
+    sinc, file = ranges.final_sinc.probability, ranges.final_compression.probability
+    assert (sinc, file) == (0.15, 0.85), "docs/degradations.md says so"
+    found = Counter(ends(recipe) for recipe in recipes)
+    want = {
+        (): (1 - sinc) * (1 - file),
+        (Blur,): sinc * (1 - file),
+        (Compress,): (1 - sinc) * file,
+        (Blur, Compress): sinc * file / 2,
+        (Compress, Blur): sinc * file / 2,
+    }
+    assert found.keys() == want.keys()
+    for order, share in want.items():
+        assert_share(found[order], DRAWS, share)
+
+
+def test_a_last_sinc_is_cut_off_in_the_final_picture_within_its_range(
+    finals: tuple[Degradations, list[Recipe]],
+) -> None:
+    _, recipes = finals
+    sincs = [step for recipe in recipes for step in recipe.steps if isinstance(step, Blur)]
+    assert {step.kind for step in sincs} == {"sinc"}
+    # Shares of the Nyquist frequency, as docs/degradations.md says.
+    assert_uniform([step.cutoff / math.pi for step in sincs], 0.65, 1.0)
+
+
+@pytest.mark.parametrize("second", [0.0, 1.0])
+def test_the_last_sinc_is_applied_to_a_picture_of_the_final_size(second: float) -> None:
+    generator = np.random.default_rng(13)
+    always = replace(Degradations().final_sinc, probability=1.0)
+    ranges = Degradations(clean=0.0, second=second, final_sinc=always)
+    for _ in range(300):
+        recipe = ranges.draw(generator, (96, 64), 2)
+        assert Blur in ends(recipe)
+        sizes = [step.size for step in recipe.steps if isinstance(step, Resize)]
+        assert sizes[-1] == (48, 32)
+
+
+@pytest.mark.parametrize("cutoff", [0.3, 0.65, 0.83, 1.0])
+def test_the_kernel_of_a_sinc_is_the_low_pass_of_a_disc(cutoff: float) -> None:
+    kernel = Blur("sinc", 0.0, cutoff=cutoff * math.pi).kernel()
+    assert kernel.shape == (21, 21)
+    y, x = np.mgrid[-10:11, -10:11]
+    r = np.hypot(x, y)
+    r[10, 10] = 1e-6  # the limit at the centre, by the same formula
+    want = cutoff * special.j1(cutoff * math.pi * r) / (2.0 * r)
+    np.testing.assert_allclose(kernel, want / want.sum(), atol=1e-7)
