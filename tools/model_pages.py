@@ -28,13 +28,14 @@ _DAMAGED = (
     "`python tools/restoring.py` measures it.",
 )
 _COSTS = (
-    "Hours are wall-clock time on the hardware named, up to the checkpoint that was chosen. What a",
-    "model cost in all includes the trainings that it went on from, each from the weights of the",
-    "one before, whatever model those were of, on the same hardware. Not counted: trainings that",
-    "led to nothing that ships, steps after the chosen checkpoint, and what teachers cost. It is",
-    "the least it can have been where trainings in between have left no figures, because their",
-    "weights never shipped; `tools/training_cost.py` adds up the others from the history. `fine`",
-    "models have the weights of `fast` ones, and so their cost.",
+    "Hours are wall-clock time on the hardware named, up to the checkpoint that was chosen. What",
+    "a model cost in all includes the trainings that it went on from, each from the weights of",
+    "the one before, whatever model those were of; hours on different machines are added as they",
+    "are. Not counted: trainings that led to nothing that ships, steps after the chosen",
+    "checkpoint, and what teachers cost. It is the least it can have been where trainings in",
+    "between have left no figures, because their weights never shipped; `tools/training_cost.py`",
+    "adds up the others from the history. `fine` models have the weights of `fast` ones, and so",
+    "their cost.",
 )
 
 

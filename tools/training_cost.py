@@ -84,8 +84,6 @@ class Repository:
                 continue
             leg = self.legs[weights.sha256]
             cost, chain = self.cost(leg), self.chain(leg)
-            if len({one.training.hardware for one in chain}) > 1:
-                raise SystemExit(f"{leg.name}: its trainings ran on different hardware")
             totals = {
                 "total_steps": cost.steps,
                 "total_hours": cost.hours,

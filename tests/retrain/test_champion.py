@@ -7,7 +7,11 @@ from hyperfocal.settings import Settings
 
 
 @pytest.mark.parametrize(
-    ("model", "clipped"), [("photo-realtime-x4", True), ("photo-fast-x2", False)]
+    ("model", "clipped", "consistent"),
+    [("photo-realtime-x4", True, False), ("photo-fast-x2", False, True)],
 )
-def test_what_is_retrained_adds_to_what_its_champion_adds_to(model: str, clipped: bool) -> None:
-    assert read_champion(model, Settings()).net["clipped"] is clipped
+def test_what_is_retrained_is_made_as_its_champion(
+    model: str, clipped: bool, consistent: bool
+) -> None:
+    net = read_champion(model, Settings()).net
+    assert (net["clipped"], net["consistent"]) == (clipped, consistent)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from hyperfocal.errors import InputMissing, OutputExists, SettingsError
+from hyperfocal.models.hardware import processor
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.quality import imresize, psnr
@@ -17,6 +18,7 @@ from hyperfocal.settings import Settings
 from hyperfocal.training.data import bicubic_pair
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
+from hyperfocal.training.facts import hardware
 from hyperfocal.training.fit import fit
 from hyperfocal.training.stored import load_average, starting_net
 
@@ -39,6 +41,8 @@ def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Pat
 
     entry = read_entry(tmp_path / "shipped" / "tiny-x2.toml")
     assert (entry.card.training.steps, entry.card.tier) == (250, "")
+    assert entry.card.training.hardware == hardware()
+    assert f"{processor().cores} cores of " in hardware() or torch.cuda.is_available()
     # Named after the file rather than the net: several experiments may be about one.
     assert entry.card.training.experiment == f"experiments/{experiment_file.name}"
     model = load_entry(entry, Settings(precision="float", cache=tmp_path / "cache"))

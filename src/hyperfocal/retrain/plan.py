@@ -104,7 +104,6 @@ def prepare(
             "name": name,
             "file": PLAN,
             "purpose": champion.card.purpose,
-            "hardware": f"{processor().cores} cores of {processor().name}",
             "seed": plan.seed,
             # Emulated bfloat16 is slower than float32.
             "precision": "bf16-mixed" if processor().has_bf16 else "32-true",

@@ -47,10 +47,14 @@ UNKNOWN = Cost(0, 0.0, whole=False)
 
 @dataclass(frozen=True)
 class History:
-    """A training's own cost up to its checkpoint, and that of what it started from."""
+    """A training's own cost up to its checkpoint, and that of what it started from.
+
+    ``hardware``: what it ran on, "" where the checkpoint does not tell.
+    """
 
     own: Cost
     before: Cost
+    hardware: str = ""
 
     @property
     def total(self) -> Cost:
@@ -60,7 +64,8 @@ class History:
     @classmethod
     def of(cls, checkpoint: Mapping[str, Any]) -> History:
         """The history that a checkpoint tells."""
-        return cls(Cost(checkpoint["global_step"], checkpoint["clock"]), cost_before(checkpoint))
+        own = Cost(checkpoint["global_step"], checkpoint["clock"])
+        return cls(own, cost_before(checkpoint), checkpoint.get("hardware", ""))
 
     def on_card(self) -> dict[str, Any]:
         """The fields of a card's ``training``.

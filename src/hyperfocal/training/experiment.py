@@ -194,7 +194,8 @@ class Experiment(_Section):
     ``tracking``: whether MLflow is told. ``deterministic``: forbid what gives another result
     at every run, which matters on a GPU and costs time there. ``degradation``: ranges other
     than the default ones, where ``data.degradation`` is "real". ``file``: what the file is called
-    on the card of what comes of it; left out, as it is.
+    on the card of what comes of it; left out, as it is. ``hardware``: what the card says that the
+    training ran on; left out, the graphics card or the processor.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")

@@ -39,6 +39,15 @@ def machine() -> str:
     return "\n".join(lines) + "\n"
 
 
+def hardware() -> str:
+    """What trains here, in a few words: the graphics cards, or else the processor."""
+    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    if cards:
+        return f"{len(cards)} x {cards[0]}"
+    cpu = processor()
+    return f"{cpu.cores} cores of {cpu.name}"
+
+
 def _driver() -> list[str]:
     """What the driver's own tool says, where it is installed."""
     try:

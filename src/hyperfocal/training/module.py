@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperfocal.quality.metrics import Scores, scores
+from hyperfocal.training import facts
 from hyperfocal.training.cost import NOTHING, cost_before
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.losses import reconstruction
@@ -210,6 +211,7 @@ class Restoration(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = self.experiment.model_dump()
         checkpoint["clock"] = self.clock
+        checkpoint["hardware"] = facts.hardware()
         checkpoint["before"] = dataclasses.asdict(self.before)
         checkpoint["batches"] = self.batches
         checkpoint["random"] = random_state()

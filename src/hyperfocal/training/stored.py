@@ -73,7 +73,7 @@ def read_stored(path: Path, experiment: Experiment | None = None) -> Stored:
     training = Training(
         data=experiment.data.description,
         experiment=f"experiments/{experiment.file or f'{experiment.name}.toml'}",
-        hardware=experiment.hardware,
+        hardware=experiment.hardware or history.hardware,
         **history.on_card(),
     )
     return Stored(experiment, fold(net), net.ranges, training, history.total)
