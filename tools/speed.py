@@ -43,7 +43,7 @@ def speeds(folder: Path = FOLDER) -> dict[str, list[Row]]:
         found[measured["processor"]] = [
             row
             for row in measured["rows"]
-            if row["graph"] == graph_of(row["model"], row["precision"])
+            if row["graph"] and row["graph"] == graph_of(row["model"], row["precision"])
         ]
     return found
 

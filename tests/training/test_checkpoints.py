@@ -181,6 +181,13 @@ def test_the_best_stays_the_best_where_its_other_name_is_gone(
     assert found["step-0000002.ckpt"] == "2"
 
 
+def test_the_best_gets_its_name_back(tmp_path: Path) -> None:
+    state = run(tmp_path, [33.0, 34.0, 31.0]).state_dict()
+    (tmp_path / "best.ckpt").unlink()
+    resumed(tmp_path, state, 32.0)
+    assert texts(tmp_path)["best.ckpt"] == "2"
+
+
 def test_where_only_the_last_state_is_left_the_next_is_the_best(tmp_path: Path) -> None:
     state = run(tmp_path, [33.0, 34.0, 31.0]).state_dict()
     for path in (*tmp_path.glob("step-*.ckpt"), tmp_path / "best.ckpt"):

@@ -13,7 +13,6 @@ from hyperfocal.models.card import ModelCard, Training
 from hyperfocal.training.cost import NOTHING, UNKNOWN, Cost, History, cost_on_card, read_cost
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
-from hyperfocal.training.facts import hardware
 from hyperfocal.training.fit import fit
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets import build_net
@@ -150,4 +149,4 @@ def test_a_resumed_training_keeps_what_its_start_cost_then(
     longer = starting(experiment_file, weights, 3)
     fit(longer, tmp_path / "run", resume=True, progress=False, tracking=False)
     state = read_checkpoint(tmp_path / "run" / "last.ckpt")
-    assert History.of(state) == History(Cost(3, state["clock"]), UNKNOWN, hardware())
+    assert History.of(state) == History(Cost(3, state["clock"]), UNKNOWN, state["hardware"])

@@ -114,6 +114,9 @@ def test_what_cannot_be_exported_anew_is_told(plain: Experiment, run: Path, tmp_
     deeper = plain.model_copy(update={"net": plain.net.model_copy(update={"depth": 2})})
     with pytest.raises(SettingsError, match="another net than the experiment 'tiny-x2'"):
         export(source, out, experiment=deeper)
+    clipped = plain.model_copy(update={"net": plain.net.model_copy(update={"clipped": True})})
+    with pytest.raises(SettingsError, match="another net"):
+        export(source, out, experiment=clipped)
     rounded = plain.net.model_copy(update={"qat": True, "start": "x.onnx"})
     with pytest.raises(UsageError, match="does not hold the ranges"):
         export(source, out, experiment=plain.model_copy(update={"net": rounded}))

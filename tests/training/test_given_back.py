@@ -177,7 +177,9 @@ def test_it_is_read_back_and_a_training_goes_on_from_it(tmp_path: Path) -> None:
     assert np.abs(consistent(torch.tensor(picture())).clamp(0, 1).numpy() - want).max() < 1e-5
 
 
-def test_nets_of_cells_have_none() -> None:
-    folded = replace(fold(trained_like(2, 16, 2, 2)), correction=np.zeros((4, 3, 3), np.float32))
-    with pytest.raises(ValueError, match="at the resolution of the input"):
+@pytest.mark.parametrize("changes", [{"unshuffle": 2}, {"clipped": True}])
+def test_other_nets_have_none(changes: dict[str, int | bool]) -> None:
+    plain = fold(trained_like(2, 16, 2, **{"unshuffle": 1, **changes}))
+    folded = replace(plain, correction=np.zeros((4, 3, 3), np.float32))
+    with pytest.raises(ValueError, match="at the input's resolution"):
         build(folded)

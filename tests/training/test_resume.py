@@ -182,7 +182,9 @@ def test_a_state_of_another_net_or_optimizer_is_refused(
 def test_the_budget_may_change_on_the_way(experiment: Experiment, tmp_path: Path) -> None:
     fit(experiment, tmp_path, progress=False, tracking=False)
     schedule = experiment.schedule.model_copy(update={"steps": 37, "rate": 1e-3})
-    longer = experiment.model_copy(update={"schedule": schedule})
+    # Ceilings are set before the first step only.
+    net = experiment.net.model_copy(update={"start": "gone.onnx", "ceiled": 1e-4})
+    longer = experiment.model_copy(update={"schedule": schedule, "net": net})
     assert fit(longer, tmp_path, resume=True, progress=False, tracking=False).steps == 37
 
 

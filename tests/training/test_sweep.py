@@ -201,21 +201,49 @@ def test_results_of_another_plan_do_not_count(experiment: Experiment, tmp_path: 
     train = Pretended()
     train.broken = False
     sweep(experiment, tmp_path, train=train)
-    left = tmp_path / "trial-0" / "step-0000003.ckpt"
-    left.write_bytes(b"of the plan before")
+    left = Path("trial-0", "step-0000003.ckpt")
+    (tmp_path / left).write_bytes(b"of the plan before")
     schedule = experiment.schedule.model_copy(update={"steps": 60})
     longer = experiment.model_copy(update={"schedule": schedule})
     train.runs = []
     sweep(longer, tmp_path, train=train)
     assert train.runs == [(f"trial-{index}", False) for index in range(3)]
-    assert not left.exists()
+    # Put aside: it may have cost days.
+    assert not (tmp_path / left).exists()
+    assert (tmp_path / "trial-0.before-1" / left.name).read_bytes() == b"of the plan before"
     train.runs = []
     sweep(longer, tmp_path, train=train)
+    assert train.runs == []
+    sweep(experiment, tmp_path, train=train)
+    assert (tmp_path / "trial-0.before-2" / "result.json").is_file()
+
+
+def test_what_a_sweep_is_called_does_not_matter(experiment: Experiment, tmp_path: Path) -> None:
+    train = Pretended()
+    train.broken = False
+    sweep(experiment, tmp_path, train=train)
+    train.runs = []
+    data = experiment.data.model_copy(update={"description": "the same tiles"})
+    other = experiment.model_copy(update={"purpose": "another", "file": "b.toml", "data": data})
+    sweep(other, tmp_path, train=train)
+    assert train.runs == []
+    # What an older version wrote lacks what has its default value.
+    plan = tmp_path / "trial-0" / "trial.json"
+    stored = json.loads(plan.read_text())
+    del stored["net"]["consistent"]
+    plan.write_text(json.dumps(stored))
+    sweep(other, tmp_path, train=train)
     assert train.runs == []
 
 
 def test_a_folder_of_something_else_is_left_alone(experiment: Experiment, tmp_path: Path) -> None:
     (tmp_path / "trial-0").mkdir()
-    (tmp_path / "trial-0" / "notes.txt").write_text("mine")
-    sweep(experiment, tmp_path, train=Pretended())
-    assert (tmp_path / "trial-0" / "notes.txt").read_text() == "mine"
+    (tmp_path / "trial-0" / "last.ckpt").write_text("mine")
+    train = Pretended()
+    for purpose in ("one", "one", "another"):
+        trials = sweep(experiment.model_copy(update={"purpose": purpose}), tmp_path, train=train)
+        (failed,) = (trial for trial in trials if trial.name == "trial-0")
+        assert "trial-0 holds something else" in failed.error
+    assert not [run for run in train.runs if run[0] == "trial-0"]
+    assert [path.name for path in (tmp_path / "trial-0").iterdir()] == ["last.ckpt"]
+    assert (tmp_path / "trial-0" / "last.ckpt").read_text() == "mine"

@@ -133,7 +133,8 @@ def prepare(
     planned(_PATCH)  # Tells what cannot be before anything is written.
     if (work / PLAN).is_file():
         old = Experiment.read(work / PLAN)
-        if old != planned(old.data.patch):
+        # Older plans tell what they ran on.
+        if old.model_copy(update={"hardware": ""}) != planned(old.data.patch):
             raise SettingsError(
                 f"{work.parent} was begun with other data or options; go on with the same, or "
                 "name another folder"

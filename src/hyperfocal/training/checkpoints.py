@@ -51,9 +51,11 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         if trainer.is_global_zero and self.kept:
-            first = self.folder / self.kept[0][1]
+            first, best = self.folder / self.kept[0][1], self.folder / BEST
             if not first.is_file():
-                same_file(self.folder / BEST, first)
+                same_file(best, first)
+            elif not best.is_file():
+                same_file(first, best)
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

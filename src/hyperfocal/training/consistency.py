@@ -19,8 +19,8 @@ from hyperfocal.quality.resize import imresize
 
 Array = npt.NDArray[np.float32]
 
-# Input pixels on either side of one that its bicubic reduction and the correction look at. The
-# outermost pixels are left as they are: what lies beyond them is not known.
+# Input pixels on either side of one that its bicubic reduction and the correction look at. What the
+# two outermost lack is not known, as pixels beyond them would count.
 REDUCED_FROM, CORRECTED_FROM = 2, 1
 CORRECTED_SIDE = 2 * CORRECTED_FROM + 1
 REACH = REDUCED_FROM + CORRECTED_FROM

@@ -39,13 +39,13 @@ def machine() -> str:
     return "\n".join(lines) + "\n"
 
 
-def hardware() -> str:
-    """What trains here, in a few words: the graphics cards, or else the processor."""
-    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    if cards:
-        return f"{len(cards)} x {cards[0]}"
+def hardware(device: torch.device, processes: int = 1) -> str:
+    """What a training on ``device`` runs on, in a few words, and how many processes share it."""
+    if device.type == "cuda":
+        return f"{processes} x {torch.cuda.get_device_name(device)}"
     cpu = processor()
-    return f"{cpu.cores} cores of {cpu.name}"
+    each = f"{cpu.cores} cores of {cpu.name}"
+    return each if processes == 1 else f"{processes} workers, each on {each}"
 
 
 def _driver() -> list[str]:

@@ -43,7 +43,7 @@ _CALIBRATION = 16
 _CLIPPED = 1e-4
 
 # What of a net matters before its first step only.
-_BEGINNING = {"start", "pretrained"}
+_BEGINNING = {"start", "pretrained", "ceiled"}
 
 Preset = Literal["one-batch", "dev-run"]
 

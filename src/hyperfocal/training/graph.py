@@ -78,8 +78,8 @@ def build(
     convolution sees (:class:`~hyperfocal.training.calibrate.Observed`); given, an int8 kernel is
     rounded as a whole, so that its sums change least, and not weight by weight.
     """
-    if folded.correction is not None and folded.unshuffle != 1:
-        raise ValueError("a correction is for nets that work at the resolution of the input")
+    if folded.correction is not None and (folded.unshuffle != 1 or folded.clipped):
+        raise ValueError("a correction is for nets at the input's resolution, and not clipped ones")
     if ranges is not None and len(ranges) != len(folded.layers) - 1:
         raise ValueError("one range for every convolution but the last")
     if ranges is not None and folded.ceilings is not None:

@@ -211,7 +211,7 @@ class Restoration(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["experiment"] = self.experiment.model_dump()
         checkpoint["clock"] = self.clock
-        checkpoint["hardware"] = facts.hardware()
+        checkpoint["hardware"] = facts.hardware(self.device, self.trainer.world_size)
         checkpoint["before"] = dataclasses.asdict(self.before)
         checkpoint["batches"] = self.batches
         checkpoint["random"] = random_state()

@@ -87,8 +87,10 @@ def _exported(path: Path, experiment: Experiment | None) -> Stored:
     if card is None:
         raise UsageError(f"there is no card beside {path} that names it by its digest")
     net = experiment.net
-    shape = (folded.scale, folded.layers[0][0].shape[0], len(folded.layers) - 2, folded.unshuffle)
-    if net.name != "plain" or shape != (net.scale, net.channels, net.depth, net.unshuffle):
+    channels, depth = folded.layers[0][0].shape[0], len(folded.layers) - 2
+    shape = (folded.scale, channels, depth, folded.unshuffle, folded.clipped)
+    wanted = (net.scale, net.channels, net.depth, net.unshuffle, net.clipped)
+    if net.name != "plain" or shape != wanted:
         raise SettingsError(f"{path} holds another net than the experiment '{experiment.name}'")
     if net.qat:
         raise UsageError(f"{path} does not hold the ranges of its training: export the checkpoint")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from hyperfocal import paths
-from hyperfocal.errors import SettingsError
+from hyperfocal.errors import OutputExists, SettingsError
 from hyperfocal.paths import made_folder
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.facts import flat
 
 # In the folder of a trial: what came of it, and the experiment that it was, whole.
 RESULT, PLAN = "result.json", "trial.json"
+# Of an experiment, besides the description of its data: nothing that is trained depends on these.
+_NAMES = {"name", "file", "purpose", "hardware", "tracking", "sweep"}
 BEST = "best.toml"
 _MOST = 1000
 
@@ -161,9 +162,10 @@ def sweep(
     """Run all trials, each in a folder of its own under ``out``; the best first.
 
     A trial that has its result is not run again and one that was cut off is resumed, so a
-    killed sweep goes on when it is started again. A trial that fails is told as such and the
-    others go on. ``out/best.toml`` is the best trial's experiment, ``out/sweep.json`` the
-    table. ``train``: what runs a trial, given the experiment, the folder and whether to resume.
+    killed sweep goes on when it is started again. What another plan left in the folder of a trial
+    is put aside, under another name. A trial that fails is told as such and the others go on.
+    ``out/best.toml`` is the best trial's experiment, ``out/sweep.json`` the table. ``train``: what
+    runs a trial, given the experiment, the folder and whether to resume.
     """
     if experiment.sweep is None:
         raise SettingsError("the experiment has no [sweep] table")
@@ -210,15 +212,30 @@ def _known(folder: Path, plan: Experiment) -> Trial | None:
 
 
 def _planned(folder: Path, plan: Experiment) -> bool:
-    """Whether what lies in a trial's folder came of this very plan."""
+    """Whether what lies in a trial's folder came of this plan, but for what it is called."""
     try:
-        return (folder / PLAN).read_text(encoding="utf-8") == _as_text(plan)
-    except (OSError, UnicodeDecodeError):
+        stored = Experiment.model_validate_json((folder / PLAN).read_bytes())
+    except (OSError, ValueError):
         return False
+    return _trained(stored) == _trained(plan)
 
 
-def _as_text(plan: Experiment) -> str:
-    return json.dumps(flat(plan.model_dump()), default=str)
+def _trained(plan: Experiment) -> dict[str, Any]:
+    """What decides what comes of a training."""
+    values = plan.model_dump(exclude=_NAMES)
+    del values["data"]["description"]
+    return values
+
+
+def _begin(folder: Path, plan: Experiment) -> None:
+    """Make the folder of a trial; what another plan left there is put aside."""
+    if paths.is_file(folder / PLAN):
+        # Not to be gone on from, nor to be taken for this one's; but it may have cost days.
+        asides = (folder.with_name(f"{folder.name}.before-{n}") for n in itertools.count(1))
+        folder.rename(next(aside for aside in asides if not paths.exists(aside)))
+    elif paths.is_folder(folder) and any(folder.iterdir()):
+        raise OutputExists(f"{folder} holds something else; name another folder for the sweep")
+    (made_folder(folder) / PLAN).write_text(plan.model_dump_json(indent=2), encoding="utf-8")
 
 
 def _run(
@@ -228,12 +245,9 @@ def _run(
     folder: Path,
 ) -> Trial:
     resume = _planned(folder, plan)
-    if not resume:
-        if paths.is_file(folder / PLAN):
-            # What another plan left is not to be gone on from, nor to be taken for this one's.
-            shutil.rmtree(folder)
-        (made_folder(folder) / PLAN).write_text(_as_text(plan), encoding="utf-8")
     try:
+        if not resume:
+            _begin(folder, plan)
         trained = train(plan, folder, resume)
     except Exception as error:  # noqa: BLE001 - out of memory, a rate that diverges: others go on
         return Trial(folder.name, values, error=f"{type(error).__name__}: {error}"[:500])
