@@ -2,45 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from damage import blurred, darker, noisy, redder, stripes
 
 from hyperfocal.errors import ArrayError
 from hyperfocal.quality.fsim import _bank, _congruency, fsim
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:
-    """Stripes at many angles, with grain: nowhere is there nothing."""
+    """Stripes with grain: nowhere is there nothing."""
     generator = np.random.default_rng(seed)
-    side = max(height, width)
-    y, x = np.mgrid[:height, :width].astype(float)
-    made = np.full((height, width, 3), 0.5)
-    for _ in range(40):
-        angle, offset = generator.uniform(0, np.pi), generator.uniform(-side / 2, side)
-        across = np.cos(angle) * x + np.sin(angle) * y - offset
-        made[(across > 0) & (across < side / 5)] = generator.uniform(0.1, 0.9, 3)
-    return np.clip(np.rint(made * 255 + generator.normal(0, 4, made.shape)), 0, 255).astype(
-        np.uint8
-    )
-
-
-def noisy(reference: np.ndarray, sigma: float = 12.0) -> np.ndarray:
-    added = np.rint(np.random.default_rng(9).normal(0, sigma, reference.shape))
-    return np.clip(reference + added, 0, 255).astype(np.uint8)
-
-
-def blurred(reference: np.ndarray) -> np.ndarray:
-    levels = reference.astype(int)
-    total = levels + np.roll(levels, 1, 0) + np.roll(levels, 1, 1) + np.roll(levels, 2, 1)
-    return (total // 4).astype(np.uint8)
-
-
-def redder(reference: np.ndarray) -> np.ndarray:
-    made = reference.copy()
-    made[..., 0] = np.clip(made[..., 0] + 30.0, 0, 255).astype(np.uint8)
-    return made
-
-
-def darker(reference: np.ndarray) -> np.ndarray:
-    return (255 * (reference / 255) ** 1.3).astype(np.uint8)
+    made = stripes(generator, height, width) * 255
+    return np.clip(np.rint(made + generator.normal(0, 4, made.shape)), 0, 255).astype(np.uint8)
 
 
 # By piq 0.8.0 in float64 (function fsim, data_range 255, chromatic where there is colour), for

@@ -2,41 +2,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from damage import blurred, darker, noisy, redder, stripes
 
 from hyperfocal.errors import ArrayError
 from hyperfocal.quality.perceptual import gmsd, haarpsi
 
 
 def picture(seed: int, side: int = 96) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side].astype(float)
-    made = np.full((side, side, 3), 0.5)
-    for _ in range(40):
-        angle, offset = generator.uniform(0, np.pi), generator.uniform(-side / 2, side)
-        across = np.cos(angle) * x + np.sin(angle) * y - offset
-        made[(across > 0) & (across < side / 5)] = generator.uniform(0.1, 0.9, 3)
+    made = stripes(np.random.default_rng(seed), side, side)
     return np.rint(made * 255).astype(np.uint8)
-
-
-def noisy(reference: np.ndarray) -> np.ndarray:
-    added = np.rint(np.random.default_rng(9).normal(0, 12, reference.shape))
-    return np.clip(reference + added, 0, 255).astype(np.uint8)
-
-
-def blurred(reference: np.ndarray) -> np.ndarray:
-    levels = reference.astype(int)
-    total = levels + np.roll(levels, 1, 0) + np.roll(levels, 1, 1) + np.roll(levels, 2, 1)
-    return (total // 4).astype(np.uint8)
-
-
-def redder(reference: np.ndarray) -> np.ndarray:
-    made = reference.copy()
-    made[..., 0] = np.clip(made[..., 0] + 30.0, 0, 255).astype(np.uint8)
-    return made
-
-
-def darker(reference: np.ndarray) -> np.ndarray:
-    return (255 * (reference / 255) ** 1.3).astype(np.uint8)
 
 
 # By piq 0.8.0 in float64 (functions gmsd and haarpsi, data_range 255), for these pictures.

@@ -14,6 +14,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tracking: starts a real MLflow server; under a minute")
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Tiny nets are quickest so, and sums come out the same."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def textured(seed: int, side: int = 96) -> np.ndarray:
     """A picture with edges at many angles, which bicubic blurs and a net can learn."""
     generator = np.random.default_rng(seed)

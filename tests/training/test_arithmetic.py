@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from test_resume import rows
 
 from hyperfocal.training.arithmetic import precision_here
 from hyperfocal.training.experiment import Experiment
@@ -18,11 +18,6 @@ from hyperfocal.training.mlflow_server import Server
 from hyperfocal.training.module import Restoration
 
 PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -52,12 +47,6 @@ def test_a_gpu_trains_in_what_was_asked_for(
     assert precision_here(asked) == precision
 
 
-def curves(run: Path) -> list[dict[str, str]]:
-    """All but what a clock says."""
-    with (run / "metrics.csv").open(newline="") as file:
-        return [{**row, "epoch_time": ""} for row in csv.DictReader(file)]
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU trains in float16")
 def test_an_experiment_in_float16_trains_and_resumes_on_a_cpu(
     experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -72,7 +61,7 @@ def test_an_experiment_in_float16_trains_and_resumes_on_a_cpu(
     caplog.clear()
     fit(bfloat, tmp_path / "bfloat", progress=False, tracking=False)
     assert not caplog.records
-    assert curves(tmp_path / "whole") == curves(tmp_path / "bfloat")
+    assert rows(tmp_path / "whole") == rows(tmp_path / "bfloat")
 
     usual = Restoration.on_train_batch_end
     with pytest.MonkeyPatch.context() as patched:
@@ -92,7 +81,7 @@ def test_an_experiment_in_float16_trains_and_resumes_on_a_cpu(
         torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("whole", "cut")
     )
     torch.testing.assert_close(found["state_dict"], want["state_dict"], rtol=0, atol=0)
-    assert curves(tmp_path / "cut") == curves(tmp_path / "whole")
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
 
 
 def test_the_mlflow_run_says_what_trained(

@@ -20,11 +20,6 @@ from hyperfocal.training.samples import grid, hardest
 from hyperfocal.training.stored import load_average
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
-
-
 class FakeTrainer:
     """Writes its step as its state."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import onnx
 import pytest
-import torch
 
 from hyperfocal.errors import SettingsError
 from hyperfocal.models.card import ModelCard, Training
@@ -18,11 +17,6 @@ from hyperfocal.training.graph import build
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.stored import load_average, read_checkpoint, starting_cost
 from hyperfocal.training.weights import fold
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 def starting(path: Path, start: Path | None, steps: int) -> Experiment:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from hyperfocal.errors import SettingsError, UsageError
 from hyperfocal.models.card import ModelCard
@@ -21,11 +20,6 @@ from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
 from hyperfocal.training.weights import read_onnx
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

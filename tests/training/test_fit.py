@@ -23,11 +23,6 @@ from hyperfocal.training.fit import fit
 from hyperfocal.training.stored import load_average, starting_net
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
-
-
 def test_a_tiny_net_beats_bicubic_and_ships(experiment_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     trained = fit(Experiment.read(experiment_file), out, progress=False, tracking=False)

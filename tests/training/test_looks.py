@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from hyperfocal.errors import (
@@ -21,11 +20,6 @@ from hyperfocal.training.curves import COLUMNS, CurveFile, draw, read_curves
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.lr_find import lr_find, steepest
 from hyperfocal.training.presets import dev_run, overfit_one_batch
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -42,11 +42,6 @@ fit(Experiment.read(Path(sys.argv[1])), Path(sys.argv[2]), progress=False, track
 """
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def experiment(experiment_file: Path) -> Experiment:
     text = experiment_file.read_text().replace("steps = 250", "steps = 30")

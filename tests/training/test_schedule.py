@@ -15,11 +15,6 @@ from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
-
-
 def trained(
     experiment_file: Path, out: Path, steps: int | None, **schedule: Any
 ) -> list[dict[str, str]]:

@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from hyperfocal.cli.tuning import _print as print_table
 from hyperfocal.errors import SettingsError
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.fit import Trained
 from hyperfocal.training.sweep import Trial, changed, combinations, sweep
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 def section(**values: Any) -> SweepSection:

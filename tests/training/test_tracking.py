@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 
@@ -118,11 +117,6 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
         )
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

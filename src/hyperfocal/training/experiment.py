@@ -77,10 +77,9 @@ class NetSection(_Section):
     ViTs, and ``pretrained`` may name published weights. ``clipped``: a plain net adds to the
     bicubic enlargement after that is clipped to what pixels can be; x4 is a fifth faster so.
     ``consistent``: the net gives back what its result, reduced, lacks of the input; x2 takes
-    eleven milliseconds longer for 512x512. ``ceiled``: the share of its activations
-    that a plain net loses at the top, in float too, when the training begins; it learns to do
-    without, and int8 has finer steps for the rest. Ceilings that the start has are kept, with or
-    without this.
+    eleven milliseconds longer for 512x512. ``ceiled``: the share of its activations that a plain
+    net loses at the top, in float too, when the training begins; it learns to do without, and int8
+    has finer steps for the rest. Ceilings that the start has are kept, with or without this.
     """
 
     name: NetName = "plain"
