@@ -1,0 +1,73 @@
+"""A convolution and its activation as one operation of the CPU, in training as well.
+
+Autograd runs them one after the other: the activation then fetches from memory, and writes back,
+all that the convolution has just written, which takes as long as the convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_DTYPES = (torch.float32, torch.bfloat16)
+
+
+class _ConvHardtanh(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, padding: int, ceiling: float
+    ) -> Tensor:
+        activation, limits = ("hardtanh", [0.0, ceiling]) if ceiling < math.inf else ("relu", [])
+        made: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, kernel, bias, [padding] * 2, [1, 1], [1, 1], 1, activation, limits, ""
+        )
+        ctx.save_for_backward(x, kernel, made)
+        ctx.padding, ctx.ceiling = padding, ceiling
+        return made
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, kernel, made = ctx.saved_tensors
+        # What is left of the input says as well as the input where the activation was linear.
+        if ctx.ceiling < math.inf:
+            gradient = torch.ops.aten.hardtanh_backward(gradients[0], made, 0.0, ctx.ceiling)
+        else:
+            gradient = torch.ops.aten.threshold_backward(gradients[0], made, 0.0)
+        of_inputs = torch.ops.aten.convolution_backward(
+            gradient,
+            x,
+            kernel,
+            [kernel.shape[0]],
+            [1, 1],
+            [ctx.padding] * 2,
+            [1, 1],
+            False,
+            [0, 0],
+            1,
+            list(ctx.needs_input_grad[:3]),
+        )
+        return *of_inputs, None, None
+
+
+def conv_hardtanh(
+    x: Tensor, kernel: Tensor, bias: Tensor, *, padding: int, ceiling: float = math.inf
+) -> Tensor:
+    """``x`` ``(N, in, H, W)`` convolved with ``(out, in, k, k)``, plus ``(out,)``, in [0, ceiling].
+
+    ``padding``: zeros around. In the dtype of ``x``, or that of autocast. The gradient is zero
+    where the result is 0 or ``ceiling``.
+    """
+    kind = x.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    if kind != "cpu" or dtype not in _DTYPES or not torch.backends.mkldnn.is_available():
+        y = F.conv2d(x, kernel, bias, padding=padding)
+        # In its place: one tensor less to keep for the gradient.
+        return F.hardtanh_(y, 0.0, ceiling) if ceiling < math.inf else F.relu_(y)
+    made: Tensor = _ConvHardtanh.apply(  # type: ignore[no-untyped-call]
+        x.to(dtype), kernel.to(dtype), bias.to(dtype), padding, ceiling
+    )
+    return made
