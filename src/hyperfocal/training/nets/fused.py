@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_DTYPES = (torch.float32, torch.bfloat16)
+
+def _fusable(dtype: torch.dtype) -> bool:
+    """Whether this processor has the fused operation, which itself falls back to nothing."""
+    if not (torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()):
+        return False
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and supported)
 
 
 class _ConvHardtanh(torch.autograd.Function):
@@ -58,16 +64,19 @@ def conv_hardtanh(
 ) -> Tensor:
     """``x`` ``(N, in, H, W)`` convolved with ``(out, in, k, k)``, plus ``(out,)``, in [0, ceiling].
 
-    ``padding``: zeros around. In the dtype of ``x``, or that of autocast. The gradient is zero
-    where the result is 0 or ``ceiling``.
+    ``padding``: zeros around. In the dtype of ``x``, or that of autocast, which may round
+    ``ceiling``. The gradient is zero where the result is 0 or ``ceiling``. What is not a number may
+    become 0.
     """
     kind = x.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
-    if kind != "cpu" or dtype not in _DTYPES or not torch.backends.mkldnn.is_available():
+    # As the dtype has it: the gradient has to know again what was moved there.
+    ceiling = float(torch.tensor(ceiling, dtype=dtype))
+    if kind != "cpu" or not _fusable(dtype):
         y = F.conv2d(x, kernel, bias, padding=padding)
         # In its place: one tensor less to keep for the gradient.
         return F.hardtanh_(y, 0.0, ceiling) if ceiling < math.inf else F.relu_(y)
     made: Tensor = _ConvHardtanh.apply(  # type: ignore[no-untyped-call]
-        x.to(dtype), kernel.to(dtype), bias.to(dtype), padding, ceiling
+        x.to(dtype), kernel.to(dtype), bias.to(dtype).contiguous(), padding, ceiling
     )
     return made
