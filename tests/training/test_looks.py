@@ -39,6 +39,8 @@ def test_the_suggestion_is_where_the_loss_falls_fastest() -> None:
 def test_a_loss_that_only_rises_suggests_nothing() -> None:
     with pytest.raises(SettingsError, match="does not fall at any rate"):
         steepest([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(SettingsError, match="lower ones"):
+        steepest([], [])
 
 
 def test_the_range_test_trains_and_is_drawn(experiment: Experiment, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hyperfocal.errors import ModelBroken, SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 from hyperfocal.training.interrupts import kept_interrupts
+from hyperfocal.training.module import Restoration
 
 # Kills itself as kill -9 does: nothing is flushed, closed or saved.
 KILLED = """
@@ -181,6 +182,26 @@ def test_the_budget_may_change_on_the_way(experiment: Experiment, tmp_path: Path
     net = experiment.net.model_copy(update={"start": "gone.onnx", "ceiled": 1e-4})
     longer = experiment.model_copy(update={"schedule": schedule, "net": net})
     assert fit(longer, tmp_path, resume=True, progress=False, tracking=False).steps == 37
+
+
+def test_the_optimizer_goes_on_with_what_the_experiment_says_now(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(experiment, tmp_path, progress=False, tracking=False)
+    changed = {"steps": 33, "weight_decay": 0.5, "beta1": 0.5}
+    schedule = experiment.schedule.model_copy(update=changed)
+    used = []
+    begun = Restoration.on_train_batch_start
+
+    def seen(self: Restoration, *args: Any) -> None:
+        begun(self, *args)
+        groups = self.trainer.optimizers[0].param_groups
+        used.extend((group["weight_decay"], group["betas"]) for group in groups)
+
+    monkeypatch.setattr(Restoration, "on_train_batch_start", seen)
+    longer = experiment.model_copy(update={"schedule": schedule})
+    fit(longer, tmp_path, resume=True, progress=False, tracking=False)
+    assert set(used) == {(0.5, (0.5, schedule.beta2))}
 
 
 def test_after_a_stop_the_process_can_be_stopped_again() -> None:

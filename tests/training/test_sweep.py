@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def test_random_trials_differ_and_follow_the_seed() -> None:
     assert {trial["net.depth"] for trial in found} == {1, 2, 3, 4}
 
 
+def test_whole_ends_give_whole_numbers_in_a_logarithm_too() -> None:
+    values = {"net": {"channels": {"low": 8, "high": 64, "log": True}}}
+    found = [
+        trial["net.channels"]
+        for trial in combinations(section(method="random", trials=30, values=values))
+    ]
+    assert all(isinstance(channels, int) and 8 <= channels <= 64 for channels in found)
+    # The geometric mean is 22.6; evenly drawn, a quarter would lie below.
+    assert sum(channels < 23 for channels in found) > 10
+
+
 def test_random_ends_when_there_is_nothing_new() -> None:
     found = combinations(section(method="random", trials=9, values={"seed": [0, 1, 2]}))
     assert sorted(trial["seed"] for trial in found) == [0, 1, 2]
@@ -72,6 +84,7 @@ def test_random_ends_when_there_is_nothing_new() -> None:
         ({"schedule": {"rate": {"low": 1e-4, "high": 1e-2}}}, "needs the method 'random'"),
         ({"schedule": {"rate": {"low": 2, "high": 1}}}, "low must be a number below high"),
         ({"seed": {"low": 0, "high": 1, "log": True}}, "begins above 0"),
+        ({"seed": {"low": 0, "high": math.inf}}, "low must be a number"),
         ({"seed": {"low": 0, "high": 1, "step": 1}}, "no 'sweep.values.seed.step'"),
         ({"seed": list(range(101)), "schedule": {"warmup": list(range(10))}}, "1010 trials"),
     ],
@@ -128,7 +141,7 @@ def test_the_best_comes_first_and_is_written(experiment: Experiment, tmp_path: P
     trials = sweep(
         experiment, tmp_path, train=train, on_trial=lambda *given: told.append(given[1:])
     )
-    assert [trial.name for trial in trials] == ["trial-2", "trial-0", "trial-1"]
+    assert [trial.name for trial in trials] == ["trial-002", "trial-000", "trial-001"]
     assert trials[0].best_psnr == 34.0
     assert (trials[0].step_milliseconds, trials[0].minutes) == (500.0, 1.0)
     assert trials[2].error == "FloatingPointError: diverged"
@@ -145,7 +158,7 @@ def test_a_stopped_sweep_goes_on(experiment: Experiment, tmp_path: Path) -> None
     train.runs, train.broken = [], False
     trials = sweep(experiment, tmp_path, train=train)
     # Only the one that failed is run again, from its last state.
-    assert train.runs == [("trial-1", True)]
+    assert train.runs == [("trial-001", True)]
     assert not any(trial.error for trial in trials)
 
 
@@ -155,7 +168,16 @@ def test_other_values_are_trained_anew(experiment: Experiment, tmp_path: Path) -
     train.runs = []
     other = experiment.model_copy(update={"sweep": section(values={"seed": [5]})})
     sweep(other, tmp_path, train=train)
-    assert train.runs == [("trial-0", False)]
+    assert train.runs == [("trial-000", False)]
+
+
+def test_a_sweep_that_grows_keeps_what_is_done(experiment: Experiment, tmp_path: Path) -> None:
+    train = Pretended()
+    for count, anew in ((10, range(10)), (11, [10])):
+        train.runs = []
+        seeds = section(values={"seed": list(range(count))})
+        sweep(experiment.model_copy(update={"sweep": seeds}), tmp_path, train=train)
+        assert train.runs == [(f"trial-{index:03}", False) for index in anew]
 
 
 def test_without_a_table_there_is_nothing_to_sweep(experiment: Experiment, tmp_path: Path) -> None:
@@ -184,32 +206,34 @@ def test_trials_are_for_random_only(method: str, trials: int | None) -> None:
 
 
 def test_the_table_takes_variants_of_different_values(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table([Trial("trial-0", {"seed": 1}, best_psnr=30.0), Trial("trial-1", {"net.depth": 2})])
+    print_table(
+        [Trial("trial-000", {"seed": 1}, best_psnr=30.0), Trial("trial-001", {"net.depth": 2})]
+    )
     heading, one, two = capsys.readouterr().out.splitlines()
     assert heading.split()[:4] == ["trial", "seed", "net.depth", "best"]
-    assert one.split()[:3] == ["trial-0", "1", "30.000"]
-    assert two.split()[:3] == ["trial-1", "2", "-"]
+    assert one.split()[:3] == ["trial-000", "1", "30.000"]
+    assert two.split()[:3] == ["trial-001", "2", "-"]
 
 
 def test_results_of_another_plan_do_not_count(experiment: Experiment, tmp_path: Path) -> None:
     train = Pretended()
     train.broken = False
     sweep(experiment, tmp_path, train=train)
-    left = Path("trial-0", "step-0000003.ckpt")
+    left = Path("trial-000", "step-0000003.ckpt")
     (tmp_path / left).write_bytes(b"of the plan before")
     schedule = experiment.schedule.model_copy(update={"steps": 60})
     longer = experiment.model_copy(update={"schedule": schedule})
     train.runs = []
     sweep(longer, tmp_path, train=train)
-    assert train.runs == [(f"trial-{index}", False) for index in range(3)]
+    assert train.runs == [(f"trial-{index:03}", False) for index in range(3)]
     # Put aside: it may have cost days.
     assert not (tmp_path / left).exists()
-    assert (tmp_path / "trial-0.before-1" / left.name).read_bytes() == b"of the plan before"
+    assert (tmp_path / "trial-000.before-1" / left.name).read_bytes() == b"of the plan before"
     train.runs = []
     sweep(longer, tmp_path, train=train)
     assert train.runs == []
     sweep(experiment, tmp_path, train=train)
-    assert (tmp_path / "trial-0.before-2" / "result.json").is_file()
+    assert (tmp_path / "trial-000.before-2" / "result.json").is_file()
 
 
 def test_what_a_sweep_is_called_does_not_matter(experiment: Experiment, tmp_path: Path) -> None:
@@ -222,7 +246,7 @@ def test_what_a_sweep_is_called_does_not_matter(experiment: Experiment, tmp_path
     sweep(other, tmp_path, train=train)
     assert train.runs == []
     # What an older version wrote lacks what has its default value.
-    plan = tmp_path / "trial-0" / "trial.json"
+    plan = tmp_path / "trial-000" / "trial.json"
     stored = json.loads(plan.read_text())
     del stored["net"]["consistent"]
     plan.write_text(json.dumps(stored))
@@ -231,13 +255,13 @@ def test_what_a_sweep_is_called_does_not_matter(experiment: Experiment, tmp_path
 
 
 def test_a_folder_of_something_else_is_left_alone(experiment: Experiment, tmp_path: Path) -> None:
-    (tmp_path / "trial-0").mkdir()
-    (tmp_path / "trial-0" / "last.ckpt").write_text("mine")
+    (tmp_path / "trial-000").mkdir()
+    (tmp_path / "trial-000" / "last.ckpt").write_text("mine")
     train = Pretended()
     for purpose in ("one", "one", "another"):
         trials = sweep(experiment.model_copy(update={"purpose": purpose}), tmp_path, train=train)
-        (failed,) = (trial for trial in trials if trial.name == "trial-0")
-        assert "trial-0 holds something else" in failed.error
-    assert not [run for run in train.runs if run[0] == "trial-0"]
-    assert [path.name for path in (tmp_path / "trial-0").iterdir()] == ["last.ckpt"]
-    assert (tmp_path / "trial-0" / "last.ckpt").read_text() == "mine"
+        (failed,) = (trial for trial in trials if trial.name == "trial-000")
+        assert "trial-000 holds something else" in failed.error
+    assert not [run for run in train.runs if run[0] == "trial-000"]
+    assert [path.name for path in (tmp_path / "trial-000").iterdir()] == ["last.ckpt"]
+    assert (tmp_path / "trial-000" / "last.ckpt").read_text() == "mine"

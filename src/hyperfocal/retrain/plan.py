@@ -26,7 +26,7 @@ DATA, PLAN = "data", "experiment.toml"
 """In the work folder."""
 
 _START = "champion.onnx"
-_PATCH, _LEAST_PATCH = 64, 24
+_PATCH, _LEAST_PATCH = 64, 24  # The least one has whole cells, be they of 2, 3 or 4 pixels.
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ def prepare(
         }
         return Experiment.checked(values, "the retraining")
 
-    planned(_PATCH)  # Tells what cannot be before anything is written.
+    cell = int(champion.net.get("unshuffle", 1))
+    planned(_PATCH // cell * cell)  # Tells what cannot be before anything is written.
     if (work / PLAN).is_file():
         old = Experiment.read(work / PLAN)
         # Older plans tell what they ran on.
@@ -148,7 +149,7 @@ def prepare(
     champion.card.write(work / "champion.toml")
     shortest = stage(parted, scale, degradation, work / DATA, settings)
     room = shortest // scale - _border(degradation)
-    experiment = planned(min(_PATCH, room))
+    experiment = planned(min(_PATCH, room) // cell * cell)
     partial = work / f"{PLAN}.partial"
     partial.write_text(experiment.to_toml(), encoding="utf-8")
     partial.replace(work / PLAN)

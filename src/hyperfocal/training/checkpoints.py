@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -79,7 +80,9 @@ class Checkpoints(Checkpoint):
         self.psnr = float(trainer.callback_metrics["val_psnr"])
         name = f"step-{trainer.global_step:07d}.ckpt"
         known = [entry for entry in self.kept if entry[1] != name]
-        ranked = sorted([*known, (self.psnr, name)], key=lambda entry: entry[0], reverse=True)
+        # What is not a number has no place in an order.
+        figure = -math.inf if math.isnan(self.psnr) else self.psnr
+        ranked = sorted([*known, (figure, name)], key=lambda entry: entry[0], reverse=True)
         self.kept = ranked[: self.count]
         partial = self._write(trainer)
         if trainer.is_global_zero:

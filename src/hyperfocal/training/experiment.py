@@ -201,7 +201,7 @@ class Experiment(_Section):
     file: str = ""
     purpose: str = ""
     hardware: str = ""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
     deterministic: bool = False
     tracking: bool = True

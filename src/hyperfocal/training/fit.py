@@ -21,6 +21,7 @@ from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
+from hyperfocal.training.collapse import Collapse
 from hyperfocal.training.curves import CurveFile
 from hyperfocal.training.data import OneBatch, PatchPool
 from hyperfocal.training.degraded import DegradedPool
@@ -134,6 +135,7 @@ def fit(
                 *([Bar()] if progress and group.leads else []),
                 *([Samples(out, pictures.validation.pairs)] if group.leads else []),
                 *_patience(experiment),
+                Collapse(checkpoints),
                 checkpoints,
             ],
             logger=[

@@ -110,7 +110,7 @@ def steepest(rates: list[float], losses: list[float]) -> float:
 
     Only up to where the loss is lowest: beyond, it falls in the ups and downs of divergence.
     """
-    end = int(np.argmin(losses)) + 1
+    end = int(np.argmin(losses)) + 1 if losses else 0
     if end < 3:
         raise SettingsError("the loss does not fall at any rate; try lower ones")
     slope = np.gradient(np.log(losses[:end]), np.log(rates[:end]))

@@ -121,6 +121,12 @@ class Restoration(lightning.LightningModule):
         )
 
     def on_train_start(self) -> None:
+        # An optimizer that is resumed brings its own; the experiment may have others by now. The
+        # rate is set at every step.
+        schedule = self.experiment.schedule
+        for group in self.trainer.optimizers[0].param_groups:
+            group["weight_decay"] = schedule.weight_decay
+            group["betas"] = (schedule.beta1, schedule.beta2)
         if self._random is not None:
             random_state(self._random)
             self._random = None
@@ -196,6 +202,9 @@ class Restoration(lightning.LightningModule):
         lr, hr = _unit(batch)
         output = self.average(lr).float()
         found = protocol_scores(output, hr, self.experiment.net.scale)
+        if not bool(torch.isfinite(output).all()):
+            # As bytes they would have a PSNR like any others.
+            found = Scores(math.nan, math.nan, math.nan, math.nan)
         loss = {"val": "val_mse_loss", "test": "test_loss"}[kind]
         figures = {
             loss: (output - hr).square().mean(),

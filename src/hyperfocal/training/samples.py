@@ -49,10 +49,11 @@ class Samples(Callback):
             scale = hr.shape[0] // lr.shape[0]
             high = hr[tuple(slice(part.start * scale, part.stop * scale) for part in window)]
             x = torch.from_numpy(low).permute(2, 0, 1)[None].to(pl_module.device).float() / 255.0
-            made = pl_module.average(x)[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+            made = pl_module.average(x)[0].float().nan_to_num().clamp(0, 1)
+            pixels: Pixels = (made * 255.0).round().byte().permute(1, 2, 0).cpu().numpy()
             squares = low.repeat(scale, axis=0).repeat(scale, axis=1)
             cubic: Pixels = imresize(low, float(scale)).astype(np.uint8, copy=False)
-            rows.append((squares, cubic, np.rint(made * 255.0).astype(np.uint8), high))
+            rows.append((squares, cubic, pixels, high))
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{trainer.global_step:07d}.png"
         partial = path.with_suffix(".partial")

@@ -98,7 +98,8 @@ def _checked_range(name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
     if unknown := value.keys() - {"low", "high", "log"}:
         raise SettingsError(f"there is no 'sweep.values.{name}.{sorted(unknown)[0]}'")
     low, high = value["low"], value["high"]
-    if not all(isinstance(end, int | float) for end in (low, high)) or not low < high:
+    numbers = all(isinstance(end, int | float) and math.isfinite(end) for end in (low, high))
+    if not numbers or not low < high:
         raise SettingsError(f"sweep.values.{name}: low must be a number below high")
     if value.get("log") and low <= 0:
         raise SettingsError(f"sweep.values.{name}: a logarithmic range begins above 0")
@@ -126,6 +127,8 @@ def _draw(generator: np.random.Generator, choice: Any) -> Any:
     low, high = choice["low"], choice["high"]
     if choice.get("log"):
         drawn = math.exp(generator.uniform(math.log(low), math.log(high)))
+        if isinstance(low, int) and isinstance(high, int):
+            return min(max(round(drawn), low), high)
     elif isinstance(low, int) and isinstance(high, int):
         return int(generator.integers(low, high + 1))
     else:
@@ -173,9 +176,8 @@ def sweep(
     plans = [changed(experiment, values, "the sweep") for values in chosen]
     run = train or _training(tracking)
     trials: list[Trial] = []
-    width = len(str(len(plans) - 1))
     for index, (plan, values) in enumerate(zip(plans, chosen, strict=True)):
-        folder = out / f"trial-{index:0{width}}"
+        folder = out / f"trial-{index:03}"
         trial = _known(folder, plan)
         if trial is None:
             trial = _run(run, plan, values, folder)

@@ -1,0 +1,34 @@
+"""How large the patches of a retraining are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hyperfocal.models.registry import find
+from hyperfocal.retrain import Plan
+from hyperfocal.retrain import plan as module
+from hyperfocal.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("unshuffle", "side", "patch"), [(1, 600, 64), (1, 74, 37), (2, 74, 36), (3, 600, 63)]
+)
+def test_patches_have_whole_cells(
+    unshuffle: int, side: int, patch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = find("photo-realtime-x2").card
+    net = {"name": "plain", "scale": 2, "channels": 8, "depth": 1, "unshuffle": unshuffle}
+    champion: Any = SimpleNamespace(card=card, net=net, weights=b"")
+    monkeypatch.setattr(module, "stage", lambda *_: side)
+    monkeypatch.setattr(module, "described", lambda *_: "pictures")
+    plan = Plan(tmp_path, "mine", steps=10)
+    parted: Any = None
+    made = module.prepare(
+        plan, champion, "mine-x2", "bicubic", parted, tmp_path / "work", Settings()
+    )
+    assert made.data.patch == patch
+    assert (tmp_path / "work" / module.PLAN).is_file()
