@@ -178,6 +178,72 @@ def test_a_png_that_ends_between_two_parts_of_the_picture():
         imaging.open(data[:second])
 
 
+def tiff_in_parts(**options):
+    """A TIFF of several parts; tifffile's fields of where they lie, how long and how high."""
+    pixels = made.photo()
+    if options.get("planarconfig") == "separate":
+        pixels = np.moveaxis(pixels, 2, 0)
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, pixels, photometric="rgb", metadata=None, **options)
+    part = "Tile" if "tile" in options else "Strip"
+    with tifffile.TiffFile(io.BytesIO(sink.getvalue())) as file:
+        tags = file.pages[0].tags
+        fields = [tags[name] for name in (f"{part}Offsets", f"{part}ByteCounts", "ImageLength")]
+    return sink.getvalue(), fields
+
+
+def with_value(data, tag, value, index=0):
+    """The same file with one value of a field of tifffile's changed."""
+    out = bytearray(data)
+    code = {3: "<H", 4: "<I", 16: "<Q"}[int(tag.dtype)]
+    struct.pack_into(code, out, tag.valueoffset + index * struct.calcsize(code), value)
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rowsperstrip": 10},
+        {"rowsperstrip": 10, "compression": "zlib"},
+        {"rowsperstrip": 16, "compression": "jpeg"},
+        {"rowsperstrip": 10, "planarconfig": "separate", "compression": "lzw"},
+        {"tile": (32, 32), "compression": "zlib"},
+        {"tile": (32, 32), "planarconfig": "separate"},
+        {"rowsperstrip": 10, "bigtiff": True},
+    ],
+    ids=str,
+)
+def test_a_tiff_that_lacks_a_part_is_never_filled_up_with_black(options):
+    whole, (offsets, lengths, height) = tiff_in_parts(**options)
+    assert imaging.open(whole).pixels.shape == (61, 83, 3)
+    few = bytearray(whole)
+    big = "bigtiff" in options
+    for tag in (offsets, lengths):
+        struct.pack_into("<Q" if big else "<I", few, tag.offset + 4, tag.count - 1)
+    for broken in (
+        with_value(whole, offsets, 0, 1),
+        with_value(whole, lengths, 0, 1),
+        with_value(with_value(whole, offsets, 0, 1), lengths, 0, 1),
+        with_value(whole, height, 600),
+        bytes(few),
+    ):
+        with pytest.raises(BrokenPicture, match="part of the picture is missing"):
+            imaging.open(broken)
+
+
+def test_a_tiff_in_one_strip_without_a_number_of_rows_is_whole():
+    """2**32 - 1 is the default of RowsPerStrip: however many rows there are."""
+    for compression in ("raw", "tiff_lzw", "tiff_deflate"):
+        data = made.filed(made.photo(), "TIFF", compression=compression)
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            rows = file.pages[0].tags["RowsPerStrip"]
+            if file.pages[0].tags["StripOffsets"].count > 1:
+                continue
+        out = bytearray(data)
+        struct.pack_into("<HII", out, rows.offset + 2, 4, 1, 2**32 - 1)
+        assert np.array_equal(imaging.open(bytes(out)).pixels, made.photo())
+
+
 def jpeg_with_restarts():
     sink = io.BytesIO()
     pixels = np.tile(made.photo(), (3, 1, 1))

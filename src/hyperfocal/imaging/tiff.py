@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
 from typing import Any, cast
 
@@ -130,9 +131,16 @@ def _check_depth(depth: int) -> None:
 
 
 def _check_extent(page: Any, size: int) -> None:
-    """Data that reaches beyond the file: some decoders would fill it up without a word."""
-    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if length and offset + length > size:
+    """BrokenPicture where data is missing or reaches beyond the file.
+
+    Some decoders would fill both up with black and not say a word.
+    """
+    needed = math.prod(page.chunked)
+    offsets, lengths = page.dataoffsets[:needed], page.databytecounts[:needed]
+    if min(len(offsets), len(lengths)) < needed or 0 in offsets or 0 in lengths:
+        raise BrokenPicture("corrupt TIFF: a part of the picture is missing")
+    for offset, length in zip(offsets, lengths, strict=True):
+        if offset + length > size:
             raise BrokenPicture("truncated TIFF: the picture reaches beyond the end of the file")
 
 
