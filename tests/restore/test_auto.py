@@ -57,6 +57,55 @@ def test_highlights_above_white_do_not_stand_in_the_way(scene):
     assert choose(Picture(pixels)).kind == "photo"
 
 
+def hidden_in_all_ways(scene, alpha):
+    """The scene with other colours under what is wholly transparent."""
+    hidden, rng = alpha == 0, np.random.default_rng(0)
+    for filling in (scene, 0, 255, rng.integers(0, 256, scene.shape, dtype=np.uint8)):
+        pixels = scene.copy()
+        pixels[hidden] = filling[hidden] if isinstance(filling, np.ndarray) else filling
+        yield Picture(pixels, alpha)
+
+
+@pytest.mark.parametrize("shape", ["box", "disc", "nothing", "lines", "holes"])
+@pytest.mark.parametrize("noise", [0, 12])
+def test_what_is_hidden_has_no_say(conv_net, scene, shape, noise):
+    rng = np.random.default_rng(1)
+    scene = np.uint8(np.clip(scene + rng.normal(0, noise, scene.shape), 0, 255))
+    alpha = np.zeros(scene.shape[:2], np.uint8)
+    y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
+    if shape == "box":
+        alpha[21:140, 33:150] = 255
+    elif shape == "disc":
+        alpha[np.hypot(y - 80, x - 80) < 60] = 200
+    elif shape == "lines":
+        alpha[::9] = 255
+    elif shape == "holes":
+        alpha[(y % 40 > 3) | (x % 40 > 3)] = 255
+    upscaler = Upscaler(conv_net(2), restoring=Shelf.of([conv_net(2, name="other", seed=1)]))
+    results = [upscaler(picture) for picture in hidden_in_all_ways(scene, alpha)]
+    visible = results[0].picture.alpha > 0
+    for result in results[1:]:
+        assert result.choice == results[0].choice
+        assert result.models == results[0].models
+        assert np.array_equal(
+            result.picture.pixels[visible], results[0].picture.pixels[visible]
+        )
+    damaged = noise > 0 and shape not in ("nothing", "lines")
+    assert results[0].choice.kind == ("restore" if damaged else "photo")
+    if shape == "box":
+        assert results[0].choice == choose(Picture(scene[21:140, 33:150]))
+
+
+def test_what_is_visible_is_found_in_a_large_picture():
+    """Between the squares that are looked at in one that shows everything."""
+    pixels = np.zeros((2000, 2000, 3), np.uint8)
+    noise = np.random.default_rng(0).normal(128, 12, (150, 150, 3))
+    pixels[300:450, 300:450] = np.clip(noise, 0, 255)
+    alpha = np.zeros(pixels.shape[:2], np.uint8)
+    alpha[300:450, 300:450] = 255
+    assert choose(Picture(pixels, alpha)).kind == "restore"
+
+
 def test_the_kind_chosen_is_the_one_that_runs(conv_net, scene):
     photo, restoring = conv_net(2, name="clean"), conv_net(2, name="damaged", seed=1)
     upscaler = Upscaler(photo, restoring=Shelf.of([restoring]))

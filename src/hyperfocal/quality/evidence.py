@@ -19,7 +19,9 @@ from hyperfocal.quality.arrays import Array, check_pixels
 from hyperfocal.quality.luma import to_8_bit
 
 Kind = Literal["photo", "restore"]
+# Luma; NaN where nothing is to be seen.
 Plane = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 # Squares of this side, as many by as many, are looked at: the cost is that of a small picture,
 # whatever the size. Eights, so that the blocks of JPEG lie alike in all of them.
@@ -30,6 +32,8 @@ _LARGEST_STEP = 12.0
 # The share of blocks that is taken to hold noise and nothing else.
 _QUIET = 0.1
 _WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+# Blocks without a hidden pixel, where some are hidden: of fewer no figure can be trusted.
+_FEWEST_BLOCKS = 16
 # From the mean magnitude of Immerkaer's filter to the deviation of Gaussian noise.
 _IMMERKAER = math.sqrt(math.pi / 2.0) / 6.0
 
@@ -62,15 +66,18 @@ class Figures:
         return asdict(self)
 
 
-def judge(jpeg_quality: int | None, pixels: Array) -> tuple[Kind, tuple[str, ...], Figures]:
+def judge(
+    jpeg_quality: int | None, pixels: Array, visible: Flags | None = None
+) -> tuple[Kind, tuple[str, ...], Figures]:
     """Which kind of model suits a picture, why, and the figures behind it.
 
     ``jpeg_quality``: what the file's tables say, None if it was no JPEG; ``pixels``: ``(H, W)`` or
-    ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. "restore" if there
-    is any evidence of damage; "photo" if not, with a reason that says so.
+    ``(H, W, 3)``, uint8, uint16 or float in [0, 1]; ``visible``: ``(H, W)``, what of them counts,
+    None for all. "restore" if there is any evidence of damage; "photo" if not, with a reason that
+    says so.
     :class:`ArrayError` for other arrays.
     """
-    figures = examine(jpeg_quality, pixels)
+    figures = examine(jpeg_quality, pixels, visible)
     reasons = []
     if figures.jpeg_quality is not None and figures.jpeg_quality < COARSE_JPEG:
         reasons.append(f"a JPEG of quality {figures.jpeg_quality}, under {COARSE_JPEG}")
@@ -92,14 +99,27 @@ def judge(jpeg_quality: int | None, pixels: Array) -> tuple[Kind, tuple[str, ...
     return "photo", ("no sign of compression, noise, blur or sharpening",), figures
 
 
-def examine(jpeg_quality: int | None, pixels: Array) -> Figures:
-    """The figures of a picture; of pixels that are too few for one, its value for a clean one."""
+def examine(jpeg_quality: int | None, pixels: Array, visible: Flags | None = None) -> Figures:
+    """The figures of a picture; of pixels that are too few for one, its value for a clean one.
+
+    ``visible``: ``(H, W)``; the figures do not depend on pixels for which it is False.
+    """
     check_pixels(pixels)
-    planes = [
-        _luma(pixels[rows, columns])
-        for rows in _spread(pixels.shape[0])
-        for columns in _spread(pixels.shape[1])
-    ]
+    if visible is not None:
+        if visible.all():
+            visible = None
+        else:
+            box = _box(visible)
+            pixels, visible = pixels[box], visible[box]
+    planes = []
+    for rows in _spread(pixels.shape[0]):
+        for columns in _spread(pixels.shape[1]):
+            plane = _luma(pixels[rows, columns])
+            if visible is not None:
+                plane[~visible[rows, columns]] = np.nan
+            planes.append(plane)
+    if visible is not None and sum(map(_whole_blocks, planes)) < _FEWEST_BLOCKS:
+        planes = []
     return Figures(
         jpeg_quality,
         blockiness(planes),
@@ -114,7 +134,7 @@ def blockiness(planes: Sequence[Plane]) -> float:
 
     In levels, 0 without a grid, wherever the grid lies; the lesser of the two directions, as
     blocks have both and textures seldom do. ``planes``: luma ``(H, W)``, cut from one picture
-    at multiples of 8.
+    at multiples of 8; here and below NaN where it is hidden.
     """
     return max(0.0, min(_grid_step(planes), _grid_step([plane.T for plane in planes])))
 
@@ -126,7 +146,7 @@ def quiet_noise(planes: Sequence[Plane]) -> float:
     noise alone it finds 0.85 to 1 times the true value.
     """
     means = [_block_means(np.abs(_immerkaer_response(plane))) for plane in planes]
-    flat = np.concatenate([mean.ravel() for mean in means])
+    flat = _seen(means)
     return float(np.quantile(flat, _QUIET)) * _IMMERKAER if flat.size else 0.0
 
 
@@ -136,8 +156,7 @@ def immerkaer(planes: Sequence[Plane]) -> float:
     J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding
     64(2), 1996: the mean magnitude behind a filter that ramps and simple edges do not pass.
     """
-    responses = [np.abs(_immerkaer_response(plane)).ravel() for plane in planes]
-    values = np.concatenate(responses)
+    values = _seen([np.abs(_immerkaer_response(plane)) for plane in planes])
     return float(values.mean(dtype=np.float64)) * _IMMERKAER if values.size else 0.0
 
 
@@ -154,14 +173,16 @@ def sharpness(planes: Sequence[Plane]) -> float:
         half = plane[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
         if min(half.shape) < 3:
             continue
-        fine += float(_laplacian(plane).var(dtype=np.float64))
-        coarse += float(_laplacian(half).var(dtype=np.float64))
+        of_half = _seen([_laplacian(half)])
+        if of_half.size:
+            fine += float(_seen([_laplacian(plane)]).var(dtype=np.float64))
+            coarse += float(of_half.var(dtype=np.float64))
     return fine / coarse if coarse > 0.0 else 1.0
 
 
 def _grid_step(planes: Sequence[Plane]) -> float:
     """The step over the most marked of the eight possible column grids, over the usual one."""
-    total, count = np.zeros(_BLOCK), 0
+    total, count = np.zeros(_BLOCK), np.zeros(_BLOCK)
     for plane in planes:
         steps = np.abs(np.diff(plane, axis=1))
         # Less the steps beside it: a gradient or a texture has those too.
@@ -170,10 +191,12 @@ def _grid_step(planes: Sequence[Plane]) -> float:
         if width == 0 or excess.shape[0] == 0:
             continue
         np.clip(excess, -_LARGEST_STEP, _LARGEST_STEP, out=excess)
-        columns = excess[:, :width].mean(axis=0, dtype=np.float64)
+        excess = excess[:, :width]
+        seen = ~np.isnan(excess)
+        columns = np.where(seen, excess, 0.0).sum(axis=0, dtype=np.float64)
         total += columns.reshape(-1, _BLOCK).sum(axis=0)
-        count += width // _BLOCK
-    if count == 0:
+        count += seen.sum(axis=0).reshape(-1, _BLOCK).sum(axis=0)
+    if not count.all():
         return 0.0
     lines = total / count
     at = int(lines.argmax())
@@ -193,6 +216,25 @@ def _block_means(values: Plane) -> Plane:
     blocks = values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
     means: Plane = blocks.mean(axis=(1, 3))
     return means
+
+
+def _whole_blocks(plane: Plane) -> int:
+    """How many of its blocks are seen whole."""
+    return int((~np.isnan(_block_means(plane))).sum())
+
+
+def _seen(values: Sequence[Plane]) -> Plane:
+    """All that are numbers, flat."""
+    flat = np.concatenate([np.zeros(0, np.float32), *(value.ravel() for value in values)])
+    return flat[~np.isnan(flat)]
+
+
+def _box(visible: Flags) -> tuple[slice, slice]:
+    """Rows and columns of the least rectangle with all that is visible; all, where nothing is."""
+    rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
+    if not rows.size:
+        return slice(None), slice(None)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _laplacian(plane: Plane) -> Plane:

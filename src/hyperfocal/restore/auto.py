@@ -38,9 +38,13 @@ class Choice:
 
 
 def choose(picture: Picture) -> Choice:
-    """From the file's JPEG tables and from the pixels; what is beyond [0, 1] counts as that."""
+    """From the file's JPEG tables and from the pixels; what is beyond [0, 1] counts as that.
+
+    Pixels that are wholly transparent have no say: programs leave anything there.
+    """
     pixels: npt.NDArray[Any] = picture.pixels
     if pixels.dtype == np.float32:
         pixels = np.clip(pixels, 0.0, 1.0)
-    kind, reasons, figures = judge(picture.jpeg_quality, pixels)
+    visible = None if picture.alpha is None else picture.alpha != 0
+    kind, reasons, figures = judge(picture.jpeg_quality, pixels, visible)
     return Choice(kind, reasons, figures.to_dict())
