@@ -244,3 +244,15 @@ def test_other_samples_that_are_not_explained_are_dropped_and_said():
     got = imaging.open(data)
     assert np.array_equal(got.pixels, ALPHA)
     assert got.notes == ("extra channels were dropped",)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_premultiplied_colour_where_alpha_is_none_is_black(dtype):
+    """Divided by next to nothing it would be a million, or white."""
+    alpha = made.photo(channels=1, dtype=dtype, seed=5)
+    alpha[:5] = 0
+    given = np.dstack([made.photo(dtype=dtype), alpha])
+    got = imaging.open(tiff((given, {"photometric": "rgb", "extrasamples": ["assocalpha"]})))
+    assert np.array_equal(got.alpha, alpha)
+    assert np.all(got.pixels[:5] == 0)
+    assert np.all(got.pixels[5:].max(axis=(1, 2)) > 0)

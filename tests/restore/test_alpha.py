@@ -43,6 +43,18 @@ def test_hidden_colour_never_reaches_a_visible_pixel(
     assert np.array_equal(one.pixels[visible], two.pixels[visible])
 
 
+def test_hidden_highlights_do_not_stretch_the_range_that_fidelity_is_measured_against(conv_net):
+    pixels = np.random.default_rng(0).random((30, 30, 3)).astype(np.float32)
+    alpha = np.ones((30, 30), np.float32)
+    alpha[0, 0] = 0.0
+    bright = pixels.copy()
+    bright[0, 0] = 1000.0
+    one, two = (Upscaler(conv_net(2))(Picture(given, alpha)) for given in (pixels, bright))
+    assert two.fidelity == one.fidelity
+    assert np.array_equal(two.picture.pixels, one.picture.pixels)
+    assert two.picture.pixels.max() <= 1.0
+
+
 def test_without_bleeding_it_would(conv_net):
     """The property above is not empty: the net does spread hidden colour."""
     pixels = np.full((20, 20, 3), 90, np.uint8)

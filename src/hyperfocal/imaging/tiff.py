@@ -225,10 +225,11 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
 
 
 def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """Colour divided by alpha, which this project keeps apart."""
+    """Colour divided by alpha, which this project keeps apart; black where alpha is 0."""
     full = full_scale(pixels)
     share = np.maximum(alpha.astype(np.float32) / full, np.float32(1e-6))[..., None]
     straight = pixels.astype(np.float32) / share
+    straight[alpha == 0] = 0.0
     if pixels.dtype == np.float32:
         return cast(Pixels, straight)
     return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))

@@ -177,11 +177,14 @@ class Upscaler:
                 "int8" if all(net.precision == "int8" for net in nets) else "float",
             )
             progress = Progress(route.tiles, on_progress, cancel)
-            samples = Samples.of(picture.pixels)
             colour = np.ascontiguousarray(picture.pixels)
             if picture.alpha is not None:
+                check_finite(picture.pixels)
                 check_finite(picture.alpha)
                 colour = bleed(colour, picture.alpha)
+            # Of what is left when hidden colour is gone: it may be of any size, and fidelity is
+            # measured against the span.
+            samples = Samples.of(colour)
         with watch.phase("model"):
             current: Array = colour
             for net, stage in zip(nets, route.stages, strict=True):
