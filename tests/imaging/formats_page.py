@@ -34,7 +34,8 @@ A file's format is told by its content, never by its name. HEIC needs an extra:
 
 *kept*: comes back exactly. *kept, lossy*: comes back in kind, but the samples only come close.
 Anything else says what it is converted to. `hyperfocal upscale` tells on stderr what
-it converts and drops, unless `--quiet`.
+it converts and drops, unless `--quiet`. Of float pictures only TIFF holds samples beyond 0 to 1;
+elsewhere they are clipped to that, and said.
 *By strips*: a large result is never in memory as a whole; *at once*: it is while it is encoded, and
 a small `--memory` cannot be kept to.
 """

@@ -280,6 +280,45 @@ def test_jpeg_lays_alpha_over_white(dtype):
     assert got[:, 36:44].max() <= 1
 
 
+def clipped(picture, format, **options):
+    return [note for note in imaging.conversions(picture, format, **options) if "clipped" in note]
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "bmp", "gif"])
+def test_samples_that_integers_cannot_hold_are_clipped_and_said(format):
+    pixels = made.photo(height=301, dtype=np.float32)
+    pixels[0, 0], pixels[300, 7, 1] = 1.0, 0.0
+    for slightly in (0.0, 1e-6):
+        assert clipped(imaging.Picture(pixels + np.float32(slightly)), format) == []
+    pixels[300, 3, 2], pixels[7, 0, 0] = 7.5, -0.25
+    want = ["samples from -0.25 to 7.5 were clipped to 0 to 1"]
+    assert clipped(imaging.Picture(pixels), format) == want
+    assert clipped(imaging.Picture(pixels), "tiff") == []
+    assert clipped(imaging.Picture(pixels), "tiff", bit_depth=16) == want
+    alpha = np.ones(pixels.shape[:2], np.float32)
+    alpha[300], alpha[:8] = 0.0, 0.0
+    assert clipped(imaging.Picture(pixels, alpha), format) == []
+
+
+def test_transparency_that_gif_cannot_hold_is_told():
+    partial = made.picture(3, alpha=True)
+    told = "transparency is all or nothing in GIF: what was partial became one of these"
+    assert told in imaging.conversions(partial, "gif")
+    sharp = imaging.Picture(partial.pixels, np.where(partial.alpha > 127, np.uint8(255), np.uint8(0)))
+    assert told not in imaging.conversions(sharp, "gif")
+    assert told not in imaging.conversions(partial, "png")
+
+
+def test_grey_that_becomes_rgb_is_told():
+    for format in imaging.WRITABLE:
+        if imaging.FORMATS[format].extra is not None:
+            continue
+        given = made.picture(1)
+        becomes_rgb = not imaging.open(imaging.encode(given, format)).is_grey
+        told = any("has no grey" in note for note in imaging.conversions(given, format))
+        assert told == becomes_rgb
+
+
 def test_bmp_is_a_version_5_bitmap():
     data = imaging.encode(made.picture(3), "bmp")
     assert struct.unpack_from("<I", data, 2)[0] == len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -15,6 +16,8 @@ from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.formats import Format, missing_extra, written_format
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels
+
+_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,15 @@ def make_plan(
     check_quality(quality)
     notes: list[str] = []
     bits = _bits(picture, form, bit_depth, notes)
+    _note_clipping(picture, bits, notes)
     grey = picture.is_grey and form.grey
+    if picture.is_grey and (not form.grey or form.name == "gif"):
+        notes.append(f"{form.label} has no grey: converted to RGB")
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
         notes.append(f"{form.label} has no transparency: the picture was laid over white")
+    elif form.name == "gif" and _is_partial(picture):
+        notes.append("transparency is all or nothing in GIF: what was partial became one of these")
     points = _code_points(picture, form, notes)
     icc, convert_from = _profile(picture, form, grey, notes)
     if points is not None and form.name != "png":
@@ -159,6 +167,40 @@ def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -
         before = "float" if have == 32 else f"{have} bits"
         notes.append(f"reduced from {before} to {bits} bits a sample")
     return bits
+
+
+def _note_clipping(picture: Picture, bits: int, notes: list[str]) -> None:
+    """Of visible float samples, those that integers of so many bits cannot come close to."""
+    if picture.pixels.dtype != np.float32 or bits == 32:
+        return
+    low, high = 0.0, 1.0
+    for pixels, alpha in _strips(picture):
+        seen = pixels if alpha is None else pixels[alpha != 0]
+        if seen.size:
+            low, high = min(low, float(seen.min())), max(high, float(seen.max()))
+    half = 0.5 / ((1 << bits) - 1)
+    if low < -half or high > 1.0 + half:
+        notes.append(f"samples from {low:.6g} to {high:.6g} were clipped to 0 to 1")
+
+
+def _is_partial(picture: Picture) -> bool:
+    """Whether any pixel is neither opaque nor wholly transparent."""
+    return any(
+        bool(((alpha > 0) & (alpha < picture.full_scale)).any())
+        for _, alpha in _strips(picture)
+        if alpha is not None
+    )
+
+
+def _strips(picture: Picture) -> Iterator[tuple[Pixels, Pixels | None]]:
+    """Rows by the hundred: where they lie on disk, memory lets them go again."""
+    for top in range(0, picture.height, _ROWS):
+        pixels = picture.pixels[top : top + _ROWS]
+        alpha = None if picture.alpha is None else picture.alpha[top : top + _ROWS]
+        yield pixels, alpha
+        pages.release(pixels)
+        if alpha is not None:
+            pages.release(alpha)
 
 
 def _profile(
