@@ -178,6 +178,34 @@ def test_a_png_that_ends_between_two_parts_of_the_picture():
         imaging.open(data[:second])
 
 
+@pytest.mark.parametrize(
+    ("colour", "kinds", "reason"),
+    [
+        (0, ["IHDR", "IEND"], "the picture itself is missing"),
+        (2, ["IHDR", "IEND"], "the picture itself is missing"),
+        (6, ["IHDR"], "the picture itself is missing"),
+        (3, ["IHDR", "PLTE", "IEND"], "the picture itself is missing"),
+        (3, ["IHDR", "IDAT", "IEND"], "the palette is missing"),
+        (3, ["IHDR", "IDAT", "PLTE", "IEND"], "the palette is missing"),
+        (0, ["IHDR", "IHDR", "IDAT", "IEND"], "it has two headers"),
+    ],
+)
+def test_a_png_that_lacks_what_it_needs_is_refused_in_our_words(colour, kinds, reason):
+    """libpng's come from memory that holds anything."""
+    bodies = {
+        "IHDR": struct.pack(">IIBBBBB", 10, 10, 8, colour, 0, 0, 0),
+        "PLTE": bytes(range(30)),
+        "IDAT": zlib.compress((b"\0" + bytes(range(10))) * 10),
+        "IEND": b"",
+    }
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind in kinds:
+        body = kind.encode() + bodies[kind]
+        data += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    with pytest.raises(BrokenPicture, match=rf"corrupt PNG: {reason}$"):
+        imaging.open(data)
+
+
 def tiff_in_parts(**options):
     """A TIFF of several parts; tifffile's fields of where they lie, how long and how high."""
     pixels = made.photo()

@@ -21,6 +21,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
+_PALETTE = 3
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _SRGB_GAMMA = 45455
 # In which cHRM and gAMA count.
@@ -134,18 +135,25 @@ def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _picture_alone(data: bytes, notes: list[str]) -> bytes:
-    """The file without any chunk that the pixels do not need.
+    """The file without any chunk that the pixels do not need; BrokenPicture without one that is.
 
-    libpng prints its opinion of damaged metadata on stderr.
+    libpng prints its opinion of damaged metadata on stderr, and for what is missing its words
+    come from memory that holds anything.
     """
     wanted = [data[:8]]
     at, runs_from, others = 8, 8, False
+    seen: set[bytes] = set()
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 12 + size
         intact = kind not in _NEEDED or _intact(data, at, size)
         if not intact and kind != b"tRNS":
             raise BrokenPicture(f"truncated or corrupt PNG: {kind.decode()} is damaged")
+        if kind == b"IHDR" and kind in seen:
+            raise BrokenPicture("corrupt PNG: it has two headers")
+        if kind == b"IDAT" and data[25] == _PALETTE and b"PLTE" not in seen:
+            raise BrokenPicture("corrupt PNG: the palette is missing")
+        seen.add(kind)
         if kind not in _NEEDED or not intact:
             others = True
             wanted.append(data[runs_from:at])
@@ -155,6 +163,8 @@ def _picture_alone(data: bytes, notes: list[str]) -> bytes:
             break
     else:
         notes.append("the PNG lacks its end; the picture is complete")
+    if b"IDAT" not in seen:
+        raise BrokenPicture("truncated or corrupt PNG: the picture itself is missing")
     if not others and at == len(data):
         return data
     wanted.append(data[runs_from:at])
