@@ -297,6 +297,10 @@ def on_the_way():
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
     still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
     promised = still.metadata.xmp == made.XMP and still.notes
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), photometric="rgb")
+    shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
+    laid_out = any("laid out" in note for note in shaped)
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
@@ -308,6 +312,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
+        ("description of a TIFF file's layout (tifffile, OME, ImageJ)", laid_out,
+         "dropped and said when TIFF is written"),
         ("`--strip-metadata`", gone and stays,
          "drops EXIF, XMP and IPTC; keeps the colour profile and the resolution"),
     ):  # fmt: skip

@@ -345,6 +345,37 @@ def test_tiff_carries_what_exif_says_and_nothing_of_its_old_structure():
         assert tags[700].value == made.XMP
 
 
+IMAGEJ = "ImageJ=1.53\nimages=1\nunit=um"
+TOLD = "a description of how another TIFF file is laid out was dropped"
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({}, None),
+        ({"description": "A harbour"}, "A harbour"),
+        ({"metadata": {"axes": "YXS", "who": "me"}}, None),
+        ({"ome": True, "metadata": {"axes": "YXS", "PhysicalSizeX": 0.5}}, None),
+        ({"metadata": None, "description": "shape=(61, 83, 3)"}, None),
+        ({"metadata": None, "description": "ImageJ=1.53\nimages=4\nslices=4\n"}, None),
+        ({"metadata": None, "description": IMAGEJ}, IMAGEJ),
+        ({"metadata": None, "description": "The shape: a bear"}, "The shape: a bear"),
+    ],
+    ids=str,
+)
+def test_a_description_of_another_size_is_dropped_and_said(options, kept):
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), photometric="rgb", **options)
+    given_ = imaging.open(sink.getvalue())
+    larger = replace(given_, pixels=given_.pixels.repeat(2, 0).repeat(2, 1))
+    with tifffile.TiffFile(io.BytesIO(imaging.encode(larger, "tiff"))) as file:
+        tags = file.pages[0].tags
+        assert (tags[270].value if 270 in tags else None) == kept
+        assert file.series[0].shape == (122, 166, 3)
+        assert tags[305].value == "tifffile.py"
+    assert (TOLD in imaging.conversions(larger, "tiff")) == (kept is None)
+
+
 def test_iptc_within_photoshop_resources():
     other = b"8BIM\x03\xed\0\0\0\0\0\x10" + bytes(16)
     blocks = photoshop.SIGNATURE + other + photoshop.resources_of(made.IPTC)

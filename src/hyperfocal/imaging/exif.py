@@ -16,6 +16,7 @@ _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 # Of the interoperability directory.
 _RELATED_WIDTHS, _RELATED_HEIGHTS = (0x1001,), (0x1002,)
+_DESCRIPTION = 0x010E
 _COLOUR_SPACE, _SRGB = 0xA001, 1
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 _MAKER_NOTE = 0x927C
@@ -99,6 +100,30 @@ def in_srgb(block: bytes) -> bytes:
         if entry.tag == _COLOUR_SPACE:
             _put_integer(data, where, entry, _SRGB)
     return bytes(data)
+
+
+def without_layout(block: bytes) -> bytes | None:
+    """The block without a description that is none of the photograph but of a TIFF file's pages.
+
+    tifffile (``{"shape": ...}``), OME and ImageJ (of several pages) describe there how large and
+    how many the pages are, and their readers believe it. The block itself where it holds no such
+    thing, None where it holds nothing else. ValueError if unparsable.
+    """
+    where = ifd.layout(block)
+    main = ifd.parse(block, where, where.first)
+    found = main.fields.get(_DESCRIPTION)
+    if found is None or not _is_layout(found.data):
+        return block
+    del main.fields[_DESCRIPTION]
+    return ifd.block(main) if main.fields else None
+
+
+def _is_layout(description: bytes) -> bool:
+    text = description.strip(b"\0 \t\r\n")
+    if text.startswith(b"ImageJ="):
+        return b"\nimages=" in text and b"images=1" not in text.split()
+    is_shape = text.startswith(b"shape=(") or (text.startswith(b"{") and b'"shape":' in text)
+    return is_shape or (text.endswith(b"OME>") and b"<OME" in text)
 
 
 def with_dpi(dpi: tuple[float, float]) -> bytes:

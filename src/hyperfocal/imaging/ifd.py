@@ -171,6 +171,8 @@ def parse(data: bytes | bytearray, where: Layout, offset: int, depth: int = 0) -
     """The directory at ``offset`` with the EXIF, GPS and interoperability ones inside it."""
     directory = Directory()
     for entry in entries(data, where, offset)[0]:
+        if entry.tag in directory.fields:
+            continue  # the first counts, as for libtiff: tifffile puts its own description second
         raw = bytes(data[entry.start : entry.start + entry.size])
         unit = _SWAP.get(entry.type, 1)
         if where.order == ">" and unit > 1:

@@ -253,6 +253,9 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         picture = replace(picture, metadata=Metadata(dpi=picture.metadata.dpi))
     found = corrected(picture, notes)
     block, packet, iptc = found.exif, found.xmp, found.iptc
+    if form.name == "tiff" and block is not None:
+        whole = block
+        block = attempt(lambda: _without_layout(whole, notes), notes, exif.DAMAGED)
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":
@@ -265,6 +268,13 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
     )
+
+
+def _without_layout(block: bytes, notes: list[str]) -> bytes | None:
+    left = exif.without_layout(block)
+    if left is not block:
+        notes.append("a description of how another TIFF file is laid out was dropped")
+    return left
 
 
 def _with_dpi(
