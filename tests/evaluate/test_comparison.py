@@ -52,6 +52,35 @@ def test_sizes_that_do_not_fit_are_refused(make_scene, size):
         compare(make_scene(1), make_scene(1, *size))
 
 
+TRANSPARENT = "transparency is not compared, nor is colour that it hides"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_hidden_colour_does_not_count_and_transparency_is_told(make_scene, dtype):
+    scene = make_scene(1) if dtype == np.uint8 else np.float32(make_scene(1)) / 255
+    full = 255 if dtype == np.uint8 else 1
+    alpha = np.full(scene.shape[:2], full, dtype)
+    alpha[:9] = 0
+    other = scene.copy()
+    other[:9] = np.random.default_rng(0).random(other[:9].shape) * full
+    found = compare(Picture(scene, alpha), Picture(other, alpha))
+    assert (found.mse, found.notes) == (0.0, (TRANSPARENT,))
+    small = Picture(imresize(scene, 0.5).astype(dtype), np.ascontiguousarray(alpha[::2, ::2]))
+    one, two = (compare(Picture(given, alpha), small) for given in (scene, other))
+    assert one.consistency == two.consistency
+    assert two.notes == (TRANSPARENT,)
+
+
+def test_an_alpha_channel_that_hides_nothing_is_no_transparency(make_scene):
+    scene = make_scene(1)
+    alpha = np.full(scene.shape[:2], 255, np.uint8)
+    assert compare(Picture(scene, alpha), scene).notes == ()
+    partial = alpha.copy()
+    partial[0, 0] = 254
+    for given in ((Picture(scene, partial), scene), (scene, Picture(scene, partial))):
+        assert compare(*given).notes == (TRANSPARENT,)
+
+
 def test_grey_is_scored_on_its_values(make_scene):
     a, b = make_scene(1, grey=True), make_scene(2, grey=True)
     found = compare(a, b)

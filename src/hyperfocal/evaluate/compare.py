@@ -16,6 +16,7 @@ from hyperfocal.quality.arrays import check_pixels
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import mse, psnr, scores, snr
 from hyperfocal.quality.similarity import WINDOW
+from hyperfocal.restore.alpha import bleed
 from hyperfocal.settings import Settings
 
 Array = npt.NDArray[np.generic]
@@ -60,13 +61,17 @@ def compare(
 
     Arrays are ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. ``shave``: pixels
     left out along every border of two pictures of one size; the literature of super-resolution
-    leaves out the scale. Pictures too small for SSIM have no figure for it, and a note.
+    leaves out the scale. Pictures too small for SSIM have no figure for it, and a note; so have
+    those with transparency, of which only the colours that are visible are compared: hidden ones
+    are replaced by those around them, as they are before a picture is enlarged.
     :class:`PairMismatch` when the sizes are neither equal nor in proportion;
     :class:`UsageError` for a shave of two sizes; :class:`ArrayError` for arrays that are no
     pictures.
     """
-    (name_a, first, icc_a), (name_b, second, icc_b) = _take(a, settings), _take(b, settings)
-    notes = []
+    notes: list[str] = []
+    (name_a, first, icc_a) = _take(a, settings, notes)
+    (name_b, second, icc_b) = _take(b, settings, notes)
+    notes = list(dict.fromkeys(notes))
     if icc_a != icc_b:
         notes.append("the colour profiles differ; sample values are compared as they are")
     if first.ndim != second.ndim:
@@ -105,16 +110,25 @@ def _figures(made: Array, wanted: Array, shave: int, notes: list[str]) -> dict[s
     return figures
 
 
-def _take(given: Comparable, settings: Settings | None) -> tuple[str, Array, bytes | None]:
-    """A name to call it by, its pixels, and its colour profile."""
+def _take(
+    given: Comparable, settings: Settings | None, notes: list[str]
+) -> tuple[str, Array, bytes | None]:
+    """A name to call it by, its pixels without hidden colour, and its colour profile."""
     if isinstance(given, np.ndarray):
         check_pixels(given)
         return "array", given, None
     if isinstance(given, Picture):
-        return given.source or "picture", given.pixels, given.icc
+        return given.source or "picture", _visible(given, notes), given.icc
     picture = imaging.open(given, settings=settings)
     name = "bytes" if isinstance(given, bytes) else str(Path(given))
-    return name, picture.pixels, picture.icc
+    return name, _visible(picture, notes), picture.icc
+
+
+def _visible(picture: Picture, notes: list[str]) -> Array:
+    if picture.alpha is None or picture.alpha.min() >= picture.full_scale:
+        return picture.pixels
+    notes.append("transparency is not compared, nor is colour that it hides")
+    return bleed(picture.pixels, picture.alpha)
 
 
 def _as_rgb(pixels: Array) -> Array:
