@@ -304,7 +304,9 @@ def test_transparency_that_gif_cannot_hold_is_told():
     partial = made.picture(3, alpha=True)
     told = "transparency is all or nothing in GIF: what was partial became one of these"
     assert told in imaging.conversions(partial, "gif")
-    sharp = imaging.Picture(partial.pixels, np.where(partial.alpha > 127, np.uint8(255), np.uint8(0)))
+    sharp = imaging.Picture(
+        partial.pixels, np.where(partial.alpha > 127, np.uint8(255), np.uint8(0))
+    )
     assert told not in imaging.conversions(sharp, "gif")
     assert told not in imaging.conversions(partial, "png")
 

@@ -87,9 +87,7 @@ def test_what_is_hidden_has_no_say(conv_net, scene, shape, noise):
     for result in results[1:]:
         assert result.choice == results[0].choice
         assert result.models == results[0].models
-        assert np.array_equal(
-            result.picture.pixels[visible], results[0].picture.pixels[visible]
-        )
+        assert np.array_equal(result.picture.pixels[visible], results[0].picture.pixels[visible])
     damaged = noise > 0 and shape not in ("nothing", "lines")
     assert results[0].choice.kind == ("restore" if damaged else "photo")
     if shape == "box":

@@ -37,7 +37,8 @@ def compare(
     """Compare two pictures.
 
     Of one size: PSNR, SSIM, MSE and SNR of A against B. Where one is an enlargement of the
-    other: how consistent the two are, in dB.
+    other: how consistent the two are, in dB. Transparency is not compared, nor is colour that it
+    hides.
     """
     from hyperfocal.evaluate import compare as compare_pictures
 

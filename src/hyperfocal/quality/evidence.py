@@ -226,7 +226,8 @@ def _whole_blocks(plane: Plane) -> int:
 def _seen(values: Sequence[Plane]) -> Plane:
     """All that are numbers, flat."""
     flat = np.concatenate([np.zeros(0, np.float32), *(value.ravel() for value in values)])
-    return flat[~np.isnan(flat)]
+    seen: Plane = flat[~np.isnan(flat)]
+    return seen
 
 
 def _box(visible: Flags) -> tuple[slice, slice]:
