@@ -165,3 +165,38 @@ def test_a_name_that_is_no_text(photo: Photo, tmp_path: Path, encoding: str) -> 
     assert done["files"][0]["input"] == name
     assert json.loads(output_of("inspect", name, "--json"))
     assert b"nf \xe6\x97\xa5.png" in output_of("inspect", name)
+
+
+def _in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    line = command.replace("hyperfocal", f"'{sys.executable}' -m hyperfocal", 1)
+    return subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("log", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
+def test_a_log_that_cannot_be_written_stops_nothing(photo: Photo, tmp_path: Path, log: str) -> None:
+    photo("in/a.png")
+    photo("in/c.png")
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    done = _in_a_shell(f"hyperfocal upscale -m bicubic in -o out {log}", tmp_path)
+    assert done.returncode == 1  # because of the one that is none
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+    assert _in_a_shell(f"hyperfocal upscale -m bicubic in/a.png {log}", tmp_path).returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("upscale a.png -m bicubic -o - >&-", b"no stdout"),
+        ("upscale - -m bicubic -o b.png <&-", b"no stdin"),
+        ("inspect - <&-", b"no stdin"),
+        ("compare a.png - <&-", b"no stdin"),
+    ],
+)
+def test_a_closed_pipe_is_usage(photo: Photo, tmp_path: Path, command: str, reason: bytes) -> None:
+    photo("a.png")
+    done = _in_a_shell(f"hyperfocal {command}", tmp_path)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -12,8 +12,10 @@ def main() -> None:
     import sys
 
     from hyperfocal.cli.app import build
+    from hyperfocal.cli.streams import usable_streams
 
-    # File names need not be text in any encoding; one that is not must not end in a traceback.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    build()(prog_name="hyperfocal")
+    with usable_streams():
+        # File names need not be text in any encoding; one that is not must not end in a traceback.
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        build()(prog_name="hyperfocal")

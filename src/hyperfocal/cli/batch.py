@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal import paths
+from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, is_device
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputRefused
@@ -86,7 +87,7 @@ class Work:
         except Exception as error:  # noqa: BLE001 - a bug met on one file must not lose the others
             failure = Failure.of(error)
             if self.verbose and failure.code == "unexpected":
-                traceback.print_exc(file=sys.stderr)
+                say.line(traceback.format_exc().rstrip())
         return Outcome(name, output, "failed", error=failure)
 
     def _restore(self, job: Job, watcher: Watcher) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hyperfocal.cli import say
+from hyperfocal.cli import say, streams
 from hyperfocal.cli.choices import JSON, read_settings
 from hyperfocal.cli.find import PIPE
 from hyperfocal.errors import UsageError
@@ -44,6 +44,8 @@ def compare(
 
     if a == b == PIPE:
         raise UsageError("only one of the two can come from stdin")
+    if PIPE in (a, b):
+        streams.check_in()
     settings = read_settings()
     one, other = (_source(name, settings) for name in (a, b))
     found = replace(compare_pictures(one, other, shave=shave, settings=settings), a=a, b=b)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hyperfocal.cli import say
+from hyperfocal.cli import say, streams
 from hyperfocal.cli.choices import JSON, read_settings
 from hyperfocal.cli.find import PIPE
 from hyperfocal.errors import InputError
@@ -27,6 +27,8 @@ def inspect(
     """Show size, depth, colour profile and metadata, without decoding the pixels."""
     from hyperfocal import imaging
 
+    if PIPE in inputs:
+        streams.check_in()
     settings = read_settings()
     files: list[dict[str, object]] = []
     errors: list[InputError] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +11,14 @@ import typer
 
 
 def line(text: str) -> None:
-    """A line for a person."""
-    typer.echo(text, err=True)
+    """A line for a person; one that cannot be written, to a full disk, does not stop the work."""
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def error(text: str) -> None:
     """A line about something that went wrong."""
-    typer.echo(f"hyperfocal: {text}", err=True)
+    line(f"hyperfocal: {text}")
 
 
 def document(content: Mapping[str, object] | Sequence[object]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from hyperfocal import paths
-from hyperfocal.cli import say
+from hyperfocal.cli import say, streams
 from hyperfocal.cli.choices import (
     JSON,
     PRECISION,
@@ -231,6 +231,8 @@ def _own_scale(model: str, settings: Settings) -> int:
 def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
     if "" in inputs:
         raise UsageError("an input without a name")
+    if PIPE in inputs:
+        streams.check_in()
 
     beside = where.file is None and where.folder is None and not where.pipe
     return find(
@@ -264,6 +266,7 @@ def _check_pipe(as_json: bool, to_pipe: bool, dry_run: bool) -> None:
         return
     if as_json:
         raise UsageError("--json and a picture cannot both go to stdout; name a file with -o")
+    streams.check_out()
     if sys.stdout.isatty():
         raise UsageError("a picture is not written to a terminal; name a file with -o")
 
