@@ -39,6 +39,8 @@ def test_an_alias_of_a_family_is_the_family(settings):
         ("photo-fast", "bicubic-x3", UsageError, "is a model"),
         ("auto", "bicubic-x3", UsageError, "is a model"),
         ("auto-fine", "bicubic-x3", UsageError, "is a model"),
+        ("photo-fast-x20", "bicubic-x3", UsageError, "in a family"),
+        ("mine.toml", "bicubic-x3", UsageError, "card's file"),
         ("../up", "bicubic-x3", UsageError, "cannot name"),
         ("Upper", "bicubic-x3", UsageError, "cannot name"),
         ("champion", "nothing", ModelMissing, "no model 'nothing'"),

@@ -5,6 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import hyperfocal.models as models
+from hyperfocal import Picture, Upscaler
 from hyperfocal.errors import (
     ModelBroken,
     ModelMissing,
@@ -175,10 +176,28 @@ def test_names(bring, network, settings, tmp_path):
         bring(network(), file="---.onnx")
     with pytest.raises(UsageError, match="comes with Hyperfocal"):
         bring(network(), name="bicubic-x2")
+    for name in ("photo-fast-x20", "photo-fast-x8", "photo-fast"):
+        with pytest.raises(UsageError, match="in a family that comes with"):
+            bring(network(), name=name)
+    with pytest.raises(UsageError, match="card's file"):
+        bring(network(), name="mine.toml")
     with pytest.raises(UsageError, match="lets the picture choose"):
         bring(network(), name="auto-fine")
     with pytest.raises(ModelMissing, match="cannot be read"):
         models.import_onnx(tmp_path / "nowhere.onnx", settings=settings)
+
+
+def test_a_family_is_of_the_scales_in_its_names(bring, network, settings):
+    bring(network(), name="mine-x2")
+    bring(network(), name="mine-x20")
+    bring(network(), name="other-x20")
+    family = Upscaler.load("mine", settings=settings)
+    picture = Picture(np.zeros((4, 4, 3), np.uint8))
+    assert family(picture).models == ("mine-x2",)
+    with pytest.raises(ModelMissing):
+        Upscaler.load("other", settings=settings)
+    with pytest.raises(ModelMissing):
+        models.set_alias("champion", "other", settings=settings)
 
 
 def test_overwriting_is_asked_for_and_leaves_no_old_weights(bring, network, settings):

@@ -214,7 +214,7 @@ def _own_scale(model: str, settings: Settings) -> int:
     from hyperfocal.errors import ModelMissing
     from hyperfocal.models.aliasing import resolve
     from hyperfocal.models.automatic import before_seeing
-    from hyperfocal.models.registry import read_entry
+    from hyperfocal.models.registry import family, read_entry
 
     if model.endswith(".toml"):
         return read_entry(Path(model)).card.scale
@@ -222,7 +222,7 @@ def _own_scale(model: str, settings: Settings) -> int:
     try:
         return models.show(model, settings=settings).scale
     except ModelMissing:
-        scales = [card.scale for card in models.list(f"{model}-x[0-9]", settings=settings)]
+        scales = [card.scale for card in family(model, settings)]
         if not scales:
             raise
         return min(scales)

@@ -58,14 +58,22 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
     :class:`ModelMissing` where there is no such model, :class:`UsageError` for an alias that is
     the name of a model or of a family, :class:`OutputRefused`.
     """
+    from hyperfocal.models.registry import in_shipped_family
+
     settings = settings or Settings.read()
     if not _NAME.fullmatch(alias):
         raise UsageError(
             f"'{alias}' cannot name an alias: lower-case letters, digits, '.', '_' and '-'"
         )
+    if alias.endswith(".toml"):
+        raise UsageError(f"'{alias}' cannot name an alias: what ends in .toml is a card's file")
     # The engine asks nobody what an automatic name stands for.
     if alias in AUTOMATIC or _is_model(alias, settings):
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
+    if in_shipped_family(alias):
+        raise UsageError(
+            f"'{alias}' is a name in a family that comes with Hyperfocal; choose another one"
+        )
     if not _is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
     with _changing(settings) as names:
@@ -88,9 +96,9 @@ def pointing_at(model: str, settings: Settings) -> list[str]:
 
 
 def _is_model(name: str, settings: Settings) -> bool:
-    from hyperfocal.models.registry import card_files
+    from hyperfocal.models.registry import card_file, family
 
-    return any(_is_of(path.stem, name) for path in card_files("*", settings))
+    return card_file(name, settings) is not None or bool(family(name, settings))
 
 
 def _is_of(model: str, name: str) -> bool:

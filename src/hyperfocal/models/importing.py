@@ -22,7 +22,7 @@ from hyperfocal.models.aliasing import pointing_at
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.hardware import available_cores
-from hyperfocal.models.registry import SHIPPED
+from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -145,10 +145,16 @@ def _usable_name(name: str | None, path: Path) -> str:
         raise UsageError(
             f"'{name}' cannot name a model: lower-case letters, digits, '.', '_' and '-'"
         )
+    if name.endswith(".toml"):
+        raise UsageError(f"'{name}' cannot name a model: what ends in .toml is a card's file")
     if name in AUTOMATIC:
         raise UsageError(f"'{name}' lets the picture choose the model; choose another name")
     if (SHIPPED / f"{name}.toml").exists():
         raise UsageError(f"'{name}' is a model that comes with Hyperfocal; choose another name")
+    if in_shipped_family(name):
+        raise UsageError(
+            f"'{name}' is a name in a family that comes with Hyperfocal; choose another name"
+        )
     return name
 
 

@@ -97,6 +97,22 @@ def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.li
     return cards
 
 
+def family(name: str, settings: Settings) -> builtins.list[ModelCard]:
+    """Cards of ``name-x2``, ``name-x4`` and so on: one for each scale, shipped before own."""
+    # An x2 model called name-x20 is none of them: it would take the place of name-x2.
+    cards = list(settings=settings)
+    return [card for card in cards if card.name == f"{name}-x{card.scale}"]
+
+
+def in_shipped_family(name: str) -> bool:
+    """Whether it is the name of a family that is shipped, or would be that of a member.
+
+    A family means the same models on every machine, as a name does.
+    """
+    stems = [path.stem for path in paths.matching(SHIPPED, "*.toml")]
+    return re.sub(r"-x\d+$", "", name) in {re.sub(r"-x\d+$", "", stem) for stem in stems}
+
+
 def show(name: str, *, settings: Settings | None = None) -> ModelCard:
     """The card of one model; :class:`ModelMissing` or :class:`ModelBroken`."""
     return find(name, settings).card

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -47,6 +46,7 @@ class Shelf:
         """
         from hyperfocal import models
         from hyperfocal.models.aliasing import resolve
+        from hyperfocal.models.registry import family
 
         name = resolve(name, settings)
         load = load or (lambda exact: models.load(exact, settings=settings))
@@ -54,7 +54,7 @@ class Shelf:
         try:
             card = models.show(name, settings=settings)
         except ModelMissing:
-            cards = _family(name, models.list(settings=settings))
+            cards = family(name, settings)
             if not cards:
                 raise
             return cls({card.scale: card for card in cards}, load)
@@ -93,8 +93,3 @@ class Shelf:
                     self._loaded[scale] = self._load(self._cards[scale].name)
                 net = self._loaded[scale]
         return net
-
-
-def _family(name: str, cards: Iterable[ModelCard]) -> list[ModelCard]:
-    member = re.compile(rf"{re.escape(name)}-x\d+")
-    return [card for card in cards if member.fullmatch(card.name)]

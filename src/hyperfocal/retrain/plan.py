@@ -12,7 +12,7 @@ from hyperfocal.errors import InputMissing, SettingsError, UsageError
 from hyperfocal.evaluate.measuring import SuiteChoice
 from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.models.hardware import processor
-from hyperfocal.models.registry import SHIPPED
+from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.retrain.champion import Champion
 from hyperfocal.retrain.data import Parted
 from hyperfocal.retrain.staging import CHOOSING, TRAINING, stage
@@ -59,6 +59,8 @@ def name_of(plan: Plan, champion: Champion) -> str:
     name = plan.name or champion.successor
     if (SHIPPED / f"{name}.toml").is_file() or name == champion.card.name:
         raise UsageError(f"there is a model '{name}' already; give the new one another name")
+    if in_shipped_family(name):
+        raise UsageError(f"'{name}' is a name in a family that is shipped; choose another one")
     return name
 
 
