@@ -42,10 +42,11 @@ def test_the_version_is_the_packages() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_stopping_keeps_what_is_done_and_leaves_nothing_half_done(
-    photo: Photo, tmp_path: Path, number: signal.Signals
+    photo: Photo, tmp_path: Path, name: str
 ) -> None:
+    number = signal.Signals[name]
     photo("a.png")
     # Nobody writes into it, so that the program waits there until it is stopped.
     os.mkfifo(tmp_path / "b.png")
@@ -55,8 +56,8 @@ def test_stopping_keeps_what_is_done_and_leaves_nothing_half_done(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell may have started these tests with SIGINT ignored, which children inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        # A shell may have started these tests with signals ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as program:
         assert program.stderr is not None
         assert "a.png ->" in program.stderr.readline()
@@ -65,6 +66,24 @@ def test_stopping_keeps_what_is_done_and_leaves_nothing_half_done(
     assert program.returncode == 130
     assert '"code": "cancelled"' in out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_closed_terminal_is_ignored_under_nohup(photo: Photo, tmp_path: Path) -> None:
+    data = (tmp_path / photo("a.png")).read_bytes()
+    os.mkfifo(tmp_path / "b.png")
+    with subprocess.Popen(
+        [*_HYPERFOCAL, "upscale", "-m", "bicubic", "a.png", "b.png", "-o", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as program:
+        assert program.stderr is not None
+        program.stderr.readline()
+        program.send_signal(signal.SIGHUP)
+        (tmp_path / "b.png").write_bytes(data)
+    assert program.returncode == 0
+    assert (tmp_path / "out" / "b.png").is_file()
 
 
 def test_stopping_while_writing_leaves_no_partial_file(
