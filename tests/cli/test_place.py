@@ -35,7 +35,9 @@ def test_beside_the_input_with_a_suffix_by_default() -> None:
         ("a.jpeg", "png", "a@2x.png"),
         ("a.b.jpg", None, "a.b@2x.jpg"),
         ("scan", None, "scan@2x.png"),
-        ("a.xyz", None, "a@2x.png"),
+        ("a.xyz", None, "a.xyz@2x.png"),
+        ("2024.01.05", None, "2024.01.05@2x.png"),
+        ("2024.01.05", "jpg", "2024.01.05@2x.jpg"),
     ],
 )
 def test_the_format_decides_the_ending(name: str, form: str | None, expected: str) -> None:

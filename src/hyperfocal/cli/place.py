@@ -131,16 +131,21 @@ def _output(found: Found, where: Destination) -> Path | None:
         return None
     if where.file is not None:
         return where.file
-    name = PurePath(found.below).stem + where.suffix + _ending(found, where.form)
+    name = _stem(found.below) + where.suffix + _ending(found, where.form)
     if where.folder is not None:
         return where.folder / found.below.parent / name
     assert found.path is not None
     return found.path.with_name(name)
 
 
+def _stem(path: PurePath) -> str:
+    """The name without the suffix of a format; another one (2024.01.05) is part of the name."""
+    return path.stem if format_of_suffix(path) is not None else path.name
+
+
 def _ending(found: Found, form: str | None) -> str:
     """The result's file suffix: of the format asked for, else the input's own, else PNG's."""
-    own = PurePath(found.below).suffix
+    own = found.below.suffix
     own_format = format_of_suffix(found.below)
     if form is not None:
         return own if own_format == form else FORMATS[form].suffixes[0]
