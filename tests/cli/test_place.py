@@ -97,13 +97,6 @@ def test_the_format_overrules_the_ending_of_a_named_file() -> None:
     assert (where.file, where.form) == (Path("b.xyz"), "png")
 
 
-def test_two_inputs_with_one_output_fail_but_for_the_first() -> None:
-    first, second = place([found("a.jpg"), found("a.png")], choose(None, "png"))
-    assert first.error is None
-    assert isinstance(second.error, OutputError)
-    assert "already the result of a.jpg" in str(second.error)
-
-
 def test_an_input_is_never_an_output() -> None:
     (job,) = place([found("a.jpg")], choose(None, suffix=""))
     assert isinstance(job.error, OutputError)

@@ -122,6 +122,18 @@ def test_two_inputs_with_one_output(upscale: Run, photo: Photo) -> None:
     assert size(Path("out/a.png")) == (32, 24)
 
 
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_broken_input_leaves_its_output_to_the_next(
+    upscale: Run, photo: Photo, more: list[str]
+) -> None:
+    Path("a.jpg").write_bytes(b"no picture")
+    answer = upscale("a.jpg", photo("a.png"), photo("a.webp"), "-o", "out", "-f", "png", *more)
+    assert answer.code == 1
+    assert "is already the result of a.png" in answer.err
+    assert "result of a.jpg" not in answer.err
+    assert Path("out/a.png").exists() == (not more)
+
+
 @pytest.mark.parametrize("options", [["-o", "."], ["--suffix", ""], ["-o", "a.png"]])
 def test_an_input_is_never_replaced(upscale: Run, photo: Photo, options: list[str]) -> None:
     before = photo("a.png").read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -14,7 +14,7 @@ from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, is_device
-from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputRefused
+from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputError, OutputRefused
 
 if TYPE_CHECKING:
     from hyperfocal.cli.progress import Watcher
@@ -56,10 +56,11 @@ class Work:
         start = time.perf_counter()
         outcomes: list[Outcome] = []
         stopped: Failure | None = None
+        taken: dict[str, str] = {}
         try:
             for job in jobs:
                 watcher.begin(job.found.name)
-                outcomes.append(self._one(job, watcher))
+                outcomes.append(self._one(job, watcher, taken))
                 watcher.end(outcomes[-1])
         except KeyboardInterrupt:
             stopped = cancelled()
@@ -67,13 +68,22 @@ class Work:
             stopped = Failure.of(error)
         return Batch(tuple(outcomes), ignored, time.perf_counter() - start, stopped)
 
-    def _one(self, job: Job, watcher: Watcher) -> Outcome:
+    def _one(self, job: Job, watcher: Watcher, taken: dict[str, str]) -> Outcome:
+        """``taken``: whose results earlier outputs are; an input that failed has none."""
+        outcome = self._attempt(job, watcher, taken)
+        if job.output is not None and outcome.status != "failed":
+            taken[paths.identity(job.output)] = job.found.name
+        return outcome
+
+    def _attempt(self, job: Job, watcher: Watcher, taken: Mapping[str, str]) -> Outcome:
         name, output = job.found.name, None if job.output is None else str(job.output)
         try:
             if job.found.problem:
                 raise InputMissing(f"{name}: {job.found.problem}")
             if job.error is not None:
                 raise job.error
+            if job.output is not None and (of := taken.get(paths.identity(job.output))):
+                raise OutputError(f"{job.output} is already the result of {of}")
             if job.output is not None and self.writing.existing != "overwrite":
                 there = paths.exists(job.output) and not is_device(job.output)
                 if self.writing.existing == "skip" and there:

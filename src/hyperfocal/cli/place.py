@@ -88,25 +88,19 @@ def choose_destination(
 def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
     """The output of every input.
 
-    A result that would replace an input, or the result of an earlier one, gets an error.
+    A result that would replace an input gets an error. Several inputs may have one output: which
+    of them it is the result of is known when the first has been restored.
     """
     inputs = tuple(inputs)
     sources = {paths.identity(found.path) for found in inputs if found.path is not None}
-    taken: dict[str, str] = {}
     jobs = []
     for found in inputs:
         output = _output(found, where)
         error: OutputError | None = None
-        if output is not None:
-            key = paths.identity(output)
-            if key in sources:
-                error = OutputError(
-                    f"the result would replace the input {output}; choose another -o or --suffix"
-                )
-            elif key in taken:
-                error = OutputError(f"{output} is already the result of {taken[key]}")
-            else:
-                taken[key] = found.name
+        if output is not None and paths.identity(output) in sources:
+            error = OutputError(
+                f"the result would replace the input {output}; choose another -o or --suffix"
+            )
         jobs.append(Job(found, output, error))
     return tuple(jobs)
 
