@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from calling import Photo, Run
 
+from hyperfocal import Upscaler
+
 
 @pytest.mark.parametrize(
     "options",
@@ -98,12 +100,42 @@ def test_an_unknown_setting_in_the_environment_is_2(
     assert "memory" in answer.err
 
 
-def test_a_folder_that_cannot_be_made_fails_the_file(upscale: Run, photo: Photo) -> None:
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("file/out/", "the folder file/out cannot be made: file is no folder"),
+        ("nowhere/out/", "the folder nowhere/out cannot be made: nowhere is no folder"),
+        ("file/b.png", "file/b.png: the folder does not exist"),
+        ("closed/b.png", "closed/b.png: may not be written (no permission)"),
+        ("closed/x/y/", "the folder closed/x/y cannot be made: closed may not be written to"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_the_work(
+    upscale: Run,
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+    reason: str,
+    more: list[str],
+) -> None:
     photo("a.png")
     Path("file").write_bytes(b"in the way")
-    answer = upscale("a.png", "-o", "file/out/")
+    Path("nowhere").symlink_to("missing")
+    Path("closed").mkdir()
+    # Permissions mean nothing to those who test as root.
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "closed" and real(path, mode)
+    )
+
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("restored in vain")
+
+    monkeypatch.setattr(Upscaler, "__call__", work)
+    answer = upscale("a.png", "-o", output, *more)
     assert answer.code == 1
-    assert "file/out" in answer.err
+    assert reason in answer.err
 
 
 def test_an_unwritable_format_is_2(upscale: Run, photo: Photo) -> None:

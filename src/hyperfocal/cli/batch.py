@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
-from hyperfocal.cli.place import Job, check_free, is_device
+from hyperfocal.cli.place import Job, check_free, check_writable, is_device
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputError, OutputRefused
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Work:
                 if self.writing.existing == "skip" and there:
                     return Outcome(name, output, "skipped")
                 check_free(job.output)
+            if job.output is not None:
+                check_writable(job.output, overwrite=self.writing.existing == "overwrite")
             return self._forecast(job) if self.dry_run else self._restore(job, watcher)
         except (GarbledOutput, OSError, MemoryError) as error:
             failure = Failure.of(error)

@@ -11,7 +11,8 @@ from pathlib import Path, PurePath
 from hyperfocal import paths
 from hyperfocal.cli.choices import read_format
 from hyperfocal.cli.find import PIPE, Found
-from hyperfocal.errors import OutputError, OutputExists, UsageError
+from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
+from hyperfocal.imaging.atomic import check_target
 from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix
 
 
@@ -109,6 +110,20 @@ def check_free(output: Path) -> None:
     """:class:`OutputExists` when something is there that writing would replace."""
     if os.path.lexists(output) and not is_device(output):
         raise OutputExists(f"{output} exists; use --overwrite or --skip-existing")
+
+
+def check_writable(output: Path, *, overwrite: bool) -> None:
+    """:class:`OutputError` where a result could not be written, as far as that shows before."""
+    parent = there = output.parent
+    # What leads nowhere is in the way of a folder as a file is.
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if there == parent:
+        check_target(output, overwrite=overwrite)
+    elif not paths.is_folder(there):
+        raise OutputRefused(f"the folder {parent} cannot be made: {there} is no folder")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        raise OutputRefused(f"the folder {parent} cannot be made: {there} may not be written to")
 
 
 def is_device(path: Path) -> bool:
