@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -264,6 +265,30 @@ def test_a_device_is_written_to_and_not_refused(
     answer = upscale(photo("a.png"), "-o", "/dev/null", "-f", "png", "--json", *more)
     assert answer.code == 0
     assert answer.json["done"] == 1
+    assert answer.json["files"][0]["bytes"] > 100
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("form", ["png", "tiff"])
+def test_what_went_into_a_named_pipe_is_counted(upscale: Run, photo: Photo, form: str) -> None:
+    os.mkfifo("pipe")
+    # It waits for nobody and keeps what is written until it is read.
+    with os.fdopen(os.open("pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as source:
+        answer = upscale(photo("a.png"), "-o", "pipe", "-f", form, "--json")
+        assert answer.json["files"][0]["bytes"] == len(source.read()) > 100
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_link_that_leads_nowhere_takes_a_name(
+    upscale: Run, photo: Photo, more: list[str]
+) -> None:
+    photo("a.png")
+    Path("b.png").symlink_to("c.png")
+    assert "b.png exists" in upscale("a.png", "-o", "b.png", *more).err
+    answer = upscale("a.png", "-o", "b.png", "--skip-existing", "--json", *more)
+    assert (answer.code, answer.json["skipped"]) == (0, 1)
+    assert upscale("a.png", "-o", "b.png", "--overwrite").code == 0
+    assert Path("c.png").is_file()
 
 
 def test_metadata_is_kept_or_stripped(upscale: Run) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
-from hyperfocal.cli.place import Job, check_free, check_writable, is_device
+from hyperfocal.cli.place import Job, check_free, check_writable, is_device, is_taken
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputError, OutputRefused
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Work:
             if job.output is not None and (of := taken.get(paths.identity(job.output))):
                 raise OutputError(f"{job.output} is already the result of {of}")
             if job.output is not None and self.writing.existing != "overwrite":
-                there = paths.exists(job.output) and not is_device(job.output)
-                if self.writing.existing == "skip" and there:
+                if self.writing.existing == "skip" and is_taken(job.output):
                     return Outcome(name, output, "skipped")
                 check_free(job.output)
             if job.output is not None:
@@ -201,9 +200,9 @@ class Work:
     def _save(self, picture: Picture, form: str, output: Path | None) -> int:
         """Write, and say how many bytes."""
         from hyperfocal import imaging
-        from hyperfocal.imaging.atomic import refusal
+        from hyperfocal.imaging.atomic import refusal, write_file
 
-        if output is None:
+        if output is None or is_device(output):
             data = imaging.encode(
                 picture,
                 form,
@@ -211,6 +210,10 @@ class Work:
                 bit_depth=self.writing.bit_depth,
                 strip_metadata=self.writing.strip_metadata,
             )
+            if output is not None:
+                # It would not say afterwards how many there were.
+                write_file(output, lambda sink: sink.write(data))
+                return len(data)
             try:
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()

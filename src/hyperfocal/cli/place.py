@@ -106,9 +106,14 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
     return tuple(jobs)
 
 
+def is_taken(output: Path) -> bool:
+    """Whether something is there that writing would replace, be it a link that leads nowhere."""
+    return os.path.lexists(output) and not is_device(output)
+
+
 def check_free(output: Path) -> None:
-    """:class:`OutputExists` when something is there that writing would replace."""
-    if os.path.lexists(output) and not is_device(output):
+    """:class:`OutputExists` where a name is taken."""
+    if is_taken(output):
         raise OutputExists(f"{output} exists; use --overwrite or --skip-existing")
 
 
