@@ -105,6 +105,19 @@ def test_a_link_to_a_folder_above_does_not_loop(tree: Path) -> None:
     assert len(found.inputs) == 4
 
 
+def test_a_file_comes_before_links_to_it(tree: Path, tmp_path: Path) -> None:
+    """Whichever is met first: the tree that is mirrored has it in its own place."""
+    (tree / "a0.jpg").symlink_to(tree / "sub" / "c.jpg")
+    (tree / "sub" / "z.jpg").symlink_to(tree / "sub" / "c.jpg")
+    (tmp_path / "outside").write_bytes(b"x")
+    (tree / "y.jpg").symlink_to(tmp_path / "outside")
+    (tree / "z.jpg").symlink_to(tmp_path / "outside")
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert below(found) == ["a.jpg", "b.jpg", "y.jpg", "sub/c.jpg", "sub/deeper/d.jpg"]
+    named = find([str(tree / "a0.jpg"), str(tree)], recurse=True, is_picture=by_suffix)
+    assert below(named) == ["a0.jpg", "in/a.jpg", "in/b.jpg", "in/y.jpg", "in/sub/deeper/d.jpg"]
+
+
 def test_the_pipe_has_no_path() -> None:
     (one,) = find(["-"], recurse=False, is_picture=by_suffix).inputs
     assert one.path is None

@@ -53,11 +53,14 @@ def find(
     A file that was named is always taken, missing or not: what is wrong with it is said later.
     In folders, hidden files, what systems leave behind, files that are no pictures and earlier
     results (``is_result`` of the stem) are passed over and counted; a folder that may not be read
-    is an input with a problem. ``leave_out``: a folder not to look into, because results go there.
+    is an input with a problem. Of a file and links to it the file is taken, so that it keeps its
+    place where the tree is mirrored. ``leave_out``: a folder not to look into, because results go
+    there.
     """
     given = list(given)
     several = len(given) > 1
     found: dict[object, Found] = {}
+    links: set[object] = set()
     ignored = 0
     for name in given:
         if name == PIPE:
@@ -74,7 +77,14 @@ def find(
             if _is_debris(file) or is_result(file.stem) or not is_picture(file):
                 ignored += 1
             else:
-                found.setdefault(paths.identity(file), Found(file, top / file.relative_to(path)))
+                key, is_link = paths.identity(file), file.is_symlink()
+                if key in links and not is_link:
+                    del found[key]
+                    links.remove(key)
+                if key not in found:
+                    found[key] = Found(file, top / file.relative_to(path))
+                    if is_link:
+                        links.add(key)
         for error in closed:
             folder = Path(error.filename)
             found[folder] = Found(folder, top, f"the folder cannot be read: {error.strerror}")
