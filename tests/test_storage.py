@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,37 @@ def test_a_bucket_that_cannot_be_reached(monkeypatch, source):
             storage.size("a")
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_folder_that_cannot_be_there_is_no_missing_file(tmp_path, source, monkeypatch):
+    storage = Storage(tmp_path / "kept")
+
+    def missing(*_args, **_named):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(storage, "_put_local", missing)
+    with pytest.raises(StorageUnavailable, match="not there"):
+        storage.put("a.bin", source)
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_file(bucket, source):
+    with pytest.raises(StorageUnavailable, match="not there"):
+        Storage("s3://of-another-name").put("a.bin", source)
+
+
+def test_a_part_that_cannot_be_removed_does_not_keep_the_others(source, tmp_path, monkeypatch):
+    storage = Storage(tmp_path / "kept")
+    storage.put("a.bin", source)
+    for name in (".one.part", ".two.part"):
+        (tmp_path / "kept" / name).write_bytes(b"half")
+        os.utime(tmp_path / "kept" / name, (0, 0))
+    unlink = Path.unlink
+
+    def refuse(path, **named):
+        if path.name == ".one.part":
+            raise PermissionError(path)
+        unlink(path, **named)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert storage.sweep_parts(older_than=60.0) == 1
+    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [".one.part", "a.bin"]

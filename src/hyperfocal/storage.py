@@ -68,7 +68,7 @@ class Storage:
     def put(self, name: str, source: Path, *, move: bool = False) -> int:
         """Keep the file ``source`` as ``name``; gives its bytes. ``move``: ``source`` goes away."""
         size = source.stat().st_size
-        with _told(name):
+        with _told(name, writing=True):
             if self._is_local:
                 self._put_local(Path(self._path(name)), source, move)
             else:
@@ -118,9 +118,13 @@ class Storage:
             return 0
         limit = time.time() - older_than
         old = [e for e in self._listed() if e.name.endswith(_PART) and e.modified < limit]
+        gone = 0
         for entry in old:
-            Path(self._root, entry.name).unlink(missing_ok=True)
-        return len(old)
+            # One that cannot be removed must not keep the others.
+            with contextlib.suppress(OSError):
+                Path(self._root, entry.name).unlink(missing_ok=True)
+                gone += 1
+        return gone
 
     def _listed(self) -> list[Entry]:
         with _told(self._root):
@@ -198,13 +202,16 @@ def _seconds(one: dict[str, Any]) -> float:
 
 
 @contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
+def _told(name: str, *, writing: bool = False) -> Iterator[None]:
     """Turns what file systems and the clients of buckets raise into this program's errors."""
     try:
         yield
     except (HyperfocalError, GeneratorExit):
         raise
     except FileNotFoundError as error:
+        if writing:
+            # The folder or the bucket: a file that is to be made need not be there.
+            raise StorageUnavailable("the storage cannot be used: it is not there") from error
         raise FileMissing(f"there is no file '{Path(name).name}'") from error
     except Exception as error:
         # The clients of buckets raise classes of their own for a network that is down.

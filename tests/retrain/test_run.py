@@ -186,6 +186,18 @@ def test_an_interrupted_one_goes_on_only_if_asked(
     assert report.cost["steps"] == 120
 
 
+@pytest.mark.parametrize("theirs", ["work/thesis.txt", "held-back/notes.txt", "metrics.csv"])
+def test_what_is_somebody_elses_is_left_alone(plan: Plan, settings: Settings, theirs: str) -> None:
+    assert plan.out is not None
+    path = plan.out / theirs
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(OutputExists, match="holds something else"):
+        retrain(plan, settings, progress=False)
+    assert path.read_text() == "mine"
+    assert [entry for entry in plan.out.rglob("*") if entry.is_file()] == [path]
+
+
 def test_one_that_is_stopped_says_how_to_go_on(
     plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from hyperfocal.feedback import book
 from hyperfocal.feedback.records import Deleted
 from hyperfocal.storage import Storage
 
+# As book.keep names pictures. Whatever else somebody has in the folder is not ours to remove.
+_OWN = re.compile(r"[0-9a-f]{32}\.[a-z0-9]+")
 # A picture is put into the storage before its row is written; younger files may still get one.
 _ORPHAN_SECONDS = 3600.0
 
@@ -33,10 +36,14 @@ class Retention:
 
 
 def remove_orphans(session: Session, storage: Storage, older_than: float = _ORPHAN_SECONDS) -> int:
-    """Remove files that no verdict owns and that are ``older_than`` seconds old."""
+    """Remove pictures that no verdict owns and that are ``older_than`` seconds old.
+
+    Other files in the same folder are left alone.
+    """
     limit = time.time() - older_than
     # Listed before the rows are read: a file that comes in between has its row by then.
-    entries = [entry for entry in storage.entries() if entry.modified < limit]
+    old = [entry for entry in storage.entries() if entry.modified < limit]
+    entries = [entry for entry in old if _OWN.fullmatch(entry.name)]
     kept = book.picture_names(session) if entries else set()
     orphans = [entry for entry in entries if entry.name not in kept]
     for entry in orphans:

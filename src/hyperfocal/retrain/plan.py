@@ -25,7 +25,7 @@ Degradation = Literal["bicubic", "real", "given"]
 DATA, PLAN = "data", "experiment.toml"
 """In the work folder."""
 
-_START = "champion.onnx"
+_START, _CARD = "champion.onnx", "champion.toml"
 _PATCH, _LEAST_PATCH = 64, 24  # The least one has whole cells, be they of 2, 3 or 4 pixels.
 
 
@@ -148,7 +148,7 @@ def prepare(
     work.mkdir(parents=True)
     (work / _START).write_bytes(champion.weights)
     # Tells the training what its start cost.
-    champion.card.write(work / "champion.toml")
+    champion.card.write(work / _CARD)
     shortest = stage(parted, scale, degradation, work / DATA, settings)
     room = shortest // scale - _border(degradation)
     experiment = planned(min(_PATCH, room) // cell * cell)
@@ -156,6 +156,16 @@ def prepare(
     partial.write_text(experiment.to_toml(), encoding="utf-8")
     partial.replace(work / PLAN)
     return experiment
+
+
+def not_staged(work: Path) -> bool:
+    """Whether something lies in a work folder without a plan that no retraining put there."""
+    if not paths.is_folder(work):
+        return paths.exists(work)
+    if paths.is_file(work / PLAN):
+        return False
+    own = {DATA, _START, _CARD, f"{PLAN}.partial"}
+    return any(entry.name not in own for entry in work.iterdir())
 
 
 def described(parted: Parted, degradation: Degradation) -> str:

@@ -34,6 +34,7 @@ from hyperfocal.retrain.plan import (
     described,
     least_side,
     name_of,
+    not_staged,
     prepare,
 )
 from hyperfocal.retrain.report import Compared, RetrainReport, Verdict, judge
@@ -43,7 +44,7 @@ from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import Trained, fit
 
-_WORK, _MODEL, _FIT = "work", "model", "training"
+_WORK, _MODEL, _FIT, _CURVES = "work", "model", "training", "metrics.csv"
 
 
 def retrain(
@@ -126,6 +127,13 @@ def _check_free(out: Path, *, resume: bool) -> None:
         )
     if any(out.glob("report.*")) or any(out.glob("*.onnx")):
         raise OutputExists(f"{out} holds a retraining already; name another folder")
+    # What of these is there without a plan is somebody else's, and would be replaced.
+    begun = (out / _WORK / PLAN).is_file()
+    taken = [] if begun else [name for name in (HELD_BACK, _CURVES) if (out / name).exists()]
+    if taken or not_staged(out / _WORK):
+        raise OutputExists(
+            f"{out} holds something else, {taken[0] if taken else _WORK}; name another folder"
+        )
 
 
 def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:
@@ -234,7 +242,7 @@ def _publish(out: Path, report: RetrainReport, card: ModelCard) -> None:
     The card comes last: weights without one are no model.
     """
     work = out / _WORK
-    for source in (work / DATA / HELD_BACK, work / _FIT / "metrics.csv"):
+    for source in (work / DATA / HELD_BACK, work / _FIT / _CURVES):
         if source.exists():
             _replace(source, out / source.name)
     if report.verdict.better:

@@ -357,6 +357,16 @@ class StoreSuite:
         assert store.blocking(remove_orphans, store.pictures) == 1
         assert [entry.name for entry in store.pictures.entries()] == [kept[0]]
 
+    def test_files_of_somebody_else_are_no_orphans(self, store, tmp_path):
+        source = tmp_path / "theirs"
+        names = "holiday.png", "taxes.2025.txt", "0123456789abcdef.png"
+        for name in names:
+            source.write_bytes(b"theirs")
+            store.pictures.put(name, source)
+            os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
+        assert store.blocking(remove_orphans, store.pictures) == 0
+        assert sorted(entry.name for entry in store.pictures.entries()) == sorted(names)
+
     def test_counting(self, store, tmp_path):
         for number, (model, verdict, reasons) in enumerate(
             (

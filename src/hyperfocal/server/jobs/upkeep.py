@@ -66,3 +66,6 @@ class Upkeep:
                 _log.info("removed %d: %s", gone, what)
         except HyperfocalError as error:
             _log.warning("removing %s failed: %s", what, error)
+        except Exception:  # noqa: BLE001 - told, and the others go on
+            # Whatever it was, what is to be forgotten must not be kept for ever because of it.
+            _log.exception("removing %s failed", what)
