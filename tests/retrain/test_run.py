@@ -186,7 +186,9 @@ def test_an_interrupted_one_goes_on_only_if_asked(
     assert report.cost["steps"] == 120
 
 
-@pytest.mark.parametrize("theirs", ["work/thesis.txt", "held-back/notes.txt", "metrics.csv"])
+@pytest.mark.parametrize(
+    "theirs", ["work/thesis.txt", "work/data/a.csv", "held-back/notes.txt", "metrics.csv"]
+)
 def test_what_is_somebody_elses_is_left_alone(plan: Plan, settings: Settings, theirs: str) -> None:
     assert plan.out is not None
     path = plan.out / theirs

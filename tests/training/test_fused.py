@@ -13,6 +13,9 @@ from torch.nn import functional as F  # noqa: E402
 from hyperfocal.training.nets import fused  # noqa: E402
 from hyperfocal.training.nets.fused import conv_hardtanh  # noqa: E402
 
+# By whether it is bfloat16.
+_TOLERANCE = {True: {"rtol": 2e-2, "atol": 2e-2}, False: {"rtol": 1e-5, "atol": 1e-5}}
+
 
 def _inputs(side: int = 3):
     generator = torch.Generator().manual_seed(3)
@@ -37,8 +40,7 @@ def test_values_and_gradients_are_those_of_the_two(mixed, side, padding, ceiling
         made = conv_hardtanh(x, kernel, bias, padding=padding, ceiling=ceiling)
         wanted = _apart(x, kernel, bias, padding, ending)
     assert made.dtype == dtype
-    tolerance = {"rtol": 2e-2, "atol": 2e-2} if mixed else {"rtol": 1e-5, "atol": 1e-5}
-    torch.testing.assert_close(made, wanted, **tolerance)
+    torch.testing.assert_close(made, wanted, **_TOLERANCE[mixed])
     assert float(made.detach().max()) <= ending
     ahead = torch.randn(made.shape, generator=torch.Generator().manual_seed(4)).to(made.dtype)
     ours, theirs = (torch.autograd.grad(y, (x, kernel, bias), ahead) for y in (made, wanted))
@@ -97,8 +99,7 @@ def test_without_the_fused_operation_the_two_run(monkeypatch, mixed):
         monkeypatch.setattr(fused, "_fusable", lambda dtype: False)
         apart = conv_hardtanh(x, kernel, bias, padding=1, ceiling=2.0)
     assert apart.dtype == together.dtype
-    tolerance = {"rtol": 2e-2, "atol": 2e-2} if mixed else {"rtol": 1e-5, "atol": 1e-5}
-    torch.testing.assert_close(together, apart, **tolerance)
+    torch.testing.assert_close(together, apart, **_TOLERANCE[mixed])
 
 
 def test_a_processor_without_bfloat16_has_nothing_fused_for_it(monkeypatch):

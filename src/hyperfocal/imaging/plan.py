@@ -28,7 +28,7 @@ class Plan:
     with dimensions corrected; ``convert_from``: the profile to convert from to sRGB, where the
     file cannot carry it; ``code_points``: to declare. ``quality``: 0 to 100, or None for the
     format's default; ``lossless``: the format's lossless kind, where it has both.
-    ``notes``: what is converted or dropped, one sentence each.
+    ``notes``: what is converted or dropped whatever the samples are, one sentence each.
     """
 
     picture: Picture
@@ -89,15 +89,12 @@ def make_plan(
     check_quality(quality)
     notes: list[str] = []
     bits = _bits(picture, form, bit_depth, notes)
-    _note_clipping(picture, bits, notes)
     grey = picture.is_grey and form.grey
     if picture.is_grey and (not form.grey or form.name == "gif"):
         notes.append(f"{form.label} has no grey: converted to RGB")
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
         notes.append(f"{form.label} has no transparency: the picture was laid over white")
-    elif form.name == "gif" and _is_partial(picture):
-        notes.append("transparency is all or nothing in GIF: what was partial became one of these")
     points = _code_points(picture, form, notes)
     icc, convert_from = _profile(picture, form, grey, notes)
     if points is not None and form.name != "png":
@@ -155,7 +152,13 @@ def conversions(
     picture: Picture, format: str, bit_depth: int | None = None, *, strip_metadata: bool = False
 ) -> tuple[str, ...]:
     """What writing ``picture`` in ``format`` would convert or drop, one sentence each."""
-    return make_plan(picture, format, bit_depth=bit_depth, strip_metadata=strip_metadata).notes
+    plan = make_plan(picture, format, bit_depth=bit_depth, strip_metadata=strip_metadata)
+    # These look at every sample, which who only writes need not.
+    notes = list(plan.notes)
+    _note_clipping(picture, plan.bit_depth, notes)
+    if plan.format.name == "gif" and _is_partial(picture):
+        notes.append("transparency is all or nothing in GIF: what was partial became one of these")
+    return tuple(notes)
 
 
 def _bits(picture: Picture, form: Format, asked: int | None, notes: list[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import difflib
 import fnmatch
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.li
 def family(name: str, settings: Settings) -> builtins.list[ModelCard]:
     """Cards of ``name-x2``, ``name-x4`` and so on: one for each scale, shipped before own."""
     # An x2 model called name-x20 is none of them: it would take the place of name-x2.
-    cards = list(settings=settings)
+    cards = list(f"{glob.escape(name)}-x*", settings=settings)
     return [card for card in cards if card.name == f"{name}-x{card.scale}"]
 
 

@@ -158,14 +158,13 @@ def prepare(
     return experiment
 
 
-def not_staged(work: Path) -> bool:
-    """Whether something lies in a work folder without a plan that no retraining put there."""
+def may_stage(work: Path) -> bool:
+    """Whether a folder without a plan holds nothing but what :func:`prepare` began to put there."""
     if not paths.is_folder(work):
-        return paths.exists(work)
-    if paths.is_file(work / PLAN):
-        return False
-    own = {DATA, _START, _CARD, f"{PLAN}.partial"}
-    return any(entry.name not in own for entry in work.iterdir())
+        return not paths.exists(work)
+    names = {entry.name for entry in work.iterdir()}
+    # Which begins with the start.
+    return not names or {_START} <= names <= {_START, _CARD, DATA, f"{PLAN}.partial"}
 
 
 def described(parted: Parted, degradation: Degradation) -> str:

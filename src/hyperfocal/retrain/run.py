@@ -33,8 +33,8 @@ from hyperfocal.retrain.plan import (
     degradation_of,
     described,
     least_side,
+    may_stage,
     name_of,
-    not_staged,
     prepare,
 )
 from hyperfocal.retrain.report import Compared, RetrainReport, Verdict, judge
@@ -120,20 +120,22 @@ def retrain(
 
 
 def _check_free(out: Path, *, resume: bool) -> None:
-    if (out / _WORK / PLAN).is_file() and not resume:
+    begun = (out / _WORK / PLAN).is_file()
+    if begun and not resume:
         raise OutputExists(
             f"{out} holds a retraining that was interrupted: go on with it (--resume), or name "
             "another folder"
         )
     if any(out.glob("report.*")) or any(out.glob("*.onnx")):
         raise OutputExists(f"{out} holds a retraining already; name another folder")
+    if begun:
+        return
     # What of these is there without a plan is somebody else's, and would be replaced.
-    begun = (out / _WORK / PLAN).is_file()
-    taken = [] if begun else [name for name in (HELD_BACK, _CURVES) if (out / name).exists()]
-    if taken or not_staged(out / _WORK):
-        raise OutputExists(
-            f"{out} holds something else, {taken[0] if taken else _WORK}; name another folder"
-        )
+    theirs = [name for name in (HELD_BACK, _CURVES) if (out / name).exists()]
+    if not may_stage(out / _WORK):
+        theirs.append(_WORK)
+    if theirs:
+        raise OutputExists(f"{out} holds something else, {theirs[0]}; name another folder")
 
 
 def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:

@@ -18,8 +18,9 @@ def _fusable(dtype: torch.dtype) -> bool:
     """Whether this processor has the fused operation, which itself falls back to nothing."""
     if not (torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()):
         return False
-    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return dtype == torch.float32 or (dtype == torch.bfloat16 and supported)
+    if dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.float32
 
 
 class _ConvHardtanh(torch.autograd.Function):

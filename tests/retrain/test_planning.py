@@ -1,4 +1,4 @@
-"""How large the patches of a retraining are."""
+"""What a retraining stages: how large its patches are, and where it may."""
 
 from __future__ import annotations
 
@@ -32,3 +32,18 @@ def test_patches_have_whole_cells(
     )
     assert made.data.patch == patch
     assert (tmp_path / "work" / module.PLAN).is_file()
+
+
+def test_what_was_interrupted_while_it_was_staged_is_taken_for_that(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    assert module.may_stage(work)
+    work.mkdir()
+    assert module.may_stage(work)
+    for name in ("champion.onnx", "champion.toml", "experiment.toml.partial"):
+        (work / name).write_bytes(b"begun")
+        assert module.may_stage(work)
+    (work / "data").mkdir()
+    assert module.may_stage(work)
+    (work / "thesis.txt").write_text("mine")
+    assert not module.may_stage(work)
+    assert not module.may_stage(work / "thesis.txt")
