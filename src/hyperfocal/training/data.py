@@ -23,6 +23,7 @@ from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
 from hyperfocal.training.distillation import Teacher
+from hyperfocal.training.reduction import Reduction, smaller
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 Pixels = npt.NDArray[np.uint8]
@@ -70,13 +71,16 @@ class PatchSettings:
     """What a training batch looks like. ``patch`` is the LR side in pixels.
 
     ``rank``: which of several processes draws it; each draws other patches of the same tiles.
-    ``teacher``: has a say in what the originals are.
+    ``reduced``: the share of tiles that get a new size, by one of ``reduce_by``, and at least
+    ``reduce_from`` of the one they have. ``teacher``: has a say in what the originals are.
     """
 
     scale: int
     patch: int
     batch: int
     reduce_from: float = 0.5
+    reduce_by: tuple[Reduction, ...] = ("bicubic",)
+    reduced: float = 0.5
     refresh_every: int = 1500
     seed: int = 0
     rank: int = 0
@@ -86,7 +90,7 @@ class PatchSettings:
 class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless batches ``(lr, hr)``, uint8 ``(N, 3, h, w)``, flipped and turned at random.
 
-    Every ``refresh_every`` batches each tile gets a new random reduction (half of them none).
+    Every ``refresh_every`` batches each tile gets a new random reduction, or none.
     A batch depends on the seed, the rank and its number only, so a training can go on with
     batch ``position`` as if it had never stopped.
     """
@@ -112,10 +116,14 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     def _reduced(self, tile: Pixels, generator: np.random.Generator) -> Pixels:
         smallest = (self.settings.patch + 1) * self.settings.scale
         low = max(self.settings.reduce_from, smallest / min(tile.shape[:2]))
-        if low >= 1.0 or generator.random() < 0.5:
+        if low >= 1.0 or generator.random() >= self.settings.reduced:
             return tile
         factor = float(generator.uniform(low, 1.0))
-        return np.clip(np.rint(imresize(tile.astype(np.float32), factor)), 0, 255).astype(np.uint8)
+        return smaller(tile, factor, self._way(generator))
+
+    def _way(self, generator: np.random.Generator) -> Reduction:
+        ways = self.settings.reduce_by
+        return ways[int(generator.integers(len(ways)))]
 
     def _taught(self, lr: Pixels, hr: Pixels) -> tuple[Pixels, Pixels]:
         teacher = self.settings.teacher

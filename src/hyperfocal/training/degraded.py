@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from hyperfocal.errors import SettingsError
 from hyperfocal.quality.similarity import WINDOW
@@ -28,6 +27,7 @@ from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.given_pairs import PairPool, given_pair
 from hyperfocal.training.group import ALONE, Group
+from hyperfocal.training.reduction import reduced, smaller
 
 # LR pixels around a patch that are degraded with it and then cut off: half of them so that no
 # border effect of a filter reaches the patch, the rest so that the 8x8 blocks of the last JPEG
@@ -65,18 +65,17 @@ class DegradedPool(PatchPool):
         )
 
     def _high(self, generator: np.random.Generator, side: int) -> Pixels:
-        """A square of a photograph, half of the times reduced from a larger one, turned."""
+        """A square of a photograph, now and then reduced from a larger one, turned."""
         index = int(np.searchsorted(self._cumulative, generator.random()))
         tile = self.tiles[min(index, len(self.tiles) - 1)]
         taken = side
-        if generator.random() < 0.5:
+        if generator.random() < self.settings.reduced:
             most = min(side / self.settings.reduce_from, *tile.shape[:2])
             taken = round(side / generator.uniform(side / most, 1.0))
         y, x = (int(generator.integers(length - taken + 1)) for length in tile.shape[:2])
         square = tile[y : y + taken, x : x + taken]
         if taken != side:
-            image = Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC)
-            square = np.asarray(image)
+            square = reduced(square, (side, side), self._way(generator))
         square = np.rot90(square, int(generator.integers(4)))
         return np.ascontiguousarray(square[:, ::-1] if generator.integers(2) else square)
 
@@ -125,6 +124,8 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
         patch=data.patch,
         batch=group.batch_share(data.batch),
         reduce_from=data.reduce_from,
+        reduce_by=data.reduce_by,
+        reduced=data.reduced,
         refresh_every=data.refresh_every,
         seed=experiment.seed,
         rank=group.rank,
@@ -142,33 +143,45 @@ def judged_pairs(experiment: Experiment, files: list[Path]) -> list[tuple[Pixels
 
     :class:`SettingsError` for a picture too small to be judged.
     """
-    return [pair for path in files for pair in _judged(experiment, path)]
+    return [pair for index, path in enumerate(files) for pair in _judged(experiment, path, index)]
 
 
-def _judged(experiment: Experiment, path: Path) -> list[tuple[Pixels, Pixels]]:
-    net, kind = experiment.net, experiment.data.degradation
+def _judged(experiment: Experiment, path: Path, index: int) -> list[tuple[Pixels, Pixels]]:
+    net, data = experiment.net, experiment.data
+    kind = data.degradation
     step = net.scale * net.unshuffle
     if kind == "given":
         pair = given_pair(path, net.scale, net.unshuffle)
         refuse_small(path, pair[1], 1, step, net.scale)
         return [pair]
-    hr = read_rgb(path)
-    refuse_small(path, hr, PARTS if kind == "real" else 1, step, net.scale)
-    if kind == "real":
-        return degraded_pairs(hr, path.stem, net.scale, net.unshuffle)
-    return [bicubic_pair(hr, net.scale, net.unshuffle)]
+    hr, pairs = read_rgb(path), []
+    for number, factor in enumerate(data.judged_at):
+        # Every way in turn, so that a few pictures show all of them.
+        by = data.reduce_by[(index + number) % len(data.reduce_by)]
+        original = hr if factor == 1.0 else smaller(hr, factor, by)
+        refuse_small(path, original, PARTS if kind == "real" else 1, step, net.scale, factor)
+        if kind == "real":
+            pairs += degraded_pairs(original, path.stem, net.scale, net.unshuffle)
+        else:
+            pairs.append(bicubic_pair(original, net.scale, net.unshuffle))
+    return pairs
 
 
-def refuse_small(path: Path, hr: Pixels, cuts: int, step: int, shave: int) -> None:
+def refuse_small(
+    path: Path, hr: Pixels, cuts: int, step: int, shave: int, factor: float = 1.0
+) -> None:
     """:class:`SettingsError` for an original too small for SSIM.
 
-    Its sides are cut into ``cuts`` parts, to multiples of ``step``, and shaved.
+    Its sides are cut into ``cuts`` parts, to multiples of ``step``, and shaved. ``factor``: by
+    which it was reduced for that.
     """
     # The protocol leaves out as many pixels along every border as the scale.
     least = -(-(WINDOW + 2 * shave) // step) * step * cuts
     height, width = hr.shape[:2]
     if min(height, width) < least:
+        small = f"reduced to {factor:g}, {path}" if factor != 1.0 else str(path)
         raise SettingsError(
-            f"{path} has {width}x{height} pixels, too few to judge a net by, which takes "
+            f"{small} has {width}x{height} pixels, too few to judge a net by, which takes "
             f"{least}x{least}; leave the picture out"
+            + (f", or {factor:g} of data.judged_at" if factor != 1.0 else "")
         )

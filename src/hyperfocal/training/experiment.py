@@ -13,13 +13,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.models.toml import write_toml
 from hyperfocal.training.degradations import Degradations
+from hyperfocal.training.reduction import Reduction
 
 # Where paths stand, and the ending without which it is another kind of name.
 _PATHS = (
@@ -45,6 +46,10 @@ class DataSection(_Section):
     validation pictures (a share) serve for that and choose nothing; 0 holds none back.
     ``degradation``: LR pictures are reduced bicubically, degraded as real ones are, or given: the
     folders named are then ``HR``, each with a folder ``LR`` of the same names beside it.
+    ``reduced``: the share of training pictures that are made smaller before that, at least
+    ``reduce_from`` of their size, each by one of the ways in ``reduce_by``: what JPEG and the
+    camera's softness left in them goes, and every kind of sharpness is seen. "aliased" is bicubic
+    without antialiasing. ``judged_at``: sizes at which pictures are judged, 1 as they are.
     ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
     as long as a hundred batches on a CPU and as thousands on a GPU.
     ``teacher``: a model by name or by its card's file, whose results count for ``teacher_weight``
@@ -60,6 +65,11 @@ class DataSection(_Section):
     patch: int = Field(default=64, ge=8)
     batch: int = Field(default=16, ge=1)
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
+    reduce_by: tuple[Reduction, ...] = Field(default=("bicubic",), min_length=1)
+    reduced: float = Field(default=0.5, ge=0.0, le=1.0)
+    judged_at: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
+        default=(1.0,), min_length=1
+    )
     refresh_every: int = Field(default=1500, ge=1)
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
     teacher: str | None = None
