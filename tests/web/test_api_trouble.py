@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from fronting import request_head
-from pretending import check_problem
+from pretending import check_problem, read_answer
+from upstreams import OK
 
 from hyperfocal.web.settings import WebSettings
 from hyperfocal.web.upstream import Ask, Gone, Upstream
+
+CRLF = b"\r\n"
 
 
 @pytest.fixture
@@ -208,6 +212,24 @@ def test_headers_of_the_request(upstream, fronted):
     assert b"host: " + host in lines
     assert b"x-forwarded-for: 127.0.0.1" in lines
     assert not any(line.startswith((b"x-mine", b"cookie", b"te:", b"upgrade")) for line in lines)
+
+
+@pytest.mark.parametrize("value", [b"caf\xc3\xa9", b"caf\xe9", b"\xff\x80"])
+def test_a_header_that_is_not_ascii_arrives_as_it_was(upstream, fronted, value):
+    upstream.says(OK)
+    with fronted() as web, web.connection() as connection:
+        connection.sendall(request_head("GET", "/v1/models")[:-2] + b"X-Name: " + value + CRLF * 2)
+        assert read_answer(connection)[0] == 200
+    assert b"x-name: " + value in upstream.heads[0].lower().split(CRLF)
+
+
+@pytest.mark.parametrize("byte", [b"\x01", b"\x7f"])
+def test_an_address_that_is_none_is_refused(fronted, upstream, byte):
+    with fronted() as web, web.connection() as connection:
+        connection.sendall(b"GET /v1/models?x=" + byte + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, _, body = read_answer(connection)
+    assert (status, json.loads(body)["code"]) == (400, "malformed")
+    assert upstream.heads == []
 
 
 def test_a_redirect_is_the_visitors_to_follow(upstream, fronted):

@@ -129,6 +129,7 @@ def test_the_address_is_added_to_those_before():
         ([("Origin", "http://other.example"), ("Host", "page.example")], True),
         ([("Origin", "null"), ("Host", "page.example")], True),
         ([("Origin", "http://page.example"), ("Sec-Fetch-Site", "same-origin")], False),
+        ([("Origin", "http://["), ("Host", "[")], True),
         ([("Origin", "http://other.example"), ("Sec-Fetch-Site", "cross-site")], True),
     ],
 )

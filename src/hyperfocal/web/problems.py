@@ -40,6 +40,11 @@ def not_found(path: str) -> Refused:
     return Refused(404, "not-found", f"there is nothing at {path}")
 
 
+def no_address() -> Refused:
+    """An address with control characters in it."""
+    return Refused(400, "malformed", "the address has characters that none may have")
+
+
 def too_large(max_body: int) -> Refused:
     """More bytes than a request may have."""
     return Refused(

@@ -101,7 +101,11 @@ def is_own_origin(given: Headers) -> bool:
         return False
     if found.get("sec-fetch-site") == "same-origin":
         return True
-    return bool(found.get("host")) and urlsplit(origin).netloc == found["host"]
+    try:
+        place = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(found.get("host")) and place == found["host"]
 
 
 def _without_hops(given: list[tuple[str, str]], own: frozenset[str]) -> list[tuple[str, str]]:

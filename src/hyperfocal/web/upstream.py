@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from waitress.channel import ClientDisconnected
 
 from hyperfocal.web.incoming import Incoming
-from hyperfocal.web.problems import too_large, too_slow, unreachable
+from hyperfocal.web.problems import no_address, too_large, too_slow, unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -64,7 +64,7 @@ class Upstream:
     def send(self, ask: Ask) -> Answer:
         """The head of the answer, with the body to come.
 
-        Raises :class:`Refused` (413, 502, 504), :class:`Gone`.
+        Raises :class:`Refused` (400, 413, 502, 504), :class:`Gone`.
         """
         return Answer(self, self.wait(self._send(ask), ask.is_gone), ask.is_gone)
 
@@ -119,17 +119,24 @@ class Upstream:
         )
 
     async def _send(self, ask: Ask) -> httpx.Response:
+        import httpx
+
         # httpx adds headers of its own where there are none; the client's count.
         headers = [*ask.headers]
         names = {name.lower() for name, _ in headers}
         headers += [(name, "") for name in ("accept-encoding", "user-agent") if name not in names]
         if ask.length is not None:
             headers.append(("content-length", str(ask.length)))
+        # As the bytes they came as: httpx takes text for ASCII.
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         clock = _Clock(self._settings.answer_seconds)
         content = self._pieces(ask.body, clock) if ask.body is not None else None
-        request = self._client.build_request(
-            ask.method, ask.address, headers=headers, content=content
-        )
+        try:
+            request = self._client.build_request(
+                ask.method, ask.address, headers=raw, content=content
+            )
+        except httpx.InvalidURL as error:
+            raise no_address() from error
         response: httpx.Response = await self._in_time(
             self._client.send(request, stream=True), clock
         )
