@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -24,9 +25,11 @@ def parse_bytes(text: str | int) -> int:
     if isinstance(text, int):
         return text
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmg]i?)?b?\s*", text.lower())
-    if match is None:
+    amount = float(match[1]) * _UNITS[match[2] or ""] if match else math.inf
+    # Hundreds of digits are no number, either.
+    if math.isinf(amount):
         raise SettingsError(f"'{text}' is not an amount of memory; write 400MB or 1.5GiB")
-    return int(float(match[1]) * _UNITS[match[2] or ""])
+    return int(amount)
 
 
 def _home() -> Path:

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.feedback.records import now
+from hyperfocal.server.app import create_app
+from hyperfocal.server.results import Results
 from hyperfocal.server.settings import ServerSettings
+from hyperfocal.server.store import Store, jobs
 from hyperfocal.settings import Settings
+
+_TIMES = {
+    "job_hours": 24 * 36_500,
+    "result_minutes": 60 * 24 * 36_500,
+    "request_days": 36_500,
+    "verdict_days": 36_500,
+    "picture_days": 36_500,
+}
 
 
 def read(given=None, **more):
@@ -75,12 +88,88 @@ def test_an_unknown_setting_is_answered_by_the_nearest():
         ("QUEUE", "-1"),
         ("TASK_SECONDS", "0"),
         ("LOG_LEVEL", "loud"),
+        ("DRAIN_SECONDS", "inf"),
+        ("DRAIN_SECONDS", "nan"),
+        ("DRAIN_SECONDS", "1e9"),
+        ("TASK_SECONDS", "inf"),
+        ("JOB_SECONDS", "1e300"),
+        ("BODY_SECONDS", "nan"),
+        ("ALIAS_SECONDS", "inf"),
+        ("RESULT_MINUTES", "inf"),
+        ("RESULT_MINUTES", "1e12"),
+        ("JOB_HOURS", "1e8"),
+        ("REQUEST_DAYS", "1e6"),
+        ("VERDICT_DAYS", "nan"),
+        ("PICTURE_DAYS", "inf"),
+        ("WORKER_MEMORY", "9" * 30),
+        ("MAX_CONNECTIONS", "9" * 30),
+        ("JOBS", "9" * 30),
+        ("CORS", "https://a.example/"),
         ("PRODUCTION", "perhaps"),
     ],
 )
 def test_an_impossible_value_names_its_setting(name, value):
     with pytest.raises(SettingsError, match=f"{name.lower()}|amount of memory"):
         read({name: value})
+
+
+@pytest.mark.parametrize("name", [*_TIMES])
+def test_the_longest_time_works_everywhere(name, tmp_path):
+    settings = read({name.upper(): str(_TIMES[name])}, data=tmp_path)
+    assert jobs.expiry(settings.job_hours).year < 2200
+    assert now() - timedelta(hours=settings.job_hours) < now()
+    Store.open(settings).close()
+    assert Results(settings)._seconds < 10**10
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://a.example",
+        "http://a.example:8080",
+        "http://127.0.0.1:3000",
+        "http://[::1]:3000",
+        "https://xn--bcher-kva.example",
+        "chrome-extension://abcdefghijklmnop",
+    ],
+)
+def test_origins_as_browsers_write_them(origin):
+    assert read({"CORS": origin}).cors == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://a.example/", "write https://a.example$"),
+        ("https://a.example/page?x", "write https://a.example$"),
+        ("https://A.example", "write https://a.example$"),
+        ("https://a.example:443", "write https://a.example$"),
+        ("http://a.example:80/", "write http://a.example$"),
+        ("https://me@a.example", "write https://a.example$"),
+        ("a.example", "is no origin"),
+        ("a.example:8080", "is no origin"),
+        ("//a.example", "is no origin"),
+        ("https://", "is no origin"),
+        ("https://*.example", "is no origin"),
+        ("https://bücher.example", "is no origin"),
+        ("https://a.example:port", "is no origin"),
+        ("https://[a.example", "is no origin"),
+        ("null", "is no origin"),
+    ],
+)
+def test_what_no_browser_would_send_is_refused(origin, said):
+    with pytest.raises(SettingsError, match=f"'cors'.*{said}"):
+        read({"CORS": f"https://good.example, {origin}"})
+
+
+def test_a_media_folder_that_is_none_is_told_at_the_start(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for place, said in ((tmp_path / "gone", "No such file"), (file, "is no folder")):
+        with pytest.raises(SettingsError, match=f"media_root.*{said}"):
+            create_app(read(media_root=place, data=tmp_path))
+    create_app(read(media_root=tmp_path, data=tmp_path))
 
 
 def test_everything_lies_in_the_data_folder_unless_told_otherwise(tmp_path):

@@ -35,6 +35,10 @@ def test_both_servers_read_the_same_variables():
         ({"api": "http://me:secret@api"}, "no address of an API"),
         ({"max_body": 0}, "'max_body' must be positive"),
         ({"answer_seconds": -1}, "'answer_seconds' must be positive"),
+        ({"answer_seconds": float("nan")}, "'answer_seconds' must be positive"),
+        ({"answer_seconds": float("inf")}, "'answer_seconds' must be 86,400 or less"),
+        ({"connect_seconds": 1e9}, "'connect_seconds' must be 86,400 or less"),
+        ({"threads": 10**9}, "'threads' must be 4,096 or less"),
         ({"followers": 64}, "must leave threads"),
         ({"port": 70000}, "no port 70000"),
     ],
@@ -46,7 +50,12 @@ def test_what_cannot_work_is_refused(given, said):
 
 @pytest.mark.parametrize(
     "environment",
-    [{"HYPERFOCAL_SERVER_MAX_BODY": "much"}, {"HYPERFOCAL_SERVER_BODY_SECONDS": "long"}],
+    [
+        {"HYPERFOCAL_SERVER_MAX_BODY": "much"},
+        {"HYPERFOCAL_SERVER_BODY_SECONDS": "long"},
+        {"HYPERFOCAL_SERVER_BODY_SECONDS": "inf"},
+        {"HYPERFOCAL_SERVER_BODY_SECONDS": "nan"},
+    ],
 )
 def test_numbers_are_numbers(environment):
     with pytest.raises(SettingsError):

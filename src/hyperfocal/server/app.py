@@ -22,7 +22,7 @@ from hyperfocal.server.limits import BodyLimits
 from hyperfocal.server.loading import choose, follow
 from hyperfocal.server.metrics import Metrics
 from hyperfocal.server.security.keys import Keys
-from hyperfocal.server.security.starting import check_production
+from hyperfocal.server.security.starting import check_media, check_production
 from hyperfocal.server.service import Service
 
 if TYPE_CHECKING:
@@ -70,10 +70,12 @@ _TELLS = [
 def create_app(settings: ServerSettings) -> FastAPI:
     """The ASGI application; nothing is started before its lifespan begins.
 
-    Raises :class:`SettingsError` for keys that cannot be read, and :class:`ProductionRefused`.
+    Raises :class:`SettingsError` for keys that cannot be read or a media folder that is not there,
+    and :class:`ProductionRefused`.
     """
     import hyperfocal
 
+    check_media(settings)
     keys = Keys(settings.keys) if settings.keys is not None else None
     check_production(settings, len(keys) if keys is not None else 0)
     metrics = Metrics()

@@ -8,12 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from hyperfocal.server.security.origins import check_origins
 from hyperfocal.settings import checked, data_folder
 
 _PREFIX = "HYPERFOCAL_SERVER_"
 _AMOUNTS = ("max_body", "worker_memory", "disk_reserve")
+# Beyond them nothing is meant any more, and dates, clocks and the system's own limits fail.
+_MOST_BYTES = 2**50
+_MOST = 10**12
+_DAY = 86_400.0
+_CENTURY = 36_500.0
 
 
 def _split(value: object) -> object:
@@ -28,6 +41,7 @@ def _none_when_empty(value: object) -> object:
 
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+_Origins = Annotated[_Names, AfterValidator(check_origins)]
 _MaybePath = Annotated[Path | None, BeforeValidator(_none_when_empty)]
 
 
@@ -37,7 +51,7 @@ class ServerSettings(BaseModel):
     How pictures are restored (precision, engine, caches) is told by ``hyperfocal.Settings``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
@@ -58,35 +72,44 @@ class ServerSettings(BaseModel):
     alias_seconds: float = Field(
         default=5,
         ge=0,
+        le=_DAY,
         description="Seconds between looks at whether an alias of models has moved; 0: none.",
     )
-    max_body: int = Field(default=50 * 10**6, gt=0, description="Bytes of a request, at most.")
+    max_body: int = Field(
+        default=50 * 10**6, gt=0, le=_MOST_BYTES, description="Bytes of a request, at most."
+    )
     max_pixels: int = Field(
-        default=100_000_000, gt=0, description="Pixels a picture may declare, at most."
+        default=100_000_000, gt=0, le=_MOST, description="Pixels a picture may declare, at most."
     )
     max_frames: int = Field(
-        default=200, gt=0, description="Frames or pages a picture may declare, at most."
+        default=200, gt=0, le=_MOST, description="Frames or pages a picture may declare, at most."
     )
     max_output_pixels: int = Field(
-        default=400_000_000, gt=0, description="Pixels of a result, at most."
+        default=400_000_000, gt=0, le=_MOST, description="Pixels of a result, at most."
     )
     worker_memory: int = Field(
         default=2 * 10**9,
         gt=0,
+        le=_MOST_BYTES,
         description="Bytes a worker may take beyond what it holds once its models are loaded.",
     )
     task_seconds: float = Field(
-        default=60, gt=0, description="Seconds a picture may take, waiting included."
+        default=60, gt=0, le=_DAY, description="Seconds a picture may take, waiting included."
     )
-    job_seconds: float = Field(default=1800, gt=0, description="Seconds a job may run.")
+    job_seconds: float = Field(
+        default=1800, gt=0, le=_DAY * 30, description="Seconds a job may run."
+    )
     queue: int = Field(
-        default=16, ge=0, description="Pictures that may wait for a worker; more get a 503."
+        default=16,
+        ge=0,
+        le=_MOST,
+        description="Pictures that may wait for a worker; more get a 503.",
     )
     body_seconds: float = Field(
-        default=30, gt=0, description="Seconds within which a request must have arrived."
+        default=30, gt=0, le=_DAY, description="Seconds within which a request must have arrived."
     )
     max_connections: int = Field(
-        default=512, gt=0, description="Connections at once; more get a 503."
+        default=512, gt=0, le=1_000_000, description="Connections at once; more get a 503."
     )
     data: Path = Field(
         default_factory=lambda: data_folder() / "server",
@@ -105,17 +128,26 @@ class ServerSettings(BaseModel):
     disk_reserve: int = Field(
         default=500 * 10**6,
         ge=0,
+        le=_MOST_BYTES,
         description="Bytes to be free on the disks of the spool, the results and the pictures kept,"
         " or a tenth of such a disk if that is less; else pictures that are sent get a 503.",
     )
     result_minutes: float = Field(
-        default=60, gt=0, description="Minutes for which a link to a result is good."
+        default=60,
+        gt=0,
+        le=_CENTURY * 24 * 60,
+        description="Minutes for which a link to a result is good.",
     )
-    job_hours: float = Field(default=24, gt=0, description="Hours for which a job is kept.")
-    jobs: int = Field(default=1000, gt=0, description="Jobs that may wait; more get a 503.")
+    job_hours: float = Field(
+        default=24, gt=0, le=_CENTURY * 24, description="Hours for which a job is kept."
+    )
+    jobs: int = Field(
+        default=1000, gt=0, le=_MOST, description="Jobs that may wait; more get a 503."
+    )
     jobs_kept: int = Field(
         default=100_000,
         gt=0,
+        le=_MOST,
         description="Jobs of one key, or of all who have none, that may wait, run or have a result;"
         " more get a 503.",
     )
@@ -124,15 +156,21 @@ class ServerSettings(BaseModel):
         description="fsspec URL of pictures kept with consent; empty: in the data folder.",
     )
     request_days: float = Field(
-        default=30, gt=0, description="Days for which an answered request can be judged."
+        default=30,
+        gt=0,
+        le=_CENTURY,
+        description="Days for which an answered request can be judged.",
     )
-    verdict_days: float = Field(default=730, gt=0, description="Days for which a verdict is kept.")
+    verdict_days: float = Field(
+        default=730, gt=0, le=_CENTURY, description="Days for which a verdict is kept."
+    )
     picture_days: float = Field(
-        default=180, gt=0, description="Days for which a picture is kept with consent."
+        default=180, gt=0, le=_CENTURY, description="Days for which a picture is kept with consent."
     )
     pictures_a_day: int = Field(
         default=500,
         gt=0,
+        le=_MOST,
         description="Pictures of one key, or of all who have none, that are kept of one day; more"
         " get a 429.",
     )
@@ -140,13 +178,18 @@ class ServerSettings(BaseModel):
         default=None, description="File of hashed API keys; none: no key is asked for."
     )
     rate: int = Field(
-        default=0, ge=0, description="Requests a minute for each key or address; 0: any number."
+        default=0,
+        ge=0,
+        le=_MOST,
+        description="Requests a minute for each key or address; 0: any number.",
     )
     media_root: _MaybePath = Field(
         default=None, description="Folder below which requests may name files; none: they may not."
     )
-    cors: _Names = Field(
-        default=(), description="Origins of other sites whose pages may call, separated by commas."
+    cors: _Origins = Field(
+        default=(),
+        description="Origins of other sites whose pages may call, as https://pages.example,"
+        " separated by commas; * for any.",
     )
     secret: str = Field(
         default="", repr=False, description="Signs links to results; empty: made at each start."
@@ -158,7 +201,10 @@ class ServerSettings(BaseModel):
         default=0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is believed."
     )
     drain_seconds: float = Field(
-        default=30, ge=0, description="Seconds that work in progress gets when the service stops."
+        default=30,
+        ge=0,
+        le=_DAY,
+        description="Seconds that work in progress gets when the service stops.",
     )
     metrics_public: bool = Field(
         default=False, description="Show /metrics without a key, even where keys are asked for."

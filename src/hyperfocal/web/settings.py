@@ -13,16 +13,18 @@ from hyperfocal.settings import parse_bytes
 
 _MAX_BODY: int = ServerSettings.model_fields["max_body"].default
 _BODY_SECONDS: float = ServerSettings.model_fields["body_seconds"].default
-_POSITIVE = (
-    "max_body",
-    "body_seconds",
-    "connect_seconds",
-    "answer_seconds",
-    "threads",
-    "followers",
-    "uploads",
-    "connections",
-)
+_DAY = 86_400.0
+# Beyond them nothing is meant any more.
+_MOST: dict[str, float] = {
+    "max_body": 2**50,
+    "body_seconds": _DAY,
+    "connect_seconds": _DAY,
+    "answer_seconds": _DAY,
+    "threads": 4096,
+    "followers": 4096,
+    "uploads": 4096,
+    "connections": 1_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,13 @@ class WebSettings:
             # Not shown where it may hold a password.
             shown = "what is set" if "@" in self.api else f"'{self.api}'"
             raise SettingsError(f"{shown} is no address of an API; write http://127.0.0.1:8000")
-        for name in _POSITIVE:
-            if getattr(self, name) <= 0:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            # Nor is what is no number.
+            if not value > 0:
                 raise SettingsError(f"setting '{name}' must be positive")
+            if value > most:
+                raise SettingsError(f"setting '{name}' must be {most:,.0f} or less")
         if self.followers + self.uploads >= self.threads:
             raise SettingsError(
                 "settings 'followers' and 'uploads' must leave threads for other answers"

@@ -12,7 +12,7 @@ import pytest
 from fake_pool import FakePool
 from quick import QUICK
 
-from hyperfocal.errors import BrokenPicture, UsageError
+from hyperfocal.errors import BrokenPicture, SettingsError, UsageError
 from hyperfocal.feedback import book
 from hyperfocal.server.errors import Draining, NotFound, QueueFull, SpoolFull, WorkerDied
 from hyperfocal.server.jobs import work
@@ -394,6 +394,18 @@ def test_a_job_that_kills_the_service_is_not_begun_for_ever(bench):
             assert found.problem["code"] == "job-interrupted"
             assert b.files("inputs") == []
             assert b.pool.begun == []
+
+    asyncio.run(main())
+
+
+def test_a_data_folder_that_cannot_be_is_told(bench, tmp_path):
+    async def main():
+        place = tmp_path / "file"
+        place.touch()
+        with bench.still(data=place, database=f"sqlite:///{tmp_path / 'db'}") as b:
+            with pytest.raises(SettingsError, match="data folder cannot be used"):
+                await b.runner.start()
+            await b.runner.stop()
 
     asyncio.run(main())
 

@@ -123,6 +123,12 @@ def test_a_file_that_is_no_database(settings):
         Store.open(settings)
 
 
+def test_a_folder_that_cannot_be_made_is_told(settings):
+    settings.data.write_bytes(b"in the way")
+    with pytest.raises(SettingsError, match="cannot be made: (File exists|Not a directory)"):
+        Store.open(settings)
+
+
 @pytest.mark.parametrize("name", ["postgres", "postgresql"])
 def test_the_bare_names_of_postgresql_mean_one_driver(name):
     pytest.importorskip("psycopg")

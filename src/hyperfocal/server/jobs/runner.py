@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperfocal.errors import HyperfocalError
+from hyperfocal.errors import HyperfocalError, SettingsError
 from hyperfocal.feedback.records import now
 from hyperfocal.lock import FileLock
 from hyperfocal.server.jobs.changes import Changes, heard
@@ -67,10 +67,19 @@ class JobRunner:
         self._stopping = False
 
     async def start(self) -> None:
-        """Queue again what a killed service left, and begin to work."""
+        """Queue again what a killed service left, and begin to work.
+
+        Raises :class:`SettingsError` where there can be no data folder.
+        """
         place = ""
-        if await asyncio.to_thread(self._lock.take):
-            place = await asyncio.to_thread(self._lock.label)
+        try:
+            if await asyncio.to_thread(self._lock.take):
+                place = await asyncio.to_thread(self._lock.label)
+        except OSError as error:
+            raise SettingsError(
+                f"{self._settings.data}: the data folder cannot be used: {error.strerror}"
+            ) from error
+        if place:
             self._name = f"{place}:{self._name}"
         await self._recover(f"{place}:" if place else None)
         self._loops = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from typing import TYPE_CHECKING
 
+from hyperfocal.errors import SettingsError
 from hyperfocal.server.errors import ProductionRefused
 
 if TYPE_CHECKING:
@@ -35,6 +37,19 @@ def check_production(settings: ServerSettings, keys: int) -> None:
         )
     if "*" in settings.cors:
         raise ProductionRefused("production needs cors to list the origins, not '*'")
+
+
+def check_media(settings: ServerSettings) -> None:
+    """Raise :class:`SettingsError` for a media folder that is none."""
+    root = settings.media_root
+    if root is None:
+        return
+    try:
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except OSError as error:
+        raise SettingsError(f"setting 'media_root': {root}: {error.strerror}") from error
+    if not is_folder:
+        raise SettingsError(f"setting 'media_root': {root} is no folder")
 
 
 def _is_example(secret: str) -> bool:

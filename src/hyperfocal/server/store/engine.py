@@ -28,7 +28,7 @@ def open_engine(url: str) -> Engine:
     """The database of ``url``: ``sqlite:///file`` or ``postgresql://…``.
 
     The folder of a SQLite file is made. Nothing is connected yet. :class:`SettingsError` for a
-    URL of neither kind or without its driver.
+    URL of neither kind or without its driver, or where the folder cannot be made.
     """
     address = _address(url)
     if address.get_backend_name() == "sqlite":
@@ -66,7 +66,13 @@ def _address(url: str) -> URL:
 
 
 def _sqlite(address: URL) -> Engine:
-    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(str(address.database)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder}: the folder of the database cannot be made: {error.strerror}"
+        ) from error
     engine = create_engine(address, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
