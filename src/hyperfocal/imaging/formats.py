@@ -39,6 +39,11 @@ class Format:
     longest_block: int = 2**31 - 1
     extra: str | None = None
 
+    @property
+    def media_type(self) -> str:
+        """What it is called over HTTP and in mails."""
+        return f"image/{self.name}"
+
 
 FORMATS: dict[str, Format] = {
     form.name: form

@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from hyperfocal.imaging.formats import FORMATS, READABLE, WRITABLE
 from hyperfocal.server.problems import MEDIA_TYPE, Problem
 from hyperfocal.server.schemas import PredictRequest, ReloadRequest
 from hyperfocal.server.security.caller import scope_needed
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _BINARY = {"type": "string", "format": "binary"}
-_TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/avif", "image/bmp")
-# A result may be of the input's kind, which Accept need not name.
-_WRITTEN = (*_TYPES, "image/gif", "image/heic")
+_READ = tuple(FORMATS[name].media_type for name in READABLE)
+_WRITTEN = tuple(FORMATS[name].media_type for name in WRITABLE)
 _REFERENCE = "A picture of the result's size; PSNR and SSIM are then against it."
 
 # What may go wrong with any request, by where it goes.
@@ -89,7 +89,7 @@ def picture_in(form: type[BaseModel]) -> dict[str, Any]:
             **options,
         },
     }
-    raw = {kind: {"schema": _BINARY} for kind in (*_TYPES, "application/octet-stream")}
+    raw = {kind: {"schema": _BINARY} for kind in (*_READ, "application/octet-stream")}
     return {
         "requestBody": {
             "required": True,

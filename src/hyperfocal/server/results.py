@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import NotFound
 from hyperfocal.server.security.links import check, sign
 from hyperfocal.storage import FileMissing, Storage
@@ -26,15 +27,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"([0-9]{1,12})-[0-9a-f]{32}\.([a-z0-9]{1,8})")
 _PART_SECONDS = 3600.0
 
-_SUFFIXES = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/tiff": "tif",
-    "image/avif": "avif",
-    "image/heic": "heic",
-    "image/bmp": "bmp",
-}
+_SUFFIXES = {form.media_type: form.suffixes[0].removeprefix(".") for form in FORMATS.values()}
 _MEDIA_TYPES = {suffix: media_type for media_type, suffix in _SUFFIXES.items()}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hyperfocal.errors import OutputRefused, UsageError
+from hyperfocal.imaging.formats import WRITABLE, written_format
 from hyperfocal.server.pool import Options
 from hyperfocal.server.problems import first_fault
 
@@ -43,7 +44,7 @@ class UpscaleForm(BaseModel):
     format: str | None = Field(
         default=None,
         max_length=10,
-        description="png, jpeg, webp, tiff, avif, bmp; left out: by Accept, else the input's.",
+        description=f"{', '.join(WRITABLE)}; left out: by Accept, else the input's.",
     )
     quality: int | None = Field(
         default=None, ge=0, le=100, description="0 to 100, of formats that lose something."
@@ -69,8 +70,6 @@ class UpscaleForm(BaseModel):
     @field_validator("format")
     @classmethod
     def _writable(cls, value: str | None) -> str | None:
-        from hyperfocal.imaging.formats import written_format
-
         try:
             return None if value is None else written_format(value).name
         except OutputRefused as error:

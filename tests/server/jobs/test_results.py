@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from hyperfocal.imaging.formats import FORMATS, WRITABLE
 from hyperfocal.server.errors import Forbidden, NotFound
 from hyperfocal.server.results import Results
 from hyperfocal.server.security.links import LinkExpired, check, sign
@@ -41,6 +42,15 @@ def test_a_link_leads_to_its_file(results, picture):
         assert (kept.name, kept.media_type, kept.bytes) == (name, "image/webp", 6)
         assert kept.path.read_bytes() == b"pixels"
         assert b"".join([piece async for piece in results.chunks(name)]) == b"pixels"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_every_kind_that_is_written_keeps_its_type(results, picture, name):
+    async def main():
+        kind = FORMATS[name].media_type
+        assert (await results.find(await results.put(picture, kind))).media_type == kind
 
     asyncio.run(main())
 

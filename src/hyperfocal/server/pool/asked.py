@@ -15,17 +15,6 @@ if TYPE_CHECKING:
 PREVIEW_SIDE = 512
 """Side in input pixels of the largest crop that a preview shows."""
 
-MEDIA_TYPES = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "tiff": "image/tiff",
-    "webp": "image/webp",
-    "avif": "image/avif",
-    "heic": "image/heic",
-    "bmp": "image/bmp",
-    "gif": "image/gif",
-}
-
 
 def target_of(options: Options) -> Target:
     """The size asked for; :class:`UsageError`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperfocal.server.pool.asked import MEDIA_TYPES
+from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.pool.task import Answer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def checked(data: bytes, settings: Settings) -> Answer:
         height=picture.height,
         scale=1.0,
         format=form,
-        media_type=MEDIA_TYPES[form],
+        media_type=FORMATS[form].media_type,
         bytes=len(data),
         consistency_db=None,
         psnr=0.0,

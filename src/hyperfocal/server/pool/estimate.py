@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hyperfocal.server.pool.asked import MEDIA_TYPES
+from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.pool.models import Choice, version
 from hyperfocal.server.pool.task import Answer
 
@@ -86,7 +86,7 @@ def estimate(
         height=height,
         scale=width / facts.width,
         format=form,
-        media_type=MEDIA_TYPES[form],
+        media_type=FORMATS[form].media_type,
         bytes=0,
         consistency_db=None,
         psnr=0.0,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperfocal.errors import Cancelled, HyperfocalError
+from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.pool.asked import (
-    MEDIA_TYPES,
     check_writable,
     crop_of,
     cropped,
@@ -137,7 +137,7 @@ def do(job: Job) -> Answer:
         height=made.height,
         scale=result.scale,
         format=form,
-        media_type=MEDIA_TYPES[form],
+        media_type=FORMATS[form].media_type,
         bytes=size,
         consistency_db=_finite(result.fidelity.consistency_db),
         psnr=_finite(psnr),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hyperfocal.server.accept import wanted_format
+from hyperfocal.server.accept import options_of
 from hyperfocal.server.answers import picture_answer
 from hyperfocal.server.intake import receive_picture
 from hyperfocal.server.openapi import picture_in, picture_out
@@ -26,8 +26,7 @@ router = APIRouter(tags=["pictures"])
 async def preview(request: Request) -> Response:
     """Restore a part of a picture, 512 x 512 pixels at most, with the quickest model."""
     with in_progress(request):
-        format = wanted_format(", ".join(request.headers.getlist("accept")))
         incoming = await receive_picture(request)
         form = read_form(PreviewForm, incoming.fields)
-        answer = await restore(request, incoming, form.options(format), "preview")
+        answer = await restore(request, incoming, options_of(form, request), "preview")
         return picture_answer(folder_of(request) / RESULT, answer, incoming.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hyperfocal.server.accept import wanted_format
+from hyperfocal.server.accept import options_of
 from hyperfocal.server.answers import picture_answer
 from hyperfocal.server.intake import receive_picture
 from hyperfocal.server.openapi import picture_in, picture_out
@@ -30,8 +30,7 @@ async def upscale(request: Request) -> Response:
     address. With the file `reference`, PSNR and SSIM are against that picture.
     """
     with in_progress(request):
-        format = wanted_format(", ".join(request.headers.getlist("accept")))
         incoming = await receive_picture(request)
         form = read_form(UpscaleForm, incoming.fields)
-        answer = await restore(request, incoming, form.options(format))
+        answer = await restore(request, incoming, options_of(form, request))
         return picture_answer(folder_of(request) / RESULT, answer, incoming.name)
