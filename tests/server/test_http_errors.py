@@ -36,6 +36,9 @@ PICTURE = base64.b64encode(b"picture!").decode()
     ("request_", "status", "code"),
     [
         (("GET", "/nothing"), 404, "not-found"),
+        (("GET", "/v1/models/"), 404, "not-found"),
+        (("POST", "/v1/upscale/"), 404, "not-found"),
+        (("GET", "/docs/"), 404, "not-found"),
         (("GET", "/v1/upscale"), 405, "method-not-allowed"),
         (("DELETE", "/predict"), 405, "method-not-allowed"),
         (("POST", "/v1/upscale", {"content": b""}), 422, "malformed"),

@@ -100,6 +100,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
         # The framework's own pages take their scripts from other sites.
         docs_url=None,
         redoc_url=None,
+        # It would lead to http:// where a proxy in front speaks TLS.
+        redirect_slashes=False,
     )
     for name in _ROUTES:
         app.include_router(import_module(f"hyperfocal.server.routes.{name}").router)
