@@ -112,6 +112,25 @@ def test_what_a_client_does_wrong(running, request_, status, code):
 
 
 @pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/", "GET, HEAD"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/v1/upscale", "POST"),
+        ("/v1/jobs", "POST"),
+        ("/v1/jobs/a", "GET, HEAD, DELETE"),
+        ("/v1/jobs/a/events", "GET, HEAD"),
+        ("/v1/feedback/a", "DELETE"),
+    ],
+)
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "FOO"])
+def test_what_is_answered_instead_is_told(running, method, path, methods):
+    answer = running.client.request(method, path)
+    check_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == methods
+
+
+@pytest.mark.parametrize(
     ("error", "status", "code"),
     [
         (UnknownFormat("not a picture"), 415, "unknown-format"),

@@ -226,7 +226,9 @@ def test_ready_when_the_service_is(web):
 
 
 def test_what_there_is_not(web):
-    check_problem(web.client.post("/"), 405, "method-not-allowed")
+    refused = web.client.post("/")
+    check_problem(refused, 405, "method-not-allowed")
+    assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
     check_problem(web.client.get("/static/nothing.js"), 404, "not-found")
     check_problem(web.client.get("/static/index.html"), 404, "not-found")
     check_problem(web.client.put("/v1/upscale"), 405, "method-not-allowed")

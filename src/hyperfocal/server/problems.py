@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from hyperfocal.errors import GarbledOutput, HyperfocalError, OutputRefused
 from hyperfocal.server.errors import RangeNotSatisfiable, WorkerError
@@ -39,6 +40,7 @@ _UNREAD = {
     431: ("head-too-large", "the head of the request is too large"),
 }
 _RETRY_SECONDS = 5
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Of what is repeated in an answer, such as an address.
 _LONGEST = 500
 _NOT_THEIRS = "the service is not set up as it should be; its log tells more"
@@ -144,9 +146,25 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code
     code = _CODES.get(status, "http")
     detail = f"there is nothing at {request.url.path[:200]}" if status == 404 else str(error.detail)
+    headers = dict(error.headers or {})
     if status == 405:
         detail = f"{request.method} is not answered here"
-    return _answer(code, status, detail, request.scope, dict(error.headers or {}))
+        headers = {"allow": ", ".join(_answered(request))}
+    return _answer(code, status, detail, request.scope, headers)
+
+
+def _answered(request: Request) -> list[str]:
+    """The methods that its address answers: the framework tells those of one route only."""
+    found = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    # As is HEAD, wherever GET is.
+    return ["GET", "HEAD", *found[1:]] if "GET" in found else found
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:

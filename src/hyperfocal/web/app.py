@@ -32,7 +32,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
     """The WSGI application; the server under it is expected to count and time what comes."""
     from flask import Flask, Response, request
-    from werkzeug.exceptions import HTTPException
+    from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
     app = Flask(__name__, static_folder=None)
     # Paths are judged as they are, not as something tidier.
@@ -81,8 +81,10 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse_plainly(error: HTTPException) -> Response:
-        if error.code == 405:
-            return refuse(Refused(405, "method-not-allowed", f"{request.method} cannot be used"))
+        if isinstance(error, MethodNotAllowed):
+            answer = refuse(Refused(405, "method-not-allowed", f"{request.method} cannot be used"))
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+            return answer
         return refuse(not_found(request.path))
 
     @app.errorhandler(Exception)
