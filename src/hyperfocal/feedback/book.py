@@ -19,6 +19,7 @@ from hyperfocal.feedback.records import (
     Request,
     RequestUnknown,
     Verdict,
+    Written,
     now,
 )
 from hyperfocal.feedback.tables import PictureRow, RequestRow, VerdictRow
@@ -60,11 +61,11 @@ def give(
     owner: str,
     opinion: Opinion,
     picture: tuple[str, str, int] | None = None,
-) -> tuple[str, str | None]:
+) -> Written:
     """Write down a verdict; an earlier one about the same request is replaced.
 
-    ``picture``: name in the storage, media type and bytes of a picture that may be kept. Gives
-    the verdict's id and the name of the earlier verdict's picture, whose file is to be removed.
+    ``picture``: name in the storage, media type and bytes of a picture that may be kept. Without
+    one, that of the earlier verdict stays as long as there is consent.
     Raises :class:`RequestUnknown`.
     """
     request = _find(session, request_id, owner)
@@ -75,9 +76,9 @@ def give(
     if row is None:
         row = VerdictRow(id=secrets.token_hex(16), request=request)
         session.add(row)
-    elif row.picture is not None:
+    elif row.picture is not None and (picture is not None or not opinion.keep_picture):
         dropped = row.picture.name
-        session.delete(row.picture)
+        row.picture = None
         session.flush()
     row.created = now()
     row.verdict = opinion.verdict.value
@@ -87,12 +88,8 @@ def give(
     session.flush()
     if picture is not None:
         name, media_type, size = picture
-        session.add(
-            PictureRow(
-                verdict_id=row.id, name=name, media_type=media_type, bytes=size, created=row.created
-            )
-        )
-    return row.id, dropped
+        row.picture = PictureRow(name=name, media_type=media_type, bytes=size, created=row.created)
+    return Written(row.id, dropped, row.picture is not None)
 
 
 def find(

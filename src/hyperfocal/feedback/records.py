@@ -122,6 +122,19 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A verdict that was written down.
+
+    ``dropped``: name in the storage of an earlier picture, whose file is to be removed.
+    ``has_picture``: whether one is kept.
+    """
+
+    id: str
+    dropped: str | None
+    has_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
     """How much was removed."""
 

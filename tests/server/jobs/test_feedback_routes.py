@@ -110,7 +110,10 @@ def test_a_picture_needs_consent(served):
         assert "holiday" not in found.picture
         assert s.service.store.pictures.local(found.picture).read_bytes() == PNG
         assert [reason.value for reason in found.opinion.reasons] == ["noise", "text"]
-        # The consent is taken back with the next verdict.
+        # The next verdict without a picture leaves it there while the consent stands,
+        assert give(s, keep_picture=True).json()["picture"] is True
+        assert pictures(s) == [found.picture]
+        # and takes it back without.
         assert give(s).status_code == 201
         assert pictures(s) == []
 

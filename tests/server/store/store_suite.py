@@ -23,7 +23,7 @@ from hyperfocal.feedback import (
     count,
     remove_orphans,
 )
-from hyperfocal.feedback.records import now
+from hyperfocal.feedback.records import Written, now
 from hyperfocal.server.errors import NotFound, QueueFull
 from hyperfocal.server.store import Order, Status, jobs
 
@@ -73,7 +73,7 @@ def keep(store, tmp_path, content=b"pixels"):
 
 
 def give(store, name="r", owner="", verdict=Verdict.UP, picture=None, **more):
-    opinion = Opinion(verdict, keep_picture=picture is not None, **more)
+    opinion = Opinion(verdict, **{"keep_picture": picture is not None, **more})
     return store.blocking(book.give, name, owner, opinion, picture)
 
 
@@ -242,11 +242,11 @@ class StoreSuite:
         for name, owner in (("x", "me"), ("r", ""), ("r", "you")):
             with pytest.raises(RequestUnknown):
                 give(store, name, owner)
-        verdict_id, dropped = give(
+        written = give(
             store, owner="me", verdict=Verdict.DOWN, reasons=(Reason.BLURRY,), comment="é\n'; --"
         )
         (found,) = verdicts(store)
-        assert (found.id, dropped) == (verdict_id, None)
+        assert written == Written(found.id, None, False)
         assert found.opinion == Opinion(Verdict.DOWN, (Reason.BLURRY,), "é\n'; --")
         assert found.request.owner == "me"
         assert found.request.statistics == {"blur": 12.5}
@@ -254,12 +254,23 @@ class StoreSuite:
     def test_the_latest_verdict_counts_and_its_consent(self, store, tmp_path):
         store.blocking(book.record, request())
         first = keep(store, tmp_path)
-        verdict_id, _ = give(store, picture=first)
-        assert give(store, verdict=Verdict.DOWN) == (verdict_id, first[0])
+        verdict_id = give(store, picture=first).id
+        assert give(store, verdict=Verdict.DOWN) == Written(verdict_id, first[0], False)
         (found,) = verdicts(store)
         assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, None)
-        assert give(store, picture=keep(store, tmp_path)) == (verdict_id, None)
+        assert give(store, picture=keep(store, tmp_path)) == Written(verdict_id, None, True)
         assert verdicts(store)[0].picture is not None
+
+    def test_a_picture_stays_while_there_is_consent(self, store, tmp_path):
+        store.blocking(book.record, request())
+        first, second = keep(store, tmp_path), keep(store, tmp_path)
+        verdict_id = give(store, picture=first).id
+        kept = give(store, verdict=Verdict.DOWN, keep_picture=True)
+        assert kept == Written(verdict_id, None, True)
+        (found,) = verdicts(store)
+        assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, first[0])
+        assert give(store, picture=second) == Written(verdict_id, first[0], True)
+        assert store.blocking(book.picture_names) == {second[0]}
 
     def test_an_id_used_again_keeps_one_row_and_its_verdict(self, store):
         store.blocking(book.record, request(width=1))

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from hyperfocal.errors import UsageError
 from hyperfocal.feedback import MAX_COMMENT, Opinion, Reason, Verdict, book
-from hyperfocal.feedback.records import now
+from hyperfocal.feedback.records import Written, now
 from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import BodyTooLarge, Malformed, RateLimited, UnsupportedBody
 from hyperfocal.server.intake import chunks
@@ -145,7 +145,8 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
 async def give(request: Request) -> Response:
     """The latest verdict on a request replaces the one before.
 
-    A picture is taken only together with ``keep_picture``, and ``DELETE`` removes it again.
+    A picture is taken only together with ``keep_picture``. It stays until a verdict without that
+    or with another picture, or ``DELETE``.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kept = None
@@ -160,9 +161,9 @@ async def give(request: Request) -> Response:
     else:
         raise UnsupportedBody("send application/json or multipart/form-data")
     service = service_of(request)
-    verdict_id = await _write(service, form, owner_of(request), kept)
+    written = await _write(service, form, owner_of(request), kept)
     service.metrics.judged(form.verdict.value)
-    return JSONResponse({"id": verdict_id, "picture": kept is not None}, 201)
+    return JSONResponse({"id": written.id, "picture": written.has_picture}, 201)
 
 
 @router.delete(
@@ -190,19 +191,17 @@ async def forget(request: Request, request_id: str) -> Response:
 
 async def _write(
     service: Service, form: FeedbackForm, owner: str, kept: tuple[str, str, int] | None
-) -> str:
+) -> Written:
     try:
-        verdict_id, dropped = await service.store.call(
-            book.give, form.request_id, owner, form.opinion(), kept
-        )
+        written = await service.store.call(book.give, form.request_id, owner, form.opinion(), kept)
     except Exception:
         # Nothing is kept that nobody could find again.
         if kept is not None:
             await asyncio.to_thread(service.store.pictures.delete, kept[0])
         raise
-    if dropped is not None:
-        await asyncio.to_thread(service.store.pictures.delete, dropped)
-    return verdict_id
+    if written.dropped is not None:
+        await asyncio.to_thread(service.store.pictures.delete, written.dropped)
+    return written
 
 
 async def _form(request: Request) -> tuple[FeedbackForm, Path | None]:
