@@ -195,6 +195,21 @@ def test_jobs_and_their_events_one_by_one(web, service, png):
     assert web.client.get(f"{address}/result").content == png[::-1]
 
 
+def test_the_head_of_events_is_all_there_is(web, service, png):
+    service.pool.hold = True
+    made = web.client.post("/v1/jobs", content=png, headers={"content-type": "image/png"})
+    with web.connection() as connection:
+        connection.sendall(request_head("HEAD", f"/v1/jobs/{made.json()['id']}/events"))
+        received = b""
+        # There is no end of the events yet, but one of the connection.
+        while piece := connection.recv(65536):
+            received += piece
+    head, end, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"text/event-stream" in head
+    assert (end, body) == (b"\r\n\r\n", b"")
+
+
 def test_a_job_is_cancelled(web, service, png):
     service.pool.hold = True
     made = web.client.post("/v1/jobs?scale=2", content=png, headers={"content-type": "image/png"})

@@ -171,7 +171,7 @@ def _early_task() -> Callable[..., Any]:
     from waitress.task import WSGITask
 
     class EarlyTask(WSGITask):  # type: ignore[misc]
-        """An answer that may be given before all of the request has come."""
+        """An answer that may be given before all of the request has come, or be only a head."""
 
         def build_response_header(self) -> bytes:
             """What is still to come has no use, and can be no other request."""
@@ -179,7 +179,11 @@ def _early_task() -> Callable[..., Any]:
             if incoming is not None and not incoming.is_whole:
                 self.set_close_on_finish()
                 self.channel.was_refused = True
-            return bytes(super().build_response_header())
+            head = bytes(super().build_response_header())
+            if self.request.command == "HEAD":
+                # Not even the end of one belongs behind it.
+                self.chunked_response = False
+            return head
 
     return EarlyTask
 
