@@ -4,9 +4,15 @@ import re
 
 import pytest
 
+from hyperfocal.server.envelope import _HEADERS
 from hyperfocal.server.openapi import picture_out
+from hyperfocal.server.security.keys import add_key
 
 ORIGIN = "https://pages.example"
+# What pages may read of any answer, and what is not meant for them.
+SAFELISTED = {"cache-control", "content-length", "content-type", "last-modified"}
+SAFETY = {*_HEADERS, "content-security-policy"}
+NOT_THEIRS = {"connection", "date", "transfer-encoding", "vary", "x-accel-buffering"}
 
 
 def answers(running):
@@ -105,3 +111,41 @@ def test_a_listed_site_may_call_and_read(pretending):
         answer = running.client.post("/v1/upscale", content=b"broken", headers={"origin": ORIGIN})
         assert answer.status_code == 422
         assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+
+def test_a_listed_site_may_ask_and_read_all_that_there_is(pretending, png, tmp_path):
+    add_key(tmp_path / "keys", "a", ("use",))
+    key = add_key(tmp_path / "keys", "b", ("use",))[1]
+    asks = (
+        "authorization, x-api-key, content-type, x-request-id, idempotency-key, if-none-match,"
+        " range, if-range, last-event-id"
+    )
+    with pretending(cors=ORIGIN, keys=tmp_path / "keys", rate=100) as running:
+        client = running.client
+        client.headers["origin"] = ORIGIN
+        for method in ("GET", "HEAD", "POST", "DELETE"):
+            preflight = {
+                "access-control-request-method": method,
+                "access-control-request-headers": asks,
+            }
+            assert client.options("/v1/jobs", headers=preflight).status_code == 200
+        answers = [client.post("/v1/upscale", content=png)]
+        client.headers["x-api-key"] = key
+        answers += [client.post("/v1/upscale", content=png), client.put("/v1/upscale")]
+        again = {"idempotency-key": "k"}
+        answers += [client.post("/v1/jobs", content=png, headers=again) for _ in range(2)]
+        job = answers[-1].headers["location"]
+        answers += [client.get(f"{job}/events"), client.get(f"{job}/result")]
+        link = client.get(job).json()["result"]["url"]
+        answers += [client.get(link), client.get(link, headers={"range": "bytes=1-2"})]
+        answers.append(client.get(link, headers={"range": "bytes=9999-"}))
+        answers.append(client.get(link, headers={"if-none-match": answers[-2].headers["etag"]}))
+        running.pool.capacity = 0
+        running.pool.waiting = 1000
+        answers.append(client.post("/v1/upscale", content=png))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [401, 200, 405, 202, 202, 200, 200, 200, 206, 416, 304, 503]
+    for answer in answers:
+        exposed = set(answer.headers["access-control-expose-headers"].lower().split(", "))
+        told = {name for name in answer.headers if not name.startswith("access-control-")}
+        assert told - SAFELISTED - NOT_THEIRS - SAFETY <= exposed

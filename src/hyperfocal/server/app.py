@@ -46,11 +46,28 @@ _ROUTES = (
     "page",
 )
 _ABOUT = "Restores low-quality photographs to high resolution. Errors are RFC 9457 problems."
-_ASKS = ["authorization", "x-api-key", "content-type", "x-request-id", "idempotency-key"]
+_ASKS = [
+    "authorization",
+    "x-api-key",
+    "content-type",
+    "x-request-id",
+    "idempotency-key",
+    "if-none-match",
+    "range",
+    "if-range",
+    "last-event-id",
+]
 _TELLS = [
     "x-request-id",
     "retry-after",
     "location",
+    "allow",
+    "www-authenticate",
+    "idempotency-replayed",
+    "etag",
+    "last-modified",
+    "accept-ranges",
+    "content-range",
     "content-disposition",
     "server-timing",
     "hyperfocal-model",
@@ -117,7 +134,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=_ASKS,
             expose_headers=_TELLS,
         )
