@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import shutil
 import sys
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -217,6 +218,40 @@ def test_a_full_disk_is_the_services_trouble_not_the_clients(running, monkeypatc
         check_problem(answer, 503, "spool-full")
         assert "retry-after" in answer.headers
     assert all(answer.status_code < 500 for answer in answers() if answer.status_code != 503)
+
+
+def test_a_spool_that_is_removed_is_made_again(pretending, png):
+    with pretending() as running:
+        spool = running.service.settings.spool
+        shutil.rmtree(spool)
+        assert running.client.post("/v1/upscale", content=png).status_code == 200
+        shutil.rmtree(spool)
+        job = running.client.post("/v1/jobs", content=png).headers["location"]
+        running.client.get(f"{job}/events")
+        assert running.client.get(job).json()["status"] == "succeeded"
+        # Nor does another service that starts there take what lies in it for left over.
+        (spool / "request-a").mkdir()
+        with pretending():
+            assert (spool / "request-a").exists()
+
+
+def test_a_spool_that_cannot_be_used_is_told_as_that(pretending, caplog):
+    with pretending() as running:
+        spool = running.service.settings.spool
+        shutil.rmtree(spool)
+        spool.touch()
+        answers = [
+            running.client.post("/v1/upscale", content=b"abc"),
+            running.client.post("/v1/jobs", content=b"abc"),
+            running.client.post("/predict", json={"image": "YWJj"}),
+        ]
+        spool.unlink()
+    for answer in answers:
+        problem = check_problem(answer, 503, "spool-unusable")
+        assert "File exists" in problem["detail"]
+        assert str(spool) not in answer.text
+        assert "retry-after" in answer.headers
+    assert str(spool) in caplog.text
 
 
 DiskUsage = namedtuple("DiskUsage", "total used free")

@@ -6,6 +6,7 @@
     │   ├── Draining          503
     │   ├── Crowded           503
     │   ├── SpoolFull         503
+    │   ├── SpoolUnusable     503
     │   └── RateLimited       429
     ├── DeadlinePassed        504   the time allowed is over
     ├── WorkerError                 the process that did the work
@@ -61,6 +62,12 @@ class SpoolFull(Busy):
     """There is no room on the disk for a picture."""
 
     code = "spool-full"
+
+
+class SpoolUnusable(Busy):
+    """The folder of pictures in work cannot be used."""
+
+    code = "spool-unusable"
 
 
 class RateLimited(Busy):

@@ -48,8 +48,8 @@ async def receive_picture(request: Request) -> Incoming:
 
     Options are fields of the form or parameters of the address. The files go when the request
     ends, unless they are moved away. Raises :class:`UnsupportedBody`, :class:`Malformed`,
-    :class:`BodyTooLarge`, :class:`BodyTooSlow`, :class:`SpoolFull` or, where the client has
-    gone, :class:`Cancelled`.
+    :class:`BodyTooLarge`, :class:`BodyTooSlow`, :class:`SpoolFull`, :class:`SpoolUnusable`
+    or, where the client has gone, :class:`Cancelled`.
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()

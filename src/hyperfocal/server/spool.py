@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperfocal.errors import OutputRefused, SettingsError
-from hyperfocal.server.errors import SpoolFull
+from hyperfocal.server.errors import SpoolFull, SpoolUnusable
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "request-"
 _SHARE = 10
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger(__name__)
 
 
@@ -48,22 +49,40 @@ def prepared(spool: Path) -> Iterator[None]:
 
 
 def folder_of(request: Request) -> Path:
-    """The request's own folder, made when first asked for. Raises :class:`SpoolFull`."""
+    """The request's own folder, made when first asked for.
+
+    Raises :class:`SpoolFull` or :class:`SpoolUnusable`.
+    """
     folder: Path | None = getattr(request.state, "folder", None)
     if folder is None:
         spool = request.app.state.service.settings.spool
         with writing("another picture"):
+            make_again(spool)
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=spool))
         request.state.folder = folder
     return folder
 
 
+def make_again(spool: Path) -> None:
+    """Make the spool folder where somebody has removed it since the start. OSError."""
+    from hyperfocal.lock import FileLock
+
+    if spool.is_dir():
+        return
+    _log.warning("%s is gone; it is made again", spool)
+    spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # To the end of the process: what lies there is nothing that another service may remove.
+    FileLock(spool / "lock").share()
+
+
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Around everything that writes to the disk: :class:`SpoolFull` where that takes no more.
+    """Around everything that writes to the spool.
 
-    ``what``: there is no room for. Memory that is refused stays what it is, and so does an error
-    without a number: not the system raises it, but a library that cannot write this.
+    :class:`SpoolFull` where its disk takes no more, :class:`SpoolUnusable` where it cannot be
+    written to for another reason. ``what``: there is no room for. Memory that is refused stays
+    what it is, and so does an error without a number: not the system raises it, but a library
+    that cannot write this.
     """
     try:
         yield
@@ -71,8 +90,13 @@ def writing(what: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, OutputRefused) else error
         if not isinstance(cause, OSError) or cause.errno in (None, errno.ENOMEM):
             raise
-        _log.warning("the disk takes no more: %s", cause.strerror)
-        raise SpoolFull(f"the disk has no room for {what}") from error
+        if cause.errno in _FULL:
+            _log.warning("the disk takes no more: %s", cause.strerror)
+            raise SpoolFull(f"the disk has no room for {what}") from error
+        _log.error("the spool cannot be used: %s", cause)
+        raise SpoolUnusable(
+            f"the folder of pictures in work cannot be used: {cause.strerror}"
+        ) from error
 
 
 def check_reserve(reserve: int, *folders: Path | None) -> None:

@@ -14,7 +14,14 @@ from quick import QUICK
 
 from hyperfocal.errors import BrokenPicture, SettingsError, UsageError
 from hyperfocal.feedback import book
-from hyperfocal.server.errors import Draining, NotFound, QueueFull, SpoolFull, WorkerDied
+from hyperfocal.server.errors import (
+    Draining,
+    NotFound,
+    QueueFull,
+    SpoolFull,
+    SpoolUnusable,
+    WorkerDied,
+)
 from hyperfocal.server.jobs import work
 from hyperfocal.server.jobs.document import document
 from hyperfocal.server.jobs.orders import KeyReused
@@ -144,7 +151,8 @@ def test_a_bug_fails_the_job_and_tells_nothing(bench, caplog):
 
 
 @pytest.mark.parametrize(
-    "error", [WorkerDied("gone"), StorageUnavailable("away"), SpoolFull("full")]
+    "error",
+    [WorkerDied("gone"), StorageUnavailable("away"), SpoolFull("full"), SpoolUnusable("gone")],
 )
 def test_what_passes_is_tried_again(bench, error):
     async def main():

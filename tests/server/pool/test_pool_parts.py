@@ -14,7 +14,7 @@ from hyperfocal.models.card import ModelCard
 from hyperfocal.quality import degrade, scores, ssim
 from hyperfocal.restore.forecast import forecast
 from hyperfocal.server import errors as server_errors
-from hyperfocal.server.errors import SpoolFull, WorkerFailed
+from hyperfocal.server.errors import SpoolFull, SpoolUnusable, WorkerFailed
 from hyperfocal.server.pool import Answer, Options, Task, protocol, scoring, work
 from hyperfocal.server.pool.estimate import Rates
 from hyperfocal.server.pool.leftovers import sweep, workplace
@@ -97,7 +97,7 @@ def test_what_a_library_cannot_write_is_told_without_the_services_paths(tmp_path
     ("cause", "kind"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), SpoolFull),
-        (OSError(errno.EROFS, "Read-only file system"), SpoolFull),
+        (OSError(errno.EROFS, "Read-only file system"), SpoolUnusable),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), OutputRefused),
         (OSError("cannot write mode X"), OutputRefused),
         (None, OutputRefused),
@@ -113,7 +113,7 @@ def test_what_cannot_be_written_is_the_services_trouble_where_the_disk_is(
     picture = Picture(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(kind):
         work._save(picture, tmp_path / "out", "png", Options())
-    with pytest.raises(SpoolFull):
+    with pytest.raises(SpoolUnusable):
         work._save(picture, tmp_path / "no folder" / "out", "png", Options())
     assert list(tmp_path.iterdir()) == []
 

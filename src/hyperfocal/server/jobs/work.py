@@ -17,13 +17,13 @@ from hyperfocal.errors import HyperfocalError
 from hyperfocal.feedback import Request, book
 from hyperfocal.feedback.records import now
 from hyperfocal.server import logs
-from hyperfocal.server.errors import Draining, SpoolFull, WorkerDied, WorkerFailed
+from hyperfocal.server.errors import Draining, SpoolFull, SpoolUnusable, WorkerDied, WorkerFailed
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import finite, problem_of_job
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.problems import status_of
-from hyperfocal.server.spool import writing
+from hyperfocal.server.spool import make_again, writing
 from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs, request_of
 from hyperfocal.storage import StorageUnavailable
 
@@ -40,7 +40,7 @@ ATTEMPTS = 3
 """How often a job is begun before it fails: a picture may be what kills its worker."""
 
 # What may be over in a moment, and says nothing about the picture.
-_PASSING = (WorkerDied, SpoolFull, StorageUnavailable, StoreUnavailable)
+_PASSING = (WorkerDied, SpoolFull, SpoolUnusable, StorageUnavailable, StoreUnavailable)
 
 
 class Interrupted(HyperfocalError):
@@ -110,7 +110,8 @@ class Work:
         reference = None if self.job.reference is None else folder / "reference"
         try:
             with writing("the picture of a job"):
-                await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+                await asyncio.to_thread(make_again, self._settings.spool)
+                await asyncio.to_thread(folder.mkdir, exist_ok=True, mode=0o700)
             await self._results.inputs.fetch(self.job.source, source)
             if reference is not None and self.job.reference is not None:
                 await self._results.inputs.fetch(self.job.reference, reference)

@@ -21,7 +21,7 @@ def copy_from_media(root: Path, name: str, target: Path, *, max_bytes: int) -> N
     ``name`` is a relative path with ``/``. Links are followed as long as they end below
     ``root``. :class:`Forbidden` for a name that cannot be meant honestly, :class:`InputMissing`
     for what is not there, not below, or no ordinary file, :class:`BodyTooLarge`,
-    :class:`SpoolFull`. Blocks.
+    :class:`SpoolFull`, :class:`SpoolUnusable`. Blocks.
     """
     _check_name(name)
     try:
