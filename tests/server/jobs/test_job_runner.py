@@ -484,6 +484,65 @@ def test_a_database_that_is_away_for_a_moment(bench, monkeypatch):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("function", [jobs.claim, jobs.counts, jobs.recover, jobs.beat])
+def test_a_bug_does_not_end_the_work_for_ever(bench, monkeypatch, caplog, function):
+    async def main():
+        async with bench(pool=FakePool(hold=True)) as b:
+            again = asyncio.Event()
+            failures = 0
+
+            def failing(whole):
+                async def call(what, *args, **kwargs):
+                    nonlocal failures
+                    if what is function and not again.is_set():
+                        failures += 1
+                        if failures == 3:
+                            again.set()
+                        raise RuntimeError("nobody foresaw it")
+                    return await whole(what, *args, **kwargs)
+
+                return call
+
+            monkeypatch.setattr(b.store, "call", failing(b.store.call))
+            monkeypatch.setattr(b.store, "read", failing(b.store.read))
+            job = await b.submit()
+            if function is jobs.beat:
+                await b.pool.until_begun()
+                b.pool.tellers[0](0.5)
+            async with asyncio.timeout(60):
+                await again.wait()
+            b.pool.release()
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+            assert not any(loop.done() for loop in b.runner._loops)
+
+    asyncio.run(main())
+    assert caplog.text.count("RuntimeError: nobody foresaw it") == 3
+
+
+def test_whatever_wakes_it_a_bug_is_not_met_without_a_pause(bench, monkeypatch):
+    async def main():
+        async with bench(timing=replace(QUICK, poll=60.0)) as b:
+            met, whole = asyncio.Event(), b.store.call
+
+            async def call(function, *args, **kwargs):
+                if function is not jobs.claim:
+                    return await whole(function, *args, **kwargs)
+                met.set()
+                raise RuntimeError("nobody foresaw it")
+
+            monkeypatch.setattr(b.store, "call", call)
+            b.runner._wake.set()
+            async with asyncio.timeout(60):
+                await met.wait()
+            met.clear()
+            for _ in range(100):
+                b.runner._wake.set()
+                await asyncio.sleep(0)
+            assert not met.is_set()
+
+    asyncio.run(main())
+
+
 def test_forgetting_a_request_takes_its_jobs_along(bench):
     async def main():
         async with bench() as b:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from datetime import timedelta
@@ -161,6 +160,10 @@ class JobRunner:
                 self._metrics.count_jobs({status.value: n for status, n in counts.items()})
             except HyperfocalError as error:
                 _log.warning("jobs cannot be read: %s", error)
+            except Exception:  # noqa: BLE001 - whatever it was, the jobs behind it are to be done
+                _log.exception("jobs cannot be begun")
+                # Though whatever wakes it may come again and again.
+                await asyncio.sleep(self.timing.poll)
             await heard(self._wake, self.timing.poll)
 
     async def _fill(self) -> None:
@@ -192,6 +195,8 @@ class JobRunner:
         except StoreUnavailable:
             # The row stays as it is; its lease ends, and another attempt is made or it fails.
             _log.exception("job %s was left", work.job.id)
+        except Exception:  # noqa: BLE001 - the same, and nobody else would tell it
+            _log.exception("job %s was left for no reason that is known", work.job.id)
         finally:
             del self._works[work.job.id]
             work.ended.set()
@@ -200,8 +205,13 @@ class JobRunner:
 
     async def _keep_up(self) -> None:
         while True:
-            with contextlib.suppress(HyperfocalError):
+            try:
                 await self._recover(None)
+            except HyperfocalError as error:
+                _log.warning("interrupted jobs cannot be read: %s", error)
+            except Exception:  # noqa: BLE001 - whatever it was, the next time it may be over
+                _log.exception("interrupted jobs cannot be begun again")
+            # It tells by itself what fails.
             await self._upkeep.run()
             await asyncio.sleep(self.timing.upkeep)
 

@@ -161,6 +161,9 @@ class Work:
             except HyperfocalError as error:
                 _log.warning("progress of job %s is not written: %s", self.job.id, error)
                 continue
+            except Exception:  # noqa: BLE001 - without signs of life another runner would take it
+                _log.exception("progress of job %s is not written", self.job.id)
+                continue
             if not is_ours:
                 restoring.cancel()
                 return
