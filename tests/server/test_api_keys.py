@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -97,10 +99,35 @@ def test_a_key_can_be_revoked_by_its_id(file):
     assert read_keys(file) == []
 
 
-def test_while_the_file_is_away_the_keys_still_hold(file):
+def test_while_the_file_is_away_the_keys_still_hold(file, caplog):
+    _, text = add_key(file, "batch", ("use",))
+    keys, good = Keys(file), file.read_text()
+    for times in (1, 2):
+        file.unlink()
+        for _ in range(3):
+            keys.check(text)
+        # Each time it goes, but not at each request.
+        assert caplog.text.count(f"{file}: the keys cannot be read: No such file") == times
+        file.write_text(good)
+        keys.check(text)
+    # Back, it counts again.
+    file.write_text("")
+    with pytest.raises(Unauthorized):
+        keys.check(text)
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_away_too(file, monkeypatch):
     _, text = add_key(file, "batch", ("use",))
     keys = Keys(file)
-    file.unlink()
+    file.write_text(file.read_text() + "\n")
+    read = Path.read_text
+
+    def too_late(path, *given, **more):
+        if path == file:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return read(path, *given, **more)
+
+    monkeypatch.setattr(Path, "read_text", too_late)
     keys.check(text)
 
 

@@ -49,14 +49,15 @@ class Key:
 class Keys:
     """The keys of one file, which is read again when it has changed.
 
-    Once they have been read, a file that is damaged is logged, and they hold until it is mended;
-    at the beginning it is a :class:`SettingsError`.
+    Once they have been read, a file that is damaged or gone is logged, and they hold until it is
+    mended or back; at the beginning it is a :class:`SettingsError`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamp: tuple[int, ...] | None = None
         self._by_id: dict[str, Key] = {}
+        self._is_away = False
         self._refresh()
 
     def check(self, text: str) -> Key:
@@ -76,34 +77,45 @@ class Keys:
     def _refresh(self) -> None:
         try:
             facts = self._path.stat()
+            # The last of them tells of permissions that were given.
+            stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_ctime_ns)
+            if stamp != self._stamp:
+                self._by_id = {key.id: key for key in _read(self._path)}
         except OSError as error:
-            if self._stamp is not None:
-                # Somebody is replacing the file; what was read last still holds.
-                return
-            raise SettingsError(
-                f"{self._path}: the keys cannot be read: {error.strerror}; "
-                "make the first with 'hyperfocal serve keys add NAME'"
-            ) from error
-        # The last of them tells of permissions that were given.
-        stamp = (facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_ctime_ns)
-        if stamp == self._stamp:
+            if self._stamp is None:
+                raise SettingsError(
+                    f"{self._path}: the keys cannot be read: {error.strerror}; "
+                    "make the first with 'hyperfocal serve keys add NAME'"
+                ) from error
+            if not self._is_away:
+                _log.error(
+                    "%s: the keys cannot be read: %s; those that were read before still hold",
+                    self._path,
+                    error.strerror,
+                )
+            self._is_away = True
             return
-        try:
-            self._by_id = {key.id: key for key in read_keys(self._path)}
         except SettingsError as error:
             if self._stamp is None:
                 raise
             # Nobody who has a key is to be turned away for it.
             _log.error("%s; the keys that were read before still hold", error)
-        self._stamp = stamp
+        self._stamp, self._is_away = stamp, False
 
 
 def read_keys(path: Path) -> list[Key]:
     """The keys in a file, none if it is not there; :class:`SettingsError` where it is damaged."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return _read(path)
     except FileNotFoundError:
         return []
+
+
+def _read(path: Path) -> list[Key]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: the keys cannot be read: {error}") from error
     keys = []
