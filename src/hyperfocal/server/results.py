@@ -24,6 +24,8 @@ from hyperfocal.storage import FileMissing, Storage
 if TYPE_CHECKING:
     from hyperfocal.server.settings import ServerSettings
 
+GONE = "there is no such result, or it is kept no longer"
+
 _NAME = re.compile(r"([0-9]{1,12})-[0-9a-f]{32}\.([a-z0-9]{1,8})")
 _PART_SECONDS = 3600.0
 
@@ -76,11 +78,11 @@ class Shelf:
         """A file that has not ended. Raises :class:`NotFound`."""
         match = _NAME.fullmatch(name)
         if match is None or int(match[1]) <= time.time():
-            raise NotFound("there is no such result, or it is kept no longer")
+            raise NotFound(GONE)
         try:
             size = await asyncio.to_thread(self._storage.size, name)
         except FileMissing as error:
-            raise NotFound("there is no such result, or it is kept no longer") from error
+            raise NotFound(GONE) from error
         media_type = _MEDIA_TYPES.get(match[2], "application/octet-stream")
         return Kept(name, media_type, size, self._storage.local(name))
 
