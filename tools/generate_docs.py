@@ -51,7 +51,9 @@ def _command_line() -> str:
     lines += [
         "What is said to people goes to stderr. stdout carries what was asked for: a picture",
         "(`-o -`), the figures of `inspect`, `compare`, `models`, `evaluate`, `bench` and",
-        "`doctor`, or with `--json` one JSON document and nothing else.",
+        "`doctor`, or with `--json` one JSON document and nothing else. Where a verb fails as a",
+        'whole, wrong usage included, that document is `{"error": {"code": ..., "message": ...}}`;',
+        "for `upscale` and `send` it is the usual one, with the same two under `stopped`.",
         "",
         "Exit codes: 0 all done, 1 some failed, 2 usage, 3 bad input, 4 model, 130 cancelled;",
         "where all files failed for the same kind of reason, its code. See [errors](errors.md).",

@@ -48,7 +48,46 @@ def test_usage_is_2(upscale: Run, photo: Photo, options: list[str]) -> None:
     answer = upscale(*options)
     assert answer.code == 2
     assert answer.err
-    assert answer.out == b""
+    assert answer.out == b"" or "--json" in options
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error", "message"),
+    [
+        (["upscale", "--json"], 2, "usage", "Missing argument 'IN...'."),
+        (["upscale", "a.png", "--json", "--nonsense"], 2, "usage", "No such option: --nonsense"),
+        (["upscale", "a.png", "--json", "-s", "two"], 2, "usage", "Invalid value for '-s'"),
+        (["upscale", "a.png", "--json", "-s", "9"], 2, "usage", "--scale must be from 1 to 8"),
+        (["upscale", "a.png", "--json", "-q"], 2, "usage", "Option '-q' requires an argument"),
+        (["upscale", "empty", "--json"], 2, "usage", "no pictures in empty"),
+        (["send", "a.png", "--json"], 2, "usage", "Missing option"),
+        (["inspect", "--json"], 2, "usage", "Missing argument 'IN...'."),
+        (["compare", "a.png", "--json"], 2, "usage", "Missing argument 'B'."),
+        (["compare", "a.png", "b.png", "--json"], 3, "input-missing", "b.png: no such file"),
+        (["models", "show", "x", "--json"], 4, "model-missing", "no model 'x'"),
+        (["models", "nonsense", "--json"], 2, "usage", "No such command 'nonsense'"),
+        (["nonsense", "--json"], 2, "usage", "No such command 'nonsense'"),
+        (["--nonsense", "upscale", "--json"], 2, "usage", "No such option: --nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_where_json_is_asked_for_errors_come_in_it_too(
+    run: Run, photo: Photo, words: list[str], code: int, error: str, message: str
+) -> None:
+    photo("a.png")
+    Path("empty").mkdir()
+    answer = run(*words)
+    assert answer.code == code
+    # Of a batch it is the batch's own document, whatever ended it.
+    told = answer.json["stopped" if words[0] in ("upscale", "send") else "error"]
+    assert told["code"] == error
+    assert message in told["message"]
+    assert message in answer.err
+
+
+def test_what_stands_behind_two_dashes_asks_for_nothing(run: Run) -> None:
+    answer = run("compare", "--", "--json")
+    assert (answer.code, answer.out) == (2, b"")
 
 
 @pytest.mark.parametrize("names", [["missing.png"], ["text.png"], ["missing.png", "text.png"]])

@@ -163,9 +163,11 @@ def upscale(
     if not found.inputs:
         hint = "" if recurse else "; -r looks into sub-folders"
         nothing = UsageError(f"no pictures in {', '.join(inputs)}{hint}")
-        if as_json:
-            say.document(Batch((), found.ignored, 0.0, Failure.of(nothing)).to_dict())
-        raise nothing
+        if not as_json:
+            raise nothing
+        say.error(str(nothing))
+        say.document(Batch((), found.ignored, 0.0, Failure.of(nothing)).to_dict())
+        raise typer.Exit(nothing.exit_code)
     jobs = place(found.inputs, where)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
     load = _once_loaded(model, settings)
