@@ -81,9 +81,10 @@ def test_earlier_results_are_passed_over(tree: Path) -> None:
         [str(tree)],
         recurse=False,
         is_picture=by_suffix,
-        is_result=lambda stem: stem.endswith("@2x"),
+        is_result=lambda file: file.stem.endswith("@2x"),
     )
     assert below(found) == ["a.jpg", "b.jpg"]
+    assert found.results == (tree / "a@2x.jpg",)
 
 
 def test_a_cameras_raw_file_is_no_picture_by_its_content(tmp_path: Path) -> None:

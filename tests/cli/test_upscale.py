@@ -91,6 +91,59 @@ def test_a_second_call_does_not_enlarge_results(upscale: Run, photo: Photo, tmp_
     assert "1 skipped" in answer.err
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-s", "4"],
+        ["-s", "1.5"],
+        ["--size", "40x100"],
+        ["--size", "40x"],
+        ["--size", "x30"],
+        ["--long-edge", "64"],
+        ["--megapixels", "0.001728"],
+        ["-f", "webp"],
+    ],
+    ids=" ".join,
+)
+def test_results_of_other_calls_are_no_inputs(
+    upscale: Run, photo: Photo, options: list[str]
+) -> None:
+    photo("in/a.JPG")
+    photo("in/2024.01.05.png")
+    upscale("in", *options)
+    for more in ([], ["-o", "out"]):
+        answer = upscale("in", *more, "--json")
+        inputs = [one["input"] for one in answer.json["files"]]
+        assert inputs == ["in/2024.01.05.png", "in/a.JPG"]
+        assert answer.json["ignored"] >= 2
+        assert "note: passed over in/2024.01.05@" in answer.err
+    assert "note" not in upscale("in", "--quiet", "--overwrite").err
+
+
+def test_a_photograph_that_is_called_like_a_result_is_restored(
+    upscale: Run, photo: Photo, tmp_path: Path
+) -> None:
+    """Where no input lies beside it, and wherever it is named itself."""
+    photo("in/alone@2x.png")
+    photo("in/a.png")
+    photo("in/a@2x.bmp")
+    photo("in/hidden@3x.png")
+    photo("in/hidden.png").rename("in/.hidden.png")
+    Path("in/notes.txt").write_text("no picture")
+    photo("in/notes@2x.png")
+    inputs = [one["input"] for one in upscale("in", "-o", "x", "--json").json["files"]]
+    assert inputs == ["in/a.png", "in/alone@2x.png", "in/hidden@3x.png", "in/notes@2x.png"]
+    for named in (["in/a@2x.bmp"], ["in/a@2x.bmp", "in"], ["in", "in/a@2x.bmp"]):
+        answer = upscale(*named, "-o", f"out{len(named)}/", "--overwrite", "--json")
+        assert "in/a@2x.bmp" in [one["input"] for one in answer.json["files"]]
+        assert "note: passed over" not in answer.err
+    answer = upscale("in", "--suffix", "_1", "-o", "y", "--json")
+    assert answer.json["done"] == 4
+    photo("in/a_1.png")
+    answer = upscale("in", "--suffix", "_1", "-o", "z", "--json")
+    assert "in/a_1.png" in [one["input"] for one in answer.json["files"]]
+
+
 def test_one_bad_file_does_not_stop_the_rest(upscale: Run, photo: Photo, tmp_path: Path) -> None:
     photo("in/a.png")
     (tmp_path / "in/b.png").write_bytes(Path(photo("c.png")).read_bytes()[:60])

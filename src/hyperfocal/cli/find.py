@@ -34,10 +34,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All inputs in order, each file once, and how many files in folders were passed over."""
+    """All inputs in order, each file once, and how many files in folders were passed over.
+
+    ``results``: which of these were results of earlier calls.
+    """
 
     inputs: tuple[Found, ...]
     ignored: int
+    results: tuple[Path, ...] = ()
 
 
 def find(
@@ -46,21 +50,23 @@ def find(
     recurse: bool,
     is_picture: Callable[[Path], bool],
     leave_out: Path | None = None,
-    is_result: Callable[[str], bool] = lambda stem: False,
+    is_result: Callable[[Path], bool] = lambda file: False,
 ) -> Finding:
     """Resolve command-line inputs.
 
     A file that was named is always taken, missing or not: what is wrong with it is said later.
     In folders, hidden files, what systems leave behind, files that are no pictures and earlier
-    results (``is_result`` of the stem) are passed over and counted; a folder that may not be read
+    results (``is_result``) are passed over and counted; a folder that may not be read
     is an input with a problem. Of a file and links to it the file is taken, so that it keeps its
     place where the tree is mirrored. ``leave_out``: a folder not to look into, because results go
     there.
     """
     given = list(given)
     several = len(given) > 1
+    named = {paths.identity(name) for name in given if name != PIPE}
     found: dict[object, Found] = {}
     links: set[object] = set()
+    results: list[Path] = []
     ignored = 0
     for name in given:
         if name == PIPE:
@@ -74,10 +80,13 @@ def find(
         top = PurePath(path.resolve().name) if several else PurePath()
         closed: list[OSError] = []
         for file in _files(path, recurse, leave_out, closed):
-            if _is_debris(file) or is_result(file.stem) or not is_picture(file):
+            key, is_link = paths.identity(file), file.is_symlink()
+            if is_debris(file) or not is_picture(file):
                 ignored += 1
+            elif key not in named and is_result(file):
+                ignored += 1
+                results.append(file)
             else:
-                key, is_link = paths.identity(file), file.is_symlink()
                 if key in links and not is_link:
                     del found[key]
                     links.remove(key)
@@ -88,7 +97,7 @@ def find(
         for error in closed:
             folder = Path(error.filename)
             found[folder] = Found(folder, top, f"the folder cannot be read: {error.strerror}")
-    return Finding(tuple(found.values()), ignored)
+    return Finding(tuple(found.values()), ignored, tuple(results))
 
 
 def looks_like_picture(path: Path) -> bool:
@@ -131,5 +140,6 @@ def _files(
         yield from (Path(at, name) for name in sorted(names))
 
 
-def _is_debris(file: Path) -> bool:
+def is_debris(file: Path) -> bool:
+    """Whether it is hidden, left behind by a system, or no file."""
     return file.name.startswith(".") or file.name.lower() in _DEBRIS or not paths.is_file(file)

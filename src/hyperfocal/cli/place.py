@@ -140,21 +140,27 @@ def is_device(path: Path) -> bool:
     return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
 
 
+def stem_of(path: PurePath) -> str:
+    """The name without the suffix of a format; another one (2024.01.05) is part of the name."""
+    return path.stem if format_of_suffix(path) is not None else path.name
+
+
+def endings(path: PurePath) -> set[str]:
+    """The file suffixes that results of an input can have, whatever format is asked for."""
+    own = [path.suffix] if format_of_suffix(path) in WRITABLE else []
+    return {*own, *(FORMATS[name].suffixes[0] for name in WRITABLE)}
+
+
 def _output(found: Found, where: Destination) -> Path | None:
     if where.pipe or (found.path is None and where.file is None and where.folder is None):
         return None
     if where.file is not None:
         return where.file
-    name = _stem(found.below) + where.suffix + _ending(found, where.form)
+    name = stem_of(found.below) + where.suffix + _ending(found, where.form)
     if where.folder is not None:
         return where.folder / found.below.parent / name
     assert found.path is not None
     return found.path.with_name(name)
-
-
-def _stem(path: PurePath) -> str:
-    """The name without the suffix of a format; another one (2024.01.05) is part of the name."""
-    return path.stem if format_of_suffix(path) is not None else path.name
 
 
 def _ending(found: Found, form: str | None) -> str:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from hyperfocal.cli.batch import Existing
     from hyperfocal.cli.place import Destination
     from hyperfocal.restore import Upscaler
-    from hyperfocal.restore.target import Target
     from hyperfocal.settings import Settings
 
 
@@ -132,11 +131,13 @@ def upscale(
 ) -> None:
     """Restore pictures to a higher resolution.
 
-    Folders are read with -r all the way down. One bad file does not stop the rest.
+    Folders are read with -r all the way down. One bad file does not stop the rest. What an
+    earlier call made beside its input, as its name tells, is passed over unless it is named itself.
     """
     only_one(skip_existing=skip_existing, overwrite=overwrite)
     only_one(quiet=quiet, verbose=verbose)
     from hyperfocal.cli.batch import Work, Writing
+    from hyperfocal.cli.naming import default_suffix
     from hyperfocal.cli.outcome import Batch, Failure
     from hyperfocal.cli.place import choose_destination, place
     from hyperfocal.cli.progress import report, watch
@@ -156,7 +157,7 @@ def upscale(
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not paths.is_folder(Path(inputs[0])))
     where = choose_destination(
-        output, form, suffix, default_suffix=_default_suffix(target, model, settings), single=single
+        output, form, suffix, default_suffix=default_suffix(target, model, settings), single=single
     )
     _check_depth(where, bit_depth)
     found = _find(inputs, recurse, where)
@@ -168,6 +169,8 @@ def upscale(
         say.error(str(nothing))
         say.document(Batch((), found.ignored, 0.0, Failure.of(nothing)).to_dict())
         raise typer.Exit(nothing.exit_code)
+    if found.results and not quiet:
+        say.line(_passed_over(found.results))
     jobs = place(found.inputs, where)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
     load = _once_loaded(model, settings)
@@ -196,45 +199,12 @@ def upscale(
     raise typer.Exit(batch.exit_code)
 
 
-def _default_suffix(target: Target, model: str, settings: Settings) -> str:
-    """What was asked for, as it is put after the name: ``@2x``, ``@1920x1080``, ``@2000px``."""
-    if target.scale is not None:
-        return f"@{target.scale:g}x"
-    if target.size is not None:
-        width, height = target.size
-        return f"@{width or ''}x{height or ''}"
-    if target.long_edge is not None:
-        return f"@{target.long_edge}px"
-    if target.megapixels is not None:
-        return f"@{target.megapixels:g}mp"
-    return f"@{_own_scale(model, settings)}x"
-
-
-def _own_scale(model: str, settings: Settings) -> int:
-    """The scale where none was asked for: the model's, or the smallest of its family."""
-    from hyperfocal import models
-    from hyperfocal.errors import ModelMissing
-    from hyperfocal.models.aliasing import resolve
-    from hyperfocal.models.automatic import before_seeing
-    from hyperfocal.models.registry import family, read_entry
-
-    if model.endswith(".toml"):
-        return read_entry(Path(model)).card.scale
-    model = resolve(before_seeing(model), settings)
-    try:
-        return models.show(model, settings=settings).scale
-    except ModelMissing:
-        scales = [card.scale for card in family(model, settings)]
-        if not scales:
-            raise
-        return min(scales)
-
-
 def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
     if "" in inputs:
         raise UsageError("an input without a name")
     if PIPE in inputs:
         streams.check_in()
+    from hyperfocal.cli.naming import result_of_earlier
 
     beside = where.file is None and where.folder is None and not where.pipe
     return find(
@@ -242,8 +212,17 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         recurse=recurse,
         is_picture=looks_like_picture,
         leave_out=where.folder,
-        # Results beside the inputs would otherwise be the next call's inputs.
-        is_result=lambda stem: beside and bool(where.suffix) and stem.endswith(where.suffix),
+        # They would otherwise be enlarged once more. In another folder the suffix asked for may
+        # be that of photographs here.
+        is_result=result_of_earlier(where.suffix if beside else ""),
+    )
+
+
+def _passed_over(results: tuple[Path, ...]) -> str:
+    several = f" and {len(results) - 1} more, results" if len(results) > 1 else ", a result"
+    return (
+        f"note: passed over {results[0]}{several} of an earlier call by name and place; "
+        "a file that is named itself is restored"
     )
 
 
