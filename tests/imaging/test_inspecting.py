@@ -7,9 +7,12 @@ import made
 import numpy as np
 import pytest
 import simplejpeg
+import tifffile
 from PIL import Image
+from typer.testing import CliRunner
 
 from hyperfocal import imaging
+from hyperfocal.cli.app import build
 from hyperfocal.settings import Settings
 
 
@@ -26,6 +29,7 @@ def test_facts(format, tmp_path):
         frames=1,
         mode="rgb",
         bit_depth=8,
+        is_float=False,
         has_alpha=False,
         profile="Wide",
         orientation=1,
@@ -57,6 +61,26 @@ def test_modes_and_depths():
         assert (facts.mode, facts.has_alpha) == (mode, alpha)
         if mode != "1 bit":
             assert facts.bit_depth == bits
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "is_float", "told"),
+    [
+        (np.uint16, 16, False, "grey 16 bit,"),
+        (np.uint32, 32, False, "grey 32 bit,"),
+        (np.uint64, 64, False, "grey 64 bit,"),
+        (np.float16, 16, True, "grey 16 bit float,"),
+        (np.float32, 32, True, "grey float,"),
+        (np.float64, 64, True, "grey 64 bit float,"),
+    ],
+)
+def test_integers_and_floats_of_one_length_are_told_apart(dtype, bits, is_float, told, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((5, 4), dtype))
+    facts = imaging.inspect(path)
+    assert (facts.bit_depth, facts.is_float) == (bits, is_float)
+    assert imaging.open(path).pixels.dtype == (np.float32 if is_float else np.uint16)
+    assert told in CliRunner().invoke(build(), ["inspect", str(path)]).stdout
 
 
 def test_no_pixel_is_decoded(monkeypatch):

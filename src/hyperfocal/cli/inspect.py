@@ -52,7 +52,9 @@ def inspect(
 
 def _describe(facts: Facts) -> str:
     """One line."""
-    depth = "float" if facts.bit_depth == 32 else f"{facts.bit_depth} bit"
+    depth = f"{facts.bit_depth} bit"
+    if facts.is_float:
+        depth = "float" if facts.bit_depth == 32 else f"{depth} float"
     parts = [
         f"{facts.format} {facts.width}x{facts.height}",
         facts.mode if facts.mode == "1 bit" else f"{facts.mode} {depth}",

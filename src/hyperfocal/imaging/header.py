@@ -15,7 +15,8 @@ class Header:
     """One file's header.
 
     ``width``, ``height``: as stored, before the orientation is applied. ``mode``: ``"grey"``,
-    ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file. ``metadata``:
+    ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file; ``is_float``:
+    of floating-point samples, which are 16, 32 or 64 bits long as integers may be. ``metadata``:
     as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
     without loss. ``jpeg_quality``, ``code_points``: see :class:`Picture`. ``notes``: what could
     not be read.
@@ -35,6 +36,7 @@ class Header:
     jpeg_quality: int | None = None
     code_points: CodePoints | None = None
     notes: tuple[str, ...] = ()
+    is_float: bool = False
 
 
 class Raster(NamedTuple):

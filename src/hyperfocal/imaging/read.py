@@ -25,9 +25,10 @@ class Facts:
 
     ``width`` and ``height`` are of the upright picture, that is after ``orientation`` (EXIF, 1
     to 8) has been applied. ``mode``: ``"grey"``, ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1
-    bit"``. ``bit_depth``: as the file stores it, 32 for float. ``profile``: the colour profile's
-    description, or "BT.2020, PQ" of what none can say; None without one. ``dpi``: horizontal,
-    vertical. ``bytes``: size of the file.
+    bit"``. ``bit_depth``: as the file stores it; ``is_float``: whether these are floats rather than
+    integers, which may be of 16 or 32 bits both. ``profile``: the colour profile's description, or
+    "BT.2020, PQ" of what none can say; None without one. ``dpi``: horizontal, vertical. ``bytes``:
+    size of the file.
     """
 
     format: str
@@ -44,6 +45,7 @@ class Facts:
     has_xmp: bool
     has_iptc: bool
     bytes: int
+    is_float: bool = False
 
 
 class _Decoder(NamedTuple):
@@ -100,6 +102,7 @@ def inspect(source: Source, *, settings: Settings | None = None, limits: bool = 
         has_xmp=found.xmp is not None,
         has_iptc=found.iptc is not None,
         bytes=len(data),
+        is_float=header.is_float,
     )
 
 

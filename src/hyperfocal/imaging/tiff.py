@@ -68,6 +68,7 @@ def read_header(data: bytes) -> Header:
         metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
+        is_float=kinds[0] == _FLOAT,
     )
 
 

@@ -50,7 +50,7 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
         facts.height,
         facts.width,
         channels=1 if facts.mode in ("grey", "1 bit") else 3,
-        sample_bytes=_sample_bytes(facts.bit_depth),
+        sample_bytes=_sample_bytes(facts),
         has_alpha=facts.has_alpha,
     )
     precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
@@ -71,9 +71,9 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
     )
 
 
-def _sample_bytes(bits: int) -> int:
-    """Of a decoded picture: 10 or 12 bits, say, come out as uint16."""
-    return 1 if bits <= 8 else 2 if bits <= 16 else 4
+def _sample_bytes(facts: Facts) -> int:
+    """Of a decoded picture: integers of more than 8 bits come out as uint16, floats as float32."""
+    return 4 if facts.is_float else 1 if facts.bit_depth <= 8 else 2
 
 
 def _held(shape: Shape, route: Route, seen: list[int]) -> int:

@@ -191,10 +191,9 @@ def test_memory_of_a_forecast_grows_with_the_picture():
     given = Settings(memory=4 * 10**9)
     shelf = Shelf.find("bicubic-x2", given)
 
-    def memory(width, height, bits=8):
-        facts = Facts(
-            "png", width, height, 1, "rgb", bits, False, None, 1, None, False, False, False, 9
-        )
+    def memory(width, height, bits=8, is_float=False):
+        has = (False, None, 1, None, False, False, False)
+        facts = Facts("tiff", width, height, 1, "rgb", bits, *has, 9, is_float)
         return forecast(facts, Target(2), shelf, given).memory
 
     assert memory(2000, 1000) - memory(2000, 500) >= 2000 * 500 * 3 * 5
@@ -202,7 +201,9 @@ def test_memory_of_a_forecast_grows_with_the_picture():
     assert memory(20000, 10000) < 20000 * 10000 * 3 * 5
     # Ten and twelve bits are held in two bytes a sample.
     assert memory(500, 400, 8) < memory(500, 400, 10) == memory(500, 400, 12)
-    assert memory(500, 400, 12) == memory(500, 400, 16) < memory(500, 400, 32)
+    assert memory(500, 400, 12) == memory(500, 400, 16) == memory(500, 400, 32)
+    # Floats in four, be they of two in the file.
+    assert memory(500, 400, 32) < memory(500, 400, 16, True) == memory(500, 400, 32, True)
 
 
 def test_a_model_is_timed_on_a_tile_that_it_takes():
