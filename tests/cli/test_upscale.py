@@ -310,6 +310,43 @@ def test_what_cannot_be_written_is_told_before_the_work(
     assert reason in answer.err
 
 
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    "where",
+    [
+        ["in/a.jpg"],
+        ["in/a.jpg", "-o", "b.jpg"],
+        ["in/a.jpg", "-f", "jpg"],
+        ["in/a.jpg", "-o", "out/"],
+        ["in/a.jpg", "-o", "-"],
+        ["in"],
+        ["in", "-o", "out/"],
+    ],
+    ids=" ".join,
+)
+def test_a_depth_that_a_format_lacks_is_wrong_usage_wherever_the_format_is_from(
+    upscale: Run,
+    photo: Photo,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    where: list[str],
+    more: list[str],
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("restored in vain")
+
+    monkeypatch.setattr(Upscaler, "__call__", work)
+    photo("in/a.jpg")
+    photo("in/0.png")
+    answer = upscale(*where, "--bit-depth", "16", *more)
+    assert answer.code == 2
+    assert (
+        "JPEG is written with 8 bits, not 16; leave --bit-depth out or name another format"
+        in answer.err
+    )
+    assert files(tmp_path) == ["in/0.png", "in/a.jpg"]
+
+
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs /dev/null")
 @pytest.mark.parametrize("more", [[], ["--skip-existing"], ["--overwrite"]])
 def test_a_device_is_written_to_and_not_refused(

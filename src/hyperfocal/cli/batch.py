@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal import paths
 from hyperfocal.cli import say
+from hyperfocal.cli.choices import check_depth
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, check_writable, is_device, is_taken
 from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputError, OutputRefused
@@ -30,7 +31,6 @@ Existing = Literal["refuse", "skip", "overwrite"]
 class Writing:
     """How results are written; what the options of the same names say."""
 
-    form: str | None = None
     quality: int | None = None
     bit_depth: int | None = None
     strip_metadata: bool = False
@@ -111,7 +111,7 @@ class Work:
         form = self._format(job, picture.source)
         height, width = up.plan(picture.height, picture.width, self.target)
         # Before the work rather than after it.
-        imaging.check_fits(form, width, height, self.writing.bit_depth)
+        imaging.check_fits(form, width, height)
         loaded = clock.lap()
         result = up(
             picture,
@@ -173,7 +173,7 @@ class Work:
         planned = forecast(facts, self.target, Shelf.at(model, self.settings), self.settings)
         height, width = planned.size
         form = self._format(job, facts.format)
-        imaging.check_fits(form, width, height, self.writing.bit_depth)
+        imaging.check_fits(form, width, height)
         return Outcome(
             job.found.name,
             None if job.output is None else str(job.output),
@@ -188,14 +188,15 @@ class Work:
         )
 
     def _format(self, job: Job, source: str | None) -> str:
-        """What to write; ``source``: the input's format, which the pipe's result keeps."""
-        from hyperfocal.imaging import WRITABLE, format_of_suffix
+        """What to write; ``source``: the input's format, which the pipe's result keeps.
 
-        if self.writing.form is not None:
-            return self.writing.form
-        if job.output is not None:
-            return format_of_suffix(job.output) or "png"
-        return source if source in WRITABLE else "png"
+        :class:`UsageError` where it cannot be written as deep as asked for.
+        """
+        from hyperfocal.imaging import WRITABLE
+
+        form = job.form or (source if source in WRITABLE else "png")
+        check_depth(form, self.writing.bit_depth)
+        return form
 
     def _save(self, picture: Picture, form: str, output: Path | None) -> int:
         """Write, and say how many bytes."""

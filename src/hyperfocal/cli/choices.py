@@ -65,6 +65,17 @@ def read_format(text: str) -> str:
         raise UsageError(str(error)) from error
 
 
+def check_depth(form: str, bits: int | None) -> None:
+    """:class:`UsageError` where a format cannot be written with the ``--bit-depth`` asked for."""
+    from hyperfocal.imaging import plan
+    from hyperfocal.imaging.formats import written_format
+
+    try:
+        plan.check_depth(written_format(form), bits)
+    except OutputRefused as error:
+        raise UsageError(f"{error}; leave --bit-depth out or name another format") from error
+
+
 def read_size(text: str) -> tuple[int | None, int | None]:
     """``1920x1080``, ``1920x`` or ``x1080`` as (width, height)."""
     match = re.fullmatch(r"([1-9][0-9]*)?[xX]([1-9][0-9]*)?", text.strip())

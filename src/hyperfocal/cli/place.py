@@ -18,11 +18,15 @@ from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input and the file its result goes to (None for the pipe), or why it cannot go there."""
+    """One input and the file its result goes to (None for the pipe), or why it cannot go there.
+
+    ``form``: the result's format; None where only the input's content will tell.
+    """
 
     found: Found
     output: Path | None
     error: OutputError | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,10 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
             error = OutputError(
                 f"the result would replace the input {output}; choose another -o or --suffix"
             )
-        jobs.append(Job(found, output, error))
+        form = where.form
+        if form is None and output is not None:
+            form = format_of_suffix(output) or "png"
+        jobs.append(Job(found, output, error, form))
     return tuple(jobs)
 
 

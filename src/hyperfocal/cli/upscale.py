@@ -18,6 +18,7 @@ from hyperfocal.cli.choices import (
     PRECISION,
     RUNTIME,
     THREADS,
+    check_depth,
     only_one,
     read_settings,
     read_size,
@@ -159,7 +160,7 @@ def upscale(
     where = choose_destination(
         output, form, suffix, default_suffix=default_suffix(target, model, settings), single=single
     )
-    _check_depth(where, bit_depth)
+    _check_form(where, bit_depth)
     found = _find(inputs, recurse, where)
     if not found.inputs:
         hint = "" if recurse else "; -r looks into sub-folders"
@@ -172,6 +173,8 @@ def upscale(
     if found.results and not quiet:
         say.line(_passed_over(found.results))
     jobs = place(found.inputs, where)
+    for form in dict.fromkeys(job.form for job in jobs if job.form is not None):
+        check_depth(form, bit_depth)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)
     load = _once_loaded(model, settings)
     if settings.memory < LEAST:
@@ -185,7 +188,7 @@ def upscale(
         load,
         settings,
         target,
-        Writing(where.form, quality, bit_depth, strip_metadata, existing),
+        Writing(quality, bit_depth, strip_metadata, existing),
         min_fidelity=min_fidelity,
         back_project=back_project,
         dry_run=dry_run,
@@ -226,7 +229,7 @@ def _passed_over(results: tuple[Path, ...]) -> str:
     )
 
 
-def _check_depth(where: Destination, bit_depth: int | None) -> None:
+def _check_form(where: Destination, bit_depth: int | None) -> None:
     """Of a format that the options name: told once, rather than for every file."""
     from hyperfocal.errors import OutputRefused
     from hyperfocal.imaging.formats import format_of_suffix
@@ -235,8 +238,9 @@ def _check_depth(where: Destination, bit_depth: int | None) -> None:
     form = where.form or (format_of_suffix(where.file) if where.file is not None else None)
     if form is None:
         return
+    check_depth(form, bit_depth)
     try:
-        check_fits(form, 1, 1, bit_depth)
+        check_fits(form, 1, 1)
     except OutputRefused as error:
         raise UsageError(str(error)) from error
 

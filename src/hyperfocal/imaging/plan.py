@@ -139,13 +139,18 @@ def check_fits(format: str, width: int, height: int, bit_depth: int | None = Non
             f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
             f" {width} x {height}; choose PNG or TIFF"
         )
+    check_depth(form, bit_depth)
+    return form
+
+
+def check_depth(form: Format, bit_depth: int | None) -> None:
+    """OutputRefused unless the format can be written with so many bits; None for any."""
     if bit_depth is not None and bit_depth not in form.depths:
         depths = ", ".join(map(str, form.depths))
         raise OutputRefused(
             f"{form.label} is written with {' or '.join(depths.rsplit(', ', 1))} bits,"
             f" not {bit_depth}"
         )
-    return form
 
 
 def conversions(
