@@ -504,7 +504,21 @@ def test_auto_fine_chooses_among_the_better_models(run: Run, photo: Photo) -> No
     assert answer.code == 0, answer.err
     assert "restore-fine-x2" in answer.err
     planned = run("upscale", "a.jpg", "-m", "auto-fine", "-o", "b.png", "--dry-run", "--json").json
-    assert planned["files"][0]["model"] == "photo-fine-x2"
+    assert planned["files"][0]["model"] == "restore-fine-x2"
+
+
+@pytest.mark.parametrize(("quality", "kind"), [(40, "restore"), (97, "photo")])
+def test_a_dry_run_chooses_as_the_run_does(run: Run, quality: int, kind: str) -> None:
+    with Image.open(Path(__file__).parents[1] / "data/basket.png") as clean:
+        clean.save("a.jpg", quality=quality)
+    data = Path("a.jpg").read_bytes()
+    planned = run("upscale", "a.jpg", "-s", "3", "--dry-run", "--json").json["files"][0]
+    piped = run("upscale", "-", "-s", "3", "--dry-run", "--json", stdin=data).json["files"][0]
+    done = run("upscale", "a.jpg", "-s", "3", "--json").json["files"][0]
+    for fact in ("width", "height", "scale", "model", "tiles", "choice"):
+        assert planned[fact] == piped[fact] == done[fact], fact
+    assert planned["choice"]["kind"] == kind
+    assert planned["model"].startswith(f"{kind}-fast")
 
 
 @pytest.mark.parametrize(

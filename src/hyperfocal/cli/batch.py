@@ -164,27 +164,39 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
-        from hyperfocal.models.automatic import before_seeing
-        from hyperfocal.restore.forecast import forecast
+        from hyperfocal.models.automatic import AUTOMATIC
+        from hyperfocal.restore.auto import choose
+        from hyperfocal.restore.forecast import forecast, forecast_of
+        from hyperfocal.restore.route import Shape
         from hyperfocal.restore.shelf import Shelf
 
-        facts = imaging.inspect(_source(job), settings=self.settings, limits=True)
-        model = before_seeing(self.model)
-        planned = forecast(facts, self.target, Shelf.at(model, self.settings), self.settings)
+        choice = None
+        if (families := AUTOMATIC.get(self.model)) is not None:
+            # What is chosen depends on the pixels.
+            picture = imaging.open(_source(job), settings=self.settings)
+            choice = choose(picture)
+            shelf = Shelf.find(families.of(choice.kind), self.settings)
+            planned = forecast_of(Shape.of(picture), self.target, shelf, self.settings)
+            source, before = picture.source, (picture.height, picture.width)
+        else:
+            facts = imaging.inspect(_source(job), settings=self.settings, limits=True)
+            source, before = facts.format, (facts.height, facts.width)
+            shelf = Shelf.at(self.model, self.settings)
+            planned = forecast(facts, self.target, shelf, self.settings)
         height, width = planned.size
-        form = self._format(job, facts.format)
-        imaging.check_fits(form, width, height)
+        imaging.check_fits(self._format(job, source), width, height)
         return Outcome(
             job.found.name,
             None if job.output is None else str(job.output),
             "planned",
-            input_width=facts.width,
-            input_height=facts.height,
+            input_width=before[1],
+            input_height=before[0],
             width=width,
             height=height,
-            scale=width / facts.width,
+            scale=width / before[1],
             model="+".join(planned.models),
             tiles=planned.tiles,
+            choice=None if choice is None else choice.to_dict(),
         )
 
     def _format(self, job: Job, source: str | None) -> str:

@@ -121,8 +121,8 @@ def upscale(
     dry_run: bool = typer.Option(
         False,
         "--dry-run",
-        help="Show sizes, models and tiles from the files' headers; nothing is decoded, so that "
-        "damage further on shows only when restoring.",
+        help="Show sizes, models and tiles, and make nothing. Where a model is named, only headers "
+        "are read, so that damage further on shows only when restoring; auto looks at the pixels.",
     ),
     as_json: bool = JSON,
     quiet: bool = typer.Option(False, "--quiet", help="Say nothing but what failed."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 AUTO = "auto"
 """The model name that means: photo-fast or restore-fast, whichever suits the picture."""
@@ -15,6 +16,10 @@ class Families:
 
     photo: str
     restore: str
+
+    def of(self, kind: Literal["photo", "restore"]) -> str:
+        """The family of one kind."""
+        return self.photo if kind == "photo" else self.restore
 
 
 AUTOMATIC: Mapping[str, Families] = {

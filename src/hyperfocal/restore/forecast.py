@@ -1,4 +1,4 @@
-"""What restoring a picture would take, from its header alone."""
+"""What restoring a picture would take, from its header alone or from the picture itself."""
 
 from __future__ import annotations
 
@@ -33,30 +33,28 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
 
     The number of tiles is an estimate: a palette, say, may turn out to be grey.
     """
+    return forecast_of(_shape(facts), target, shelf, settings)
+
+
+def forecast_of(shape: Shape, target: Target, shelf: Shelf, settings: Settings) -> Forecast:
+    """The same for a picture that is known better than by its header."""
     from hyperfocal.models.choosing import choose_precision
     from hyperfocal.restore.memory import tile_bytes
     from hyperfocal.restore.passes import passes_between
-    from hyperfocal.restore.route import Shape, plan_route
+    from hyperfocal.restore.route import plan_route
 
     size = target.resolve(
-        facts.height,
-        facts.width,
+        shape.height,
+        shape.width,
         default=float(shelf.scales[0]),
         max_pixels=settings.max_output_pixels,
     )
-    chain = passes_between((facts.height, facts.width), size, shelf.scales)
+    chain = passes_between((shape.height, shape.width), size, shelf.scales)
     cards = [shelf.card(scale) for scale in chain]
-    shape = Shape(
-        facts.height,
-        facts.width,
-        channels=1 if facts.mode in ("grey", "1 bit") else 3,
-        sample_bytes=_sample_bytes(facts),
-        has_alpha=facts.has_alpha,
-    )
     precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
     precision = "int8" if precisions == {"int8"} else "float"
     route = plan_route(shape, size, cards, settings.memory, precision)
-    seen, largest, pixels = [], 0, facts.height * facts.width
+    seen, largest, pixels = [], 0, shape.height * shape.width
     for card, stage in zip(cards, route.stages, strict=True):
         seen.append(pixels)
         pixels *= card.scale**2
@@ -68,6 +66,18 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
         route.tiles,
         tuple(seen),
         largest + _held(shape, route, seen),
+    )
+
+
+def _shape(facts: Facts) -> Shape:
+    from hyperfocal.restore.route import Shape
+
+    return Shape(
+        facts.height,
+        facts.width,
+        channels=1 if facts.mode in ("grey", "1 bit") else 3,
+        sample_bytes=_sample_bytes(facts),
+        has_alpha=facts.has_alpha,
     )
 
 
