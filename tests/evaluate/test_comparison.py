@@ -6,6 +6,7 @@ from PIL import Image
 
 from hyperfocal.errors import ArrayError, InputMissing, PairMismatch
 from hyperfocal.evaluate import compare
+from hyperfocal.imaging.code_points import profile
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.quality import consistency, imresize, scores
 
@@ -69,6 +70,37 @@ def test_hidden_colour_does_not_count_and_transparency_is_told(make_scene, dtype
     one, two = (compare(Picture(given, alpha), small) for given in (scene, other))
     assert one.consistency == two.consistency
     assert two.notes == (TRANSPARENT,)
+
+
+def test_samples_beyond_0_to_1_are_clipped_and_told(make_scene):
+    scene = np.float32(make_scene(1)) / 255
+    bright = scene.copy()
+    bright[3, 5], bright[2, 2] = 3.25, -0.5
+    found = compare(Picture(bright, source="tiff"), scene)
+    assert found.notes == ("tiff: samples from -0.5 to 3.25 were clipped to 0 to 1",)
+    # What is left out is not told; nor is what no 8-bit level shows.
+    assert compare(bright, scene, shave=4).notes == ()
+    assert compare(scene + np.float32(0.001), scene).notes == ()
+    # Consistency takes them as they are.
+    small = imresize(bright, 0.5)
+    assert compare(bright, small).notes == ()
+
+
+def test_colours_that_are_declared_otherwise_are_told(make_scene):
+    scene = make_scene(1)
+    plain, pq, hlg = (Picture(scene, code_points=at) for at in (None, (9, 16), (9, 18)))
+    told = "the colours that are declared differ ({}); sample values are compared as they are"
+    assert compare(pq, plain).notes == (told.format("BT.2020, PQ and sRGB"),)
+    assert compare(scene, hlg).notes == (told.format("sRGB and BT.2020, HLG"),)
+    assert compare(pq, hlg).notes == (told.format("BT.2020, PQ and BT.2020, HLG"),)
+    assert compare(pq, Picture(scene, code_points=(9, 16))).notes == ()
+    wide = profile(12, 13)
+    assert compare(pq, Picture(scene, icc=wide)).notes == (
+        told.format("BT.2020, PQ and Display P3"),
+    )
+    assert compare(plain, Picture(scene, icc=wide)).notes == (
+        "the colour profiles differ; sample values are compared as they are",
+    )
 
 
 def test_an_alpha_channel_that_hides_nothing_is_no_transparency(make_scene):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperfocal import imaging
 from hyperfocal.errors import PairMismatch, UsageError
-from hyperfocal.imaging.picture import Picture
+from hyperfocal.imaging import code_points, profile
+from hyperfocal.imaging.picture import CodePoints, Picture
 from hyperfocal.quality.arrays import check_pixels
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import mse, psnr, scores, snr
@@ -22,6 +24,22 @@ from hyperfocal.settings import Settings
 Array = npt.NDArray[np.generic]
 Comparable = str | Path | bytes | Picture | Array
 _WITHOUT_WINDOW = {"psnr": psnr, "mse": mse, "snr": snr}
+
+
+_HALF_A_LEVEL = 0.5 / 255
+
+
+class _Colour(NamedTuple):
+    """What samples mean: the profile, and what goes before it; sRGB without either."""
+
+    icc: bytes | None = None
+    code_points: CodePoints | None = None
+
+    def describe(self) -> str:
+        said = code_points.describe(self.code_points)
+        if said is None and self.icc is not None:
+            said = profile.describe(self.icc) or "a profile without a name"
+        return said or "sRGB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +82,25 @@ def compare(
     leaves out the scale. Pictures too small for SSIM have no figure for it, and a note; so have
     those with transparency, of which only the colours that are visible are compared: hidden ones
     are replaced by those around them, as they are before a picture is enlarged.
+    So have those with samples beyond 0 to 1, which only consistency takes as they are, and those
+    whose colours are declared otherwise.
     :class:`PairMismatch` when the sizes are neither equal nor in proportion;
     :class:`UsageError` for a shave of two sizes; :class:`ArrayError` for arrays that are no
     pictures.
     """
     notes: list[str] = []
-    (name_a, first, icc_a) = _take(a, settings, notes)
-    (name_b, second, icc_b) = _take(b, settings, notes)
+    (name_a, first, colour_a) = _take(a, settings, notes)
+    (name_b, second, colour_b) = _take(b, settings, notes)
     notes = list(dict.fromkeys(notes))
-    if icc_a != icc_b:
-        notes.append("the colour profiles differ; sample values are compared as they are")
+    if colour_a != colour_b:
+        notes.append(f"{_difference(colour_a, colour_b)}; sample values are compared as they are")
     if first.ndim != second.ndim:
         notes.append("one is grey; it is compared as RGB with equal channels")
         first, second = _as_rgb(first), _as_rgb(second)
     basis = "grey" if first.ndim == 2 else "luma"
     if first.shape == second.shape:
         figures = _figures(first, second, shave, notes)
+        notes += _clipped((name_a, first), (name_b, second), shave=shave)
         return Comparison(name_a, name_b, basis, **figures, notes=tuple(notes))
     large, small = (first, second) if first.size > second.size else (second, first)
     scale = _enlargement(large, small)
@@ -112,16 +133,36 @@ def _figures(made: Array, wanted: Array, shave: int, notes: list[str]) -> dict[s
 
 def _take(
     given: Comparable, settings: Settings | None, notes: list[str]
-) -> tuple[str, Array, bytes | None]:
-    """A name to call it by, its pixels without hidden colour, and its colour profile."""
+) -> tuple[str, Array, _Colour]:
+    """A name to call it by, its pixels without hidden colour, and what these mean."""
     if isinstance(given, np.ndarray):
         check_pixels(given)
-        return "array", given, None
+        return "array", given, _Colour()
     if isinstance(given, Picture):
-        return given.source or "picture", _visible(given, notes), given.icc
-    picture = imaging.open(given, settings=settings)
-    name = "bytes" if isinstance(given, bytes) else str(Path(given))
-    return name, _visible(picture, notes), picture.icc
+        name, picture = given.source or "picture", given
+    else:
+        picture = imaging.open(given, settings=settings)
+        name = "bytes" if isinstance(given, bytes) else str(Path(given))
+    return name, _visible(picture, notes), _Colour(picture.icc, picture.code_points)
+
+
+def _difference(one: _Colour, other: _Colour) -> str:
+    if one.code_points == other.code_points:
+        return "the colour profiles differ"
+    return f"the colours that are declared differ ({one.describe()} and {other.describe()})"
+
+
+def _clipped(*given: tuple[str, Array], shave: int) -> list[str]:
+    """Of what figures of 8 bits cannot see, a note a picture."""
+    notes = []
+    for name, pixels in given:
+        if pixels.dtype.kind != "f":
+            continue
+        inner = pixels[shave : pixels.shape[0] - shave, shave : pixels.shape[1] - shave]
+        low, high = min(0.0, float(inner.min())), max(1.0, float(inner.max()))
+        if low < -_HALF_A_LEVEL or high > 1.0 + _HALF_A_LEVEL:
+            notes.append(f"{name}: samples from {low:.6g} to {high:.6g} were clipped to 0 to 1")
+    return notes
 
 
 def _visible(picture: Picture, notes: list[str]) -> Array:
