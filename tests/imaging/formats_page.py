@@ -297,6 +297,11 @@ def on_the_way():
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
     still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
     promised = still.metadata.xmp == made.XMP and still.notes
+    commented = all(
+        imaging.open(made.filed(made.photo(), form, comment=b"x")).notes
+        == ("a comment was dropped",)
+        for form in ("JPEG", "GIF")
+    )
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
@@ -312,6 +317,7 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
+        ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("description of a TIFF file's layout (tifffile, OME, ImageJ)", laid_out,
          "dropped and said when TIFF is written"),
         ("`--strip-metadata`", gone and stays,

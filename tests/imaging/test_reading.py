@@ -356,6 +356,45 @@ def test_tiff_whose_samples_do_not_make_a_colour():
         imaging.open(bytes(data))
 
 
+FLOATS = made.photo(dtype=np.float32)
+GREY_FLOATS = np.ascontiguousarray(FLOATS[..., 1])
+MASK = np.zeros(FLOATS.shape, np.float32)
+MASK[20:25] = 200.0
+
+
+@pytest.mark.parametrize(
+    ("samples", "white"),
+    [
+        (FLOATS * 255, 255),
+        (RGB.astype(np.float32), 255),
+        (GREY_FLOATS * 65535, 65535),
+        (MASK, 255),
+        (FLOATS * 290 - 20, 255),
+        (FLOATS, None),
+        (FLOATS * 4, None),
+        (np.where(FLOATS > 0.9, FLOATS * 200, FLOATS), None),
+        (np.where(FLOATS > 0.5, np.float32(1), np.float32(0)), None),
+        (FLOATS * 255 - 128, None),
+        (FLOATS * 1e6, None),
+        (RGB, None),
+    ],
+    ids=[
+        "0 to 255", "whole", "0 to 65535", "mostly black", "overshooting", "0 to 1", "bright",
+        "highlights", "mask", "signed", "other", "8 bit",
+    ],
+)  # fmt: skip
+def test_floats_that_look_like_integers_are_told(samples, white):
+    sink = io.BytesIO()
+    kind = "rgb" if samples.ndim == 3 else "minisblack"
+    tifffile.imwrite(sink, samples, photometric=kind, metadata=None)
+    got = imaging.open(sink.getvalue())
+    assert np.array_equal(got.pixels, samples)
+    if white is None:
+        assert got.notes == ()
+    else:
+        assert f"these look like 0 to {white}: divide them by {white}" in got.notes[0]
+
+
 # CMYK is in test_colour. GIF, BMP, WebP, AVIF, HEIC:
 
 
@@ -368,6 +407,21 @@ def test_gif_transparency_and_frames():
     got = imaging.open(made.filed(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     assert "only the first of 2 frames was read" in got.notes
     assert made.psnr(got.pixels, RGB) > 25
+
+
+def test_what_is_dropped_of_a_gif_is_told():
+    image = Image.fromarray(RGB)
+    data = made.filed(image, "GIF", comment=b"by hand", loop=0)
+    assert b"NETSCAPE2.0" in data
+    assert imaging.open(data).notes == ("a comment was dropped",)
+    assert imaging.open(made.filed(image, "GIF", loop=0)).notes == ()
+    for name, said in ((b"XMP DataXMP", "XMP"), (b"ICCRGBG1012", "a colour profile")):
+        block = b"!\xff\x0b" + name + b"\x03abc\0"
+        at = data.index(b"!\xfe")
+        got = imaging.open(data[:at] + block + block + data[at:])
+        assert got.notes == (f"{said} was dropped", "a comment was dropped")
+    # One that is cut off at its label.
+    assert imaging.inspect(data[:-1] + b"!\xff").width == RGB.shape[1]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])

@@ -15,6 +15,24 @@ def full_scale(pixels: Pixels) -> float:
     return 1.0 if pixels.dtype == np.float32 else 255.0 if pixels.dtype == np.uint8 else 65535.0
 
 
+def white_of_integers(pixels: Pixels) -> int | None:
+    """255 or 65535 where floats look as if that were white, and not 1; None where they do not.
+
+    They do where most are more than 1, or all are whole numbers: highlights of HDR are few, and
+    whole they are by chance never.
+    """
+    if pixels.dtype != np.float32:
+        return None
+    low, high = float(pixels.min()), float(pixels.max())
+    # Resampling overshoots; a picture that is nowhere brighter than a twentieth is unlikely.
+    white = 255 if high <= 255 * 1.25 else 65535
+    if low < -0.25 * white or not 0.05 * white <= high <= 1.25 * white:
+        return None
+    if np.count_nonzero(pixels > 1) * 2 > pixels.size or bool((pixels == np.rint(pixels)).all()):
+        return white
+    return None
+
+
 def widen(values: npt.NDArray[np.integer], bits: int) -> Pixels:
     """Samples of 1 to 16 bits over the full range of uint8 (up to 8 bits) or uint16."""
     if bits == 8:

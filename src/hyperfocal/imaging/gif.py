@@ -14,6 +14,12 @@ from hyperfocal.imaging.header import Header, Raster
 _MOST_FRAMES = 100_000
 # Beyond its own limit Pillow prints a warning when a frame overhangs the picture.
 _LARGEST_OVERHANG = 1 << 26
+_COMMENT, _APPLICATION = 0xFE, 0xFF
+# By the eleven bytes that say whose an extension is (XMP part 3, 1.1.2; ICC.1, annex B.4).
+_OF_APPLICATIONS = {
+    b"XMP DataXMP": "XMP was dropped",
+    b"ICCRGBG1012": "a colour profile was dropped",
+}
 
 
 def read_header(data: bytes) -> Header:
@@ -24,11 +30,14 @@ def read_header(data: bytes) -> Header:
     at = 13 + _table(data[10])
     frames = 0
     transparent = False
+    notes: list[str] = []
     while at < len(data):
         block = data[at]
         if block == 0x21 and at + 2 <= len(data):
             if data[at + 1] == 0xF9 and frames == 0 and at + 4 <= len(data):
                 transparent = bool(data[at + 3] & 1)
+            elif (note := _dropped(data, at)) is not None:
+                notes.append(note)
             at = _skip(data, at + 2)
         elif block == 0x2C and at + 10 <= len(data):
             frames += 1
@@ -52,6 +61,7 @@ def read_header(data: bytes) -> Header:
         has_alpha=transparent,
         frames=frames,
         lossless=True,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -70,6 +80,15 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if alpha is not None and np.all(alpha == 255):
         alpha = None
     return Raster(pixels, alpha, None)
+
+
+def _dropped(data: bytes, at: int) -> str | None:
+    """What is lost with the extension at ``at``: how to play an animation is no loss."""
+    if data[at + 1] == _COMMENT:
+        return "a comment was dropped"
+    if data[at + 1] == _APPLICATION:
+        return _OF_APPLICATIONS.get(data[at + 3 : at + 14])
+    return None
 
 
 def _table(flags: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
 from hyperfocal.imaging import code_points, exif, orient, profile, xmp
 from hyperfocal.imaging.content import HEAD, sniff
+from hyperfocal.imaging.depth import white_of_integers
 from hyperfocal.imaging.formats import FORMATS, READABLE
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster, check_limits
@@ -137,6 +138,11 @@ def _picture(header: Header, raster: Raster) -> Picture:
     if header.frames > 1:
         notes.append(f"only the first of {header.frames} frames was read")
     _check_finite(raster)
+    if (white := white_of_integers(raster.pixels)) is not None:
+        notes.append(
+            f"floating-point samples go from 0 to 1, and these look like 0 to {white}: divide them"
+            f" by {white} and try again, or all that is more than 1 counts as brighter than white"
+        )
     pixels = orient.upright(raster.pixels, header.orientation)
     alpha = raster.alpha
     if alpha is not None:
