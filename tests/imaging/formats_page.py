@@ -6,6 +6,7 @@ Nothing on the page is typed in by hand but the headings: each cell comes from a
 encoded and read back.
 """
 
+import dataclasses
 import io
 from pathlib import Path
 from unittest import mock
@@ -70,8 +71,8 @@ def kind(picture):
     return f"{colour}{' with alpha' if picture.alpha is not None else ''}, {bits(picture)}"
 
 
-def round_trip(picture, format):
-    return imaging.open(imaging.encode(picture, format))
+def round_trip(picture, format, **options):
+    return imaging.open(imaging.encode(picture, format, **options))
 
 
 def samples(format, dtype, significant=None):
@@ -297,6 +298,15 @@ def on_the_way():
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
     still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
     promised = still.metadata.xmp == made.XMP and still.notes
+    geo = io.BytesIO()
+    tags = [(33550, "d", 3, (2.0, 2.0, 0.0), True)]
+    tifffile.imwrite(geo, made.photo(), photometric="rgb", metadata=None, extratags=tags)
+    located = imaging.open(geo.getvalue())
+    larger = dataclasses.replace(located, pixels=np.zeros((122, 166, 3), np.uint8))
+    kept_place = round_trip(larger, "tiff").metadata.geo.fields[0][2]
+    said = any("georeferencing" in note for note in imaging.conversions(located, "png"))
+    placed = said and np.frombuffer(kept_place, "<f8").tolist() == [1.0, 1.0, 0.0]
+    gone = gone and round_trip(located, "tiff", strip_metadata=True).metadata.geo is None
     commented = all(
         imaging.open(made.filed(made.photo(), form, comment=b"x")).notes
         == ("a comment was dropped",)
@@ -318,10 +328,13 @@ def on_the_way():
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
+        ("place on Earth (GeoTIFF)", placed,
+         "kept in TIFF, true of the result's size; elsewhere dropped and said"),
         ("description of a TIFF file's layout (tifffile, OME, ImageJ)", laid_out,
          "dropped and said when TIFF is written"),
         ("`--strip-metadata`", gone and stays,
-         "drops EXIF, XMP and IPTC; keeps the colour profile and the resolution"),
+         "drops EXIF, XMP, IPTC and the place on Earth; keeps the colour profile and the"
+         " resolution"),
     ):  # fmt: skip
         if not held:
             raise AssertionError(f"{label}: no longer {wanted}")

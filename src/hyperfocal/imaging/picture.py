@@ -13,6 +13,8 @@ from hyperfocal.errors import ArrayError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hyperfocal.imaging.geo import Georeference
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 # Colour primaries and transfer function, ITU-T H.273.
@@ -26,13 +28,15 @@ class Metadata:
     """What a file says about its picture. Orientation is already applied and reset.
 
     ``exif``: a TIFF structure, without the ``Exif\\0\\0`` prefix; ``xmp``: a packet; ``iptc``:
-    IIM records; ``dpi``: horizontal, vertical.
+    IIM records; ``dpi``: horizontal, vertical. ``geo``: the place on Earth of a GeoTIFF's raster,
+    which is made to fit the picture's size when it is written.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    geo: Georeference | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

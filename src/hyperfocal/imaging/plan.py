@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, profile, xmp
+from hyperfocal.imaging import code_points, exif, geo, profile, xmp
 from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.formats import Format, missing_extra, written_format
+from hyperfocal.imaging.geo import Georeference
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels
 
@@ -275,7 +276,18 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         xmp=_fitting("XMP", packet, form, form.xmp, notes),
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
+        geo=_place(picture, form, notes),
     )
+
+
+def _place(picture: Picture, form: Format, notes: list[str]) -> Georeference | None:
+    found = picture.metadata.geo
+    if found is None:
+        return None
+    if form.name != "tiff":
+        notes.append(f"{form.label} cannot carry georeferencing (GeoTIFF): it was dropped")
+        return None
+    return attempt(lambda: geo.resized(found, picture.width, picture.height), notes, geo.UNCLEAR)
 
 
 def _without_layout(block: bytes, notes: list[str]) -> bytes | None:

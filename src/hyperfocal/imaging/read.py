@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
-from hyperfocal.imaging import code_points, exif, orient, profile, xmp
+from hyperfocal.imaging import code_points, exif, geo, orient, profile, xmp
 from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.depth import white_of_integers
 from hyperfocal.imaging.formats import FORMATS, READABLE
@@ -188,4 +188,9 @@ def _cleaned(header: Header, notes: list[str]) -> Metadata:
         block = None if block is None else exif.in_srgb(block)
         packet = None if packet is None else xmp.in_srgb(packet)
     dpi = orient.upright_dpi(found.dpi, header.orientation)
-    return replace(found, exif=block, xmp=packet, dpi=dpi)
+    place = found.geo
+    if place is not None and header.orientation != 1:
+        # Its numbers are about the raster as it is stored.
+        notes.append(geo.TURNED)
+        place = None
+    return replace(found, exif=block, xmp=packet, dpi=dpi, geo=place)

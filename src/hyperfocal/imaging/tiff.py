@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, ifd, photoshop, profile, tiff_pages, ycbcr
+from hyperfocal.imaging import exif, geo, ifd, photoshop, profile, tiff_pages, ycbcr
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -55,17 +55,19 @@ def read_header(data: bytes) -> Header:
         notes.append("metadata that reaches beyond the end of the file was dropped")
     facts = exif.facts(main)
     block = attempt(lambda: photographic(main), notes, exif.DAMAGED)
+    width, height = main.integer(WIDTH), main.integer(HEIGHT)
+    place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     return Header(
         format="tiff",
-        width=main.integer(WIDTH),
-        height=main.integer(HEIGHT),
+        width=width,
+        height=height,
         mode="1 bit" if mode == "grey" and bits[0] == 1 else mode,
         bit_depth=8 if mode == "palette" else bits[0],
         has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in _extra(main)),
         frames=page.pictures,
         orientation=facts.orientation,
         icc=_value(main, ICC),
-        metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi),
+        metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi, place),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
         is_float=kinds[0] == _FLOAT,

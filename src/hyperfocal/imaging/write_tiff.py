@@ -107,6 +107,9 @@ def _directory(plan: Plan, rows: int) -> ifd.Directory:
     ):
         if data:
             out.fields[tag] = ifd.Field(kind, data)
+    if found.geo is not None:
+        for tag, field_type, value in found.geo.fields:
+            out.fields[tag] = ifd.Field(field_type, value)
     if found.dpi is not None:
         exif.put_dpi(out, found.dpi)
     return out
