@@ -111,7 +111,7 @@ def test_results_of_other_calls_are_no_inputs(
     photo("in/a.JPG")
     photo("in/2024.01.05.png")
     upscale("in", *options)
-    for more in ([], ["-o", "out"]):
+    for more in ([], ["-o", "out"], ["--suffix", "x"]):
         answer = upscale("in", *more, "--json")
         inputs = [one["input"] for one in answer.json["files"]]
         assert inputs == ["in/2024.01.05.png", "in/a.JPG"]

@@ -56,10 +56,9 @@ def find(
 
     A file that was named is always taken, missing or not: what is wrong with it is said later.
     In folders, hidden files, what systems leave behind, files that are no pictures and earlier
-    results (``is_result``) are passed over and counted; a folder that may not be read
-    is an input with a problem. Of a file and links to it the file is taken, so that it keeps its
-    place where the tree is mirrored. ``leave_out``: a folder not to look into, because results go
-    there.
+    results (``is_result``) are passed over and counted; a folder that may not be read is an input
+    with a problem. Of a file and links to it the file is taken, so that it keeps its place where
+    the tree is mirrored. ``leave_out``: a folder not to look into, because results go there.
     """
     given = list(given)
     several = len(given) > 1

@@ -51,15 +51,15 @@ def result_of_earlier(suffix: str) -> Callable[[Path], bool]:
 
     def is_result(file: Path) -> bool:
         stem = stem_of(file)
+        before = set()
         if suffix and stem.endswith(suffix):
-            before = stem.removesuffix(suffix)
-        elif (match := _SUFFIX.search(stem)) is not None:
-            before = stem[: match.start()]
-        else:
-            return False
+            before.add(stem.removesuffix(suffix))
+        if (match := _SUFFIX.search(stem)) is not None:
+            before.add(stem[: match.start()])
         return any(
             file.suffix in endings(source) and not is_debris(source) and looks_like_picture(source)
-            for source in inputs(file.parent).get(before, ())
+            for name in before
+            for source in inputs(file.parent).get(name, ())
         )
 
     return is_result
