@@ -11,6 +11,7 @@ import tifffile
 
 import hyperfocal
 from hyperfocal import imaging
+from hyperfocal.server.pool.asked import cropped
 
 SCALE, TIEPOINTS, MATRIX, KEYS, NUMBERS, TEXTS = 33550, 33922, 34264, 34735, 34736, 34737
 AREA, POINT = 1, 2
@@ -95,6 +96,26 @@ def test_the_edges_of_the_picture_stay_where_they_are(place, raster, size):
     assert after[KEYS] == keys(raster)
     assert after[NUMBERS] == ELLIPSOID
     assert after[TEXTS].encode() == NAME.rstrip(b"\0")
+
+
+@pytest.mark.parametrize("place", [SPACED, TURNED], ids=["spaced", "turned"])
+@pytest.mark.parametrize("raster", [AREA, POINT])
+def test_a_part_of_the_picture_stays_where_it_is(place, raster):
+    data = geotiff(place, raster)
+    part = cropped(imaging.open(data), (30, 7, 20, 40))
+    larger = replace(part, pixels=np.zeros((80, 60, 3), np.uint8))
+    before, after = tag_values(data), tag_values(imaging.encode(larger, "tiff"))
+    edge = -0.5 if raster == POINT else 0.0
+    for column, row in ((0, 0), (1, 0), (0, 1), (0.25, 0.75)):
+        one = located(before, 30 + column * 20 + edge, 7 + row * 40 + edge)
+        other = located(after, column * 60 + edge, row * 80 + edge)
+        assert np.allclose(one, other, rtol=0, atol=1e-6)
+
+
+def test_every_tiepoint_of_a_part_is_moved():
+    part = cropped(imaging.open(geotiff(SEVERAL)), (3, 1, 20, 40))
+    got = tag_values(imaging.encode(part, "tiff"))
+    assert got[TIEPOINTS] == (-3, -1, 0, 10, 20, 0, 80, -1, 0, 12, 21, 0, 80, 60, 0, 13, 18, 0)
 
 
 def test_every_one_of_several_tiepoints_is_moved():

@@ -85,6 +85,23 @@ def resized(geo: Georeference, width: int, height: int) -> Georeference:
     return Georeference(tuple(fields), width, height)
 
 
+def cut(geo: Georeference, left: int, top: int, width: int, height: int) -> Georeference:
+    """Of a part of the raster, whose upper left corner lies ``left`` and ``top`` inside it."""
+    fields = []
+    for tag, kind, data in geo.fields:
+        if tag in (_TIEPOINTS, _TRANSFORMATION):
+            values = _doubles(data)
+            if tag == _TIEPOINTS:
+                for at in range(0, len(values), 6):
+                    values[at], values[at + 1] = values[at] - left, values[at + 1] - top
+            else:
+                for row in range(0, 16, 4):
+                    values[row + 3] += values[row] * left + values[row + 1] * top
+            data = struct.pack(f"<{len(values)}d", *values)
+        fields.append((tag, kind, data))
+    return Georeference(tuple(fields), width, height)
+
+
 def _moved(place: float, factor: float, middle: bool) -> float:
     """A coordinate of the raster, of the larger one."""
     return (place + 0.5) * factor - 0.5 if middle else place * factor

@@ -81,8 +81,14 @@ def crop_of(task: Task, width: int, height: int) -> tuple[int, int, int, int] | 
 
 def cropped(picture: Picture, crop: tuple[int, int, int, int]) -> Picture:
     """``(x, y, width, height)`` of a picture."""
+    from hyperfocal.imaging import geo
+
     x, y, across, down = crop
     window = slice(y, y + down), slice(x, x + across)
     alpha = None if picture.alpha is None else picture.alpha[window].copy()
+    metadata = picture.metadata
+    if metadata.geo is not None:
+        metadata = replace(metadata, geo=geo.cut(metadata.geo, x, y, across, down))
     # Copies, so that the whole picture need not be kept.
-    return replace(picture, pixels=picture.pixels[window].copy(), alpha=alpha)
+    pixels = picture.pixels[window].copy()
+    return replace(picture, pixels=pixels, alpha=alpha, metadata=metadata)
