@@ -190,6 +190,26 @@ def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: 
     assert sent(fake) == [b"b.jpg"]
 
 
+def test_a_report_that_cannot_be_written_costs_no_word_about_the_pictures(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    place = folder.parent / "reports"
+    place.mkdir()
+
+    def answer(seen: Any) -> Any:
+        shutil.rmtree(place, ignore_errors=True)
+        return picture()
+
+    fake.otherwise = answer
+    done = send("--json", "--report", "reports/a.json")
+    assert done.exit_code == 1
+    assert "the folder does not exist" in done.stderr
+    assert "3 done" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["done"], len(told["files"])) == (3, 3)
+    assert told["stopped"]["code"] == "output-refused"
+
+
 def test_what_takes_too_long_for_a_request_becomes_a_job(
     send: Call, fake: Fake, folder: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import typer
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, only_one, read_size
-from hyperfocal.errors import UsageError
+from hyperfocal.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.cli.find import Finding
@@ -105,6 +106,7 @@ def send(
     only_one(quiet=quiet, verbose=verbose)
     only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     from hyperfocal.cli.ledger import Ledger
+    from hyperfocal.cli.outcome import Failure
     from hyperfocal.cli.place import Destination, place
     from hyperfocal.cli.progress import report
     from hyperfocal.cli.sending import Sending
@@ -143,7 +145,14 @@ def send(
         sending = Sending(client, given, output, Ledger(output), jobs, overwrite)
         batch = sending.run(place(found.inputs, where), found.ignored, tell)
     if report_file is not None:
-        _write(report_file, url, batch)
+        try:
+            _write(report_file, url, batch)
+        except OutputError as error:
+            # The results are there all the same, and what became of each is still to be told.
+            if batch.stopped is None:
+                batch = replace(batch, stopped=Failure.of(error))
+            else:
+                say.error(str(error))
     if as_json:
         say.document(batch.to_dict())
     report(batch, quiet=quiet)
