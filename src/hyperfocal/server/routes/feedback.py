@@ -233,7 +233,7 @@ async def _keep(request: Request, form: FeedbackForm, picture: Path) -> tuple[st
     await unless_gone(request, run)
     suffix = kind.suffixes[0].removeprefix(".")
     name, size = await asyncio.to_thread(book.keep, storage, picture, suffix)
-    return name, f"image/{kind.name}", size
+    return name, kind.media_type, size
 
 
 async def _json(request: Request) -> object:
