@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import shutil
+import stat
 import sys
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +154,19 @@ def test_what_an_earlier_run_left_in_the_spool_goes(pretending, tmp_path):
     (spool / "of-somebody-else").write_bytes(b"x")
     with pretending():
         assert sorted(path.name for path in spool.iterdir()) == ["lock", "of-somebody-else"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its folders have other rights")
+def test_what_the_service_keeps_is_for_its_owner_only(pretending, tmp_path):
+    with pretending():
+        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    settings = ServerSettings(data=tmp_path / "file" / "data", port=0)
+    with pytest.raises(SettingsError, match="'data': .* cannot be made: Not a directory"):
+        in_thread(lambda: http_server.serve(create_app(settings), settings, lambda _: None))
 
 
 def test_what_another_service_is_working_on_in_the_same_folder_stays(pretending):

@@ -22,7 +22,7 @@ from hyperfocal.server.limits import BodyLimits
 from hyperfocal.server.loading import choose, follow
 from hyperfocal.server.metrics import Metrics
 from hyperfocal.server.security.keys import Keys
-from hyperfocal.server.security.starting import check_media, check_production
+from hyperfocal.server.security.starting import check_media, check_production, make_private
 from hyperfocal.server.service import Service
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
+            # Before what lies in it is made, which would give it what modes folders have.
+            make_private(settings.data)
             with spool.prepared(settings.spool):
                 async with _running(settings, metrics, keys) as service:
                     app.state.service = service

@@ -9,6 +9,8 @@ from hyperfocal.errors import SettingsError
 from hyperfocal.server.errors import ProductionRefused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hyperfocal.server.settings import ServerSettings
 
 _SHORTEST_SECRET = 32
@@ -50,6 +52,19 @@ def check_media(settings: ServerSettings) -> None:
         raise SettingsError(f"setting 'media_root': {root}: {error.strerror}") from error
     if not is_folder:
         raise SettingsError(f"setting 'media_root': {root} is no folder")
+
+
+def make_private(data: Path) -> None:
+    """Make the data folder where there is none, for its owner only: it will hold who said what.
+
+    Raises :class:`SettingsError`.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"setting 'data': {data}: the folder cannot be made: {error.strerror}"
+        ) from error
 
 
 def _is_example(secret: str) -> bool:
