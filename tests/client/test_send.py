@@ -92,6 +92,39 @@ def test_what_is_done_is_not_sent_again(send: Call, fake: Fake, folder: Path) ->
     assert "3 skipped" in answer.stderr
 
 
+def test_results_beside_the_inputs_are_not_sent(send: Call, fake: Fake, folder: Path) -> None:
+    """Of an earlier call of this, under any name, and of ``upscale``."""
+    (folder / "b@2x.jpg").write_bytes(PNG + b"of upscale")
+    for options in (["--suffix", "-big"], ["-f", "webp"]):
+        assert send("-o", "in", *options).exit_code == 0
+        assert sent(fake) == [b"a.png", b"b.jpg", b"sub/c.png"]
+    answer = send("-o", "in", "--suffix", "-large")
+    assert sent(fake) == [b"a.png", b"b.jpg", b"sub/c.png"]
+    assert "note: passed over in/a-big.png and 6 more, results" in answer.stderr
+    assert "a file that is named itself is sent" in answer.stderr
+    assert "note" not in send("-o", "in", "--suffix", "-large", "--quiet").stderr
+
+
+def test_damaged_lines_of_the_ledger_are_passed_over(send: Call, fake: Fake, folder: Path) -> None:
+    send()
+    sent(fake)
+    path = folder.parent / "out" / ledger.NAME
+    one = json.loads(path.read_bytes().splitlines()[-1])
+    strange = [{**one, "output": 5}, {**one, "digest": []}, {**one, "options": "none"}, [], 5]
+    lines = "".join(f"{json.dumps(line)}\n" for line in strange)
+    path.write_bytes(path.read_bytes() + lines.encode() + b"[" * 100_000 + b"\n")
+    assert send().exit_code == 0
+    assert sent(fake) == []
+
+
+def test_a_result_whose_input_is_gone_is_a_picture(send: Call, fake: Fake, folder: Path) -> None:
+    send("-o", "in", "-f", "webp")
+    sent(fake)
+    (folder / "a.png").unlink()
+    assert send("-o", "in", "--suffix", "-big").exit_code == 0
+    assert b"2x" + PNG + b"a.png" in [seen.body for seen in fake.seen]
+
+
 def test_a_changed_picture_is_sent_again(send: Call, fake: Fake, folder: Path) -> None:
     send()
     sent(fake)

@@ -43,12 +43,18 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._lock = threading.Lock()
-        self._entries = _read(self._path)
+        lines = _read(self._path)
+        self._entries = {entry.input: entry for entry in lines}
+        self._made = {(entry.input, entry.output) for entry in lines}
 
     def entry(self, name: str) -> Entry | None:
         """The last that was noted about an input."""
         with self._lock:
             return self._entries.get(name)
+
+    def made(self) -> set[tuple[str, str]]:
+        """Every input with every result that earlier calls noted of it, under whatever name."""
+        return self._made
 
     def note(self, entry: Entry) -> None:
         """Add a line. :class:`OutputRefused` where the folder may not be written."""
@@ -77,20 +83,21 @@ def _ends_a_line(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
-def _read(path: Path) -> dict[str, Entry]:
+def _read(path: Path) -> list[Entry]:
     """Lines that cannot be read are passed over: their inputs are sent again."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return {}
+        return []
     except OSError as error:
         raise OutputRefused(f"{path}: cannot be read: {error.strerror}") from error
-    entries: dict[str, Entry] = {}
+    entries: list[Entry] = []
     for line in lines:
         try:
             entry = Entry(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
-        if isinstance(entry.input, str):
-            entries[entry.input] = entry
+        texts = (entry.input, entry.digest, entry.output)
+        if all(isinstance(text, str) for text in texts) and isinstance(entry.options, dict):
+            entries.append(entry)
     return entries

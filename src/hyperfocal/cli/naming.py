@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +63,15 @@ def result_of_earlier(suffix: str) -> Callable[[Path], bool]:
         )
 
     return is_result
+
+
+def passed_over(results: Sequence[Path], done: str = "restored") -> str:
+    """The note about earlier results among the inputs; ``done``: what becomes of inputs."""
+    several = f" and {len(results) - 1} more, results" if len(results) > 1 else ", a result"
+    return (
+        f"note: passed over {results[0]}{several} of an earlier call by name and place; "
+        f"a file that is named itself is {done}"
+    )
 
 
 def _own_scale(model: str, settings: Settings) -> int:

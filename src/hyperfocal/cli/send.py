@@ -16,7 +16,9 @@ from hyperfocal.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.cli.find import Finding
+    from hyperfocal.cli.ledger import Ledger
     from hyperfocal.cli.outcome import Batch
+    from hyperfocal.cli.place import Destination
 
 _KEY = "HYPERFOCAL_CLIENT_KEY"
 
@@ -101,11 +103,13 @@ def send(
     """Have a service restore a folder of pictures.
 
     Started again, it goes on where it was: a picture is sent if it is new, if it has changed, or
-    if something else is asked for. One bad picture does not stop the rest.
+    if something else is asked for. One bad picture does not stop the rest. What an earlier call
+    made beside its input is passed over unless it is named itself.
     """
     only_one(quiet=quiet, verbose=verbose)
     only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     from hyperfocal.cli.ledger import Ledger
+    from hyperfocal.cli.naming import passed_over
     from hyperfocal.cli.outcome import Failure
     from hyperfocal.cli.place import Destination, place
     from hyperfocal.cli.progress import report
@@ -136,13 +140,16 @@ def send(
         raise UsageError(f"-o must name a folder, and {output} is none")
     if report_file is not None:
         check_target(report_file)
-    found = _find(source, output, recurse)
+    ledger = Ledger(output)
+    found = _find(source, where, ledger, recurse)
+    if found.results and not quiet:
+        say.line(passed_over(found.results, "sent"))
     retry = Retry(attempts=retries + 1, patience=600.0)
     with (
         Client(url, _key(key_file), timeout=timeout, retry=retry) as client,
         telling(len(found.inputs), quiet=quiet, verbose=verbose) as tell,
     ):
-        sending = Sending(client, given, output, Ledger(output), jobs, overwrite)
+        sending = Sending(client, given, output, ledger, jobs, overwrite)
         batch = sending.run(place(found.inputs, where), found.ignored, tell)
     if report_file is not None:
         try:
@@ -159,12 +166,29 @@ def send(
     raise typer.Exit(batch.exit_code)
 
 
-def _find(source: Path, output: Path, recurse: bool) -> Finding:
+def _find(source: Path, where: Destination, ledger: Ledger, recurse: bool) -> Finding:
     from hyperfocal.cli.find import find, looks_like_picture
+    from hyperfocal.cli.naming import result_of_earlier
 
+    assert where.folder is not None
     if not paths.exists(source):
         raise UsageError(f"{source} does not exist")
-    found = find([str(source)], recurse=recurse, is_picture=looks_like_picture, leave_out=output)
+    # In another folder the suffix asked for may be that of photographs here.
+    beside = paths.identity(source) == paths.identity(where.folder)
+    by_name = result_of_earlier(where.suffix if beside else "")
+    noted = {
+        paths.identity(where.folder / output)
+        for name, output in ledger.made()
+        if paths.exists(source / name)
+    }
+    found = find(
+        [str(source)],
+        recurse=recurse,
+        is_picture=looks_like_picture,
+        leave_out=where.folder,
+        # They would otherwise be enlarged once more.
+        is_result=lambda file: paths.identity(file) in noted or by_name(file),
+    )
     if not found.inputs:
         raise UsageError(f"no pictures in {source}")
     return found

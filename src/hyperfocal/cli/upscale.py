@@ -138,7 +138,7 @@ def upscale(
     only_one(skip_existing=skip_existing, overwrite=overwrite)
     only_one(quiet=quiet, verbose=verbose)
     from hyperfocal.cli.batch import Work, Writing
-    from hyperfocal.cli.naming import default_suffix
+    from hyperfocal.cli.naming import default_suffix, passed_over
     from hyperfocal.cli.outcome import Batch, Failure
     from hyperfocal.cli.place import choose_destination, place
     from hyperfocal.cli.progress import report, watch
@@ -171,7 +171,7 @@ def upscale(
         say.document(Batch((), found.ignored, 0.0, Failure.of(nothing)).to_dict())
         raise typer.Exit(nothing.exit_code)
     if found.results and not quiet:
-        say.line(_passed_over(found.results))
+        say.line(passed_over(found.results))
     jobs = place(found.inputs, where)
     for form in dict.fromkeys(job.form for job in jobs if job.form is not None):
         check_depth(form, bit_depth)
@@ -218,14 +218,6 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         # They would otherwise be enlarged once more. In another folder the suffix asked for may
         # be that of photographs here.
         is_result=result_of_earlier(where.suffix if beside else ""),
-    )
-
-
-def _passed_over(results: tuple[Path, ...]) -> str:
-    several = f" and {len(results) - 1} more, results" if len(results) > 1 else ", a result"
-    return (
-        f"note: passed over {results[0]}{several} of an earlier call by name and place; "
-        "a file that is named itself is restored"
     )
 
 
