@@ -96,11 +96,29 @@ def test_lossy_formats_with_alpha(format):
 
 def test_gif_has_the_colours_that_fit():
     grey = made.picture(1)
-    assert np.array_equal(
-        imaging.open(imaging.encode(grey, "gif")).pixels, np.repeat(grey.pixels[..., None], 3, 2)
-    )
+    assert np.array_equal(imaging.open(imaging.encode(grey, "gif")).pixels, grey.pixels)
     got = imaging.open(imaging.encode(made.picture(3), "gif"))
     assert made.psnr(got.pixels, made.picture(3).pixels) > 25
+
+
+@pytest.mark.parametrize("levels", [2, 7, 256])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_greys_in_a_gif_stay_grey_and_nothing_else_is_said(levels, alpha):
+    """Whether its palette has all of them in order, as other programs tell grey, or not."""
+    ramp = np.linspace(0, 255, levels).astype(np.uint8)
+    pixels = np.resize(ramp, (16, 32))
+    clear = np.where(pixels > 99, np.uint8(255), np.uint8(0)) if alpha else None
+    given_ = imaging.Picture(pixels, clear)
+    got = imaging.open(imaging.encode(given_, "gif"))
+    assert got.is_grey
+    shown = pixels > 99 if alpha else slice(None)
+    off = np.abs(got.pixels[shown].astype(int) - pixels[shown])
+    assert off.max() <= (4 if alpha else 0)
+    assert not any("grey" in note for note in imaging.conversions(given_, "gif"))
+
+
+def test_a_gif_with_a_coloured_palette_is_no_grey():
+    assert not imaging.open(imaging.encode(made.picture(3), "gif")).is_grey
 
 
 def test_gif_alpha_is_all_or_nothing():

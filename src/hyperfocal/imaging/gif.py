@@ -74,7 +74,11 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
         image.load()
+        table = np.reshape(image.getpalette() or (), (-1, 3)) if image.mode == "P" else None
         pixels, alpha = samples_of(image)
+    if table is not None and len(table) and np.all(table == table[:, :1]):
+        # GIF has no other way to be grey.
+        pixels = np.ascontiguousarray(pixels[..., 0])  # type: ignore[assignment]
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("corrupt GIF: its size is not the declared one")
     if alpha is not None and np.all(alpha == 255):

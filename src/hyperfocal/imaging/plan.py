@@ -91,7 +91,7 @@ def make_plan(
     notes: list[str] = []
     bits = _bits(picture, form, bit_depth, notes)
     grey = picture.is_grey and form.grey
-    if picture.is_grey and (not form.grey or form.name == "gif"):
+    if picture.is_grey and not form.grey:
         notes.append(f"{form.label} has no grey: converted to RGB")
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
