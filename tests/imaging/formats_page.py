@@ -302,6 +302,10 @@ def on_the_way():
     tags = [(33550, "d", 3, (2.0, 2.0, 0.0), True)]
     tifffile.imwrite(geo, made.photo(), photometric="rgb", metadata=None, extratags=tags)
     located = imaging.open(geo.getvalue())
+    tags = [(tag, "s", 0, b"0", True) for tag in (42112, 42113, 50844)]
+    raster = io.BytesIO()
+    tifffile.imwrite(raster, made.photo(), photometric="rgb", metadata=None, extratags=tags)
+    of_gdal = len(imaging.open(raster.getvalue()).notes) == 3
     larger = dataclasses.replace(located, pixels=np.zeros((122, 166, 3), np.uint8))
     kept_place = round_trip(larger, "tiff").metadata.geo.fields[0][2]
     said = any("georeferencing" in note for note in imaging.conversions(located, "png"))
@@ -330,6 +334,8 @@ def on_the_way():
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),
+        ("GDAL's metadata and value for no data, rational polynomials (RPC)", of_gdal,
+         "dropped and said"),
         ("description of a TIFF file's layout (tifffile, OME, ImageJ)", laid_out,
          "dropped and said when TIFF is written"),
         ("`--strip-metadata`", gone and stays,

@@ -184,3 +184,19 @@ def test_keys_that_are_cut_short_are_damaged():
 def test_keys_without_a_place_are_kept_as_they_are():
     got = tag_values(enlarged(geotiff({}, 32767), 122, 166))
     assert got[KEYS] == keys(32767)
+
+
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        ((42112, "s", 0, b"<GDALMetadata/>", True), "GDAL's metadata were dropped"),
+        ((42113, "s", 0, b"-9999", True), "no data was dropped"),
+        ((50844, "d", 92, (1.0,) * 92, True), "(RPC) were dropped"),
+    ],
+    ids=["metadata", "no data", "rpc"],
+)
+def test_what_is_not_kept_of_a_raster_is_told(tag, words):
+    got = imaging.open(geotiff(SPACED, more=[tag]))
+    (note,) = got.notes
+    assert words in note
+    assert got.metadata.geo is not None

@@ -21,6 +21,13 @@ _KEYS, _NUMBERS_OF_KEYS, _TEXTS_OF_KEYS = 34735, 34736, 34737
 # How many doubles each holds, or a multiple of that.
 _DOUBLES = {_PIXEL_SCALE: 3, _TIEPOINTS: 6, _TRANSFORMATION: 16}
 _DOUBLE = 12
+# True of the raster that was read: band statistics and offsets, the sample that stands for no
+# data, and a camera's rational polynomials of rows and columns.
+_OTHERS = {
+    42112: "GDAL's metadata were dropped",
+    42113: "GDAL's value for no data was dropped: such pixels are restored as any others",
+    50844: "rational polynomial coefficients (RPC) were dropped",
+}
 _RASTER_TYPE = 1025
 # Where nothing is said, or that it is not known, areas are meant (annex D, and every reader).
 _UNKNOWN, _AREA, _POINT = 0, 1, 2
@@ -60,6 +67,11 @@ def read(main: ifd.Directory, width: int, height: int) -> Georeference | None:
     if any(tag in _DOUBLES for tag, _, _ in found):
         _raster_type(main)
     return Georeference(found, width, height) if found else None
+
+
+def dropped(main: ifd.Directory) -> list[str]:
+    """What else such files say of their raster and is not kept, as notes."""
+    return [said for tag, said in _OTHERS.items() if tag in main.fields and main.fields[tag].data]
 
 
 def resized(geo: Georeference, width: int, height: int) -> Georeference:

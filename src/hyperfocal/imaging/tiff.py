@@ -57,6 +57,7 @@ def read_header(data: bytes) -> Header:
     block = attempt(lambda: photographic(main), notes, exif.DAMAGED)
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
+    notes += geo.dropped(main)
     return Header(
         format="tiff",
         width=width,
