@@ -202,6 +202,25 @@ def test_a_resumed_training_goes_on_in_its_run(
     assert (run.info.status, run.data.params["epochs"]) == ("FINISHED", "3")
 
 
+def test_what_has_changed_when_a_training_goes_on_is_told(
+    experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """MLflow lets no parameter change: tags of their names say what holds."""
+    out = tmp_path / "runs" / "one"
+    fit(experiment, out, progress=False)
+    for steps, epochs in ((28, "4"), (36, "5")):
+        schedule = experiment.schedule.model_copy(update={"steps": steps})
+        longer = experiment.model_copy(update={"schedule": schedule})
+        trained = fit(longer, out, resume=True, progress=False)
+        data = Server.of(out).client().get_run(trained.run_id).data
+        assert (data.params["epochs"], data.tags["epochs"]) == ("3", epochs)
+        assert (data.params["schedule.steps"], data.tags["schedule.steps"]) == ("20", str(steps))
+        assert "lr" not in data.tags
+    artifacts = tmp_path / "runs" / "mlartifacts" / str(trained.run_id) / "artifacts"
+    assert Experiment.read(artifacts / "experiment.toml") == longer
+    assert "refused" not in caplog.text
+
+
 def test_a_dead_server_costs_a_warning(
     experiment: Experiment,
     tmp_path: Path,

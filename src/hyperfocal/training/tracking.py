@@ -63,18 +63,18 @@ class Tracking(Logger):
     ) -> None:
         """Open the run, with everything that is known before the first step."""
         self._outbox.put(lambda: self._open(experiment.name))
+        values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
+        self._outbox.put(lambda: self._set_parameters(values))
+        texts = {"experiment.toml": experiment.to_toml()}
         if not self._continues:
-            values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
             listing, digest = facts.manifest(data)
-            texts = {
+            texts |= {
                 "gpu-info.txt": facts.machine(),
                 "model_summary.txt": facts.net_summary(module),
                 "data-manifest.txt": listing,
-                "experiment.toml": experiment.to_toml(),
             }
-            self._outbox.put(lambda: self._set_parameters(values))
             self._outbox.put(lambda: self._set_tags({"data_digest": digest, "kind": "training"}))
-            self._outbox.put(lambda: self._texts(texts))
+        self._outbox.put(lambda: self._texts(texts))
         _system_figures()  # so that the first ones cover the first epoch
         self._outbox.send()
 
@@ -120,10 +120,20 @@ class Tracking(Logger):
         (self._out / RUN_FILE).write_text(text + "\n", encoding="utf-8")
 
     def _set_parameters(self, values: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
+        """MLflow lets no parameter change: a tag of its name says what holds since the training
+        went on otherwise.
+        """
+        from mlflow.entities import Param, RunTag
 
-        params = [Param(key, str(value)[:5000]) for key, value in values.items()]
-        self._client.log_batch(self.run_id, params=params)
+        told = self._client.get_run(self.run_id).data
+        texts = {key: str(value)[:5000] for key, value in values.items()}
+        params = [Param(key, text) for key, text in texts.items() if key not in told.params]
+        tags = [
+            RunTag(key, text)
+            for key, text in texts.items()
+            if text != told.tags.get(key, told.params.get(key, text))
+        ]
+        self._client.log_batch(self.run_id, params=params, tags=tags)
 
     def _set_tags(self, values: Mapping[str, str]) -> None:
         for key, value in values.items():
