@@ -153,7 +153,7 @@ def send(
         batch = sending.run(place(found.inputs, where), found.ignored, tell)
     if report_file is not None:
         try:
-            _write(report_file, url, batch)
+            _write(report_file, client.url, batch)
         except OutputError as error:
             # The results are there all the same, and what became of each is still to be told.
             if batch.stopped is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,15 +57,23 @@ class Caller:
         self._stopped = threading.Event()
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._http = httpx.Client(
-            base_url=_checked(url),
-            headers=dict(headers),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            # The service redirects nowhere; following would hand the key to someone else.
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
-            verify=verify,
-        )
+        with _usable():
+            self._http = httpx.Client(
+                base_url=_checked(url),
+                headers=dict(headers),
+                timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+                # The service redirects nowhere; following would hand the key to someone else.
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+                verify=ssl.create_default_context(cafile=verify)
+                if isinstance(verify, str)
+                else verify,
+            )
+
+    @property
+    def url(self) -> str:
+        """Of the service, without a password that it may hold."""
+        return _shown(self._http.base_url).rstrip("/")
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,6 +139,8 @@ class Caller:
         """A good answer, its body not yet read."""
         if self._stopped.is_set():
             raise Cancelled("stopped on request")
+        if self._http.is_closed:
+            raise UsageError("the client has been closed")
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         with contextlib.ExitStack() as files:
             body = call.body(files) if call.body is not None else {}
@@ -195,10 +206,28 @@ def _may_help(error: ServiceError, call: Call) -> bool:
     return error.status in BUSY
 
 
+@contextmanager
+def _usable() -> Iterator[None]:
+    """:class:`UsageError` where the certificates or the environment's proxy are of no use."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"the file of authorities to trust cannot be read: {reason}") from error
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise UsageError(f"the environment's proxy cannot be used: {error}") from error
+
+
+def _shown(url: httpx.URL) -> str:
+    return str(url.copy_with(userinfo=b""))
+
+
 def _checked(url: str) -> str:
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        # As it is looked up; labels that are too long or empty show nowhere else before.
+        parsed.raw_host.decode("ascii").encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise UsageError(f"'{url}' is no address: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise UsageError(f"'{url}' is no address of a service; write http://host:port")
@@ -209,9 +238,10 @@ def _json(response: httpx.Response) -> Any:
     response.read()
     try:
         return response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StrangeAnswer(
-            f"{response.url} answered something that is not JSON", status=response.status_code
+            f"{_shown(response.url)} answered something that is not JSON",
+            status=response.status_code,
         ) from error
 
 
@@ -226,9 +256,15 @@ def _refusal(response: httpx.Response) -> ServiceError:
         # A proxy before the service says so in words of its own.
         title = response.reason_phrase or "busy"
         return error_of({"title": title}, response.status_code, request_id, retry_after)
+    url, to = _shown(response.url), response.headers.get("location")
+    said = (
+        f"{url} redirects to {to}, which is not followed; give the address of the service itself"
+        if response.is_redirect and to
+        else f"{url} answered HTTP status {response.status_code} without saying why; "
+        "is it the address of the service?"
+    )
     return StrangeAnswer(
-        f"{response.url} answered HTTP status {response.status_code} without saying why; "
-        "is it the address of the service?",
+        said,
         status=response.status_code,
         request_id=request_id,
     )
@@ -244,6 +280,6 @@ def _problem(response: httpx.Response) -> Mapping[str, object] | None:
             return None
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

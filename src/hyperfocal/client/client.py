@@ -13,7 +13,7 @@ from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Resto
 from hyperfocal.client.calling import Call, Caller
 from hyperfocal.client.errors import ServiceError
 from hyperfocal.client.jobs import Jobs
-from hyperfocal.client.options import Options
+from hyperfocal.client.options import Options, check_text
 from hyperfocal.client.pictures import upload_of
 from hyperfocal.client.reading import (
     Reader,
@@ -21,9 +21,9 @@ from hyperfocal.client.reading import (
     read_models,
     read_prediction,
 )
-from hyperfocal.client.retry import Retry
-from hyperfocal.client.sending import picture_call, receiver
-from hyperfocal.errors import OutputExists, UsageError
+from hyperfocal.client.retry import Retry, check_seconds
+from hyperfocal.client.sending import check_output, picture_call, receiver
+from hyperfocal.errors import UsageError
 
 Size = tuple[int | None, int | None]
 
@@ -52,8 +52,7 @@ class Client:
         retry: Retry | None = None,
         verify: bool | str = True,
     ) -> None:
-        if timeout <= 0:
-            raise UsageError(f"a timeout of {timeout:g} s leaves no time; give more than 0")
+        check_seconds(timeout)
         self._given: dict[str, Any] = {"url": url, "key": key, "timeout": timeout, "verify": verify}
         self._caller = Caller(
             url, headers=_headers(key), timeout=timeout, retry=retry or Retry(), verify=verify
@@ -70,6 +69,11 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def url(self) -> str:
+        """The service's address, without a password that it may hold."""
+        return self._caller.url
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,7 +115,8 @@ class Client:
         """Restore a picture.
 
         ``output``: stream the result into this file, which is whole or not there, instead of
-        keeping it in memory; ``overwrite``: replace what is there. ``reference``: a picture to
+        keeping it in memory, which may not be ``picture`` itself; ``overwrite``: replace what is
+        there. ``reference``: a picture to
         measure PSNR and SSIM against. The rest is as for ``hyperfocal.upscale``; where ``format``
         is left out, it is by ``output``'s suffix or that of the input.
         """
@@ -131,9 +136,7 @@ class Client:
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
         )
-        if output is not None and not overwrite and Path(output).exists():
-            # Before the work rather than after it.
-            raise OutputExists(f"{output} exists and overwriting was not asked for")
+        check_output(output, overwrite, picture)
         call = picture_call("/v1/upscale", picture, options, reference)
         return self._caller.run(call, receiver(output, overwrite))
 
@@ -151,6 +154,7 @@ class Client:
         ``crop``: x, y, width and height in pixels of the input, at most 512 x 512; left out, the
         middle.
         """
+        check_output(output, picture=picture)
         options = Options(scale=scale, format=format, crop=crop)
         call = picture_call("/v1/preview", picture, options)
         return self._caller.run(call, receiver(output, True))
@@ -196,6 +200,7 @@ class Client:
             document["reference"] = _base64(reference)
         given = {"scale": scale, "model": model, "return": returns}
         document |= {name: value for name, value in given.items() if value is not None}
+        check_text(document)
         call = Call("POST", "/predict", body=lambda files: {"json": document})
         return read_prediction(self._caller.json(call))
 
@@ -224,6 +229,7 @@ class Client:
             "comment": comment,
             "keep_picture": keep_picture,
         }
+        check_text({**fields, "reasons": ",".join(fields["reasons"])})
         upload = None if picture is None else upload_of(picture)
 
         def body(files: contextlib.ExitStack) -> dict[str, Any]:

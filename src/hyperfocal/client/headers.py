@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ def read_restored(
         request_id=headers.get("x-request-id", ""),
         model=model,
         model_version=headers.get("hyperfocal-model-version", ""),
-        width=int(_figure(headers, "hyperfocal-width")),
-        height=int(_figure(headers, "hyperfocal-height")),
+        width=_pixels(headers, "hyperfocal-width"),
+        height=_pixels(headers, "hyperfocal-height"),
         scale=_figure(headers, "hyperfocal-scale"),
         media_type=media_type,
         bytes=size,
@@ -48,9 +49,19 @@ def read_restored(
 
 def _figure(headers: Mapping[str, str], name: str) -> float:
     try:
-        return float(headers[name])
+        value = float(headers[name])
     except (KeyError, ValueError) as error:
         raise StrangeAnswer(f"the header {name} is missing or no number") from error
+    if math.isnan(value):
+        raise StrangeAnswer(f"the header {name} is no number")
+    return value
+
+
+def _pixels(headers: Mapping[str, str], name: str) -> int:
+    value = _figure(headers, name)
+    if not (value.is_integer() and value > 0):
+        raise StrangeAnswer(f"the header {name} is no number of pixels")
+    return int(value)
 
 
 def _server_timing(text: str) -> dict[str, float]:
@@ -75,7 +86,7 @@ def _json(text: str) -> object:
     """Of a header; None where it is no JSON."""
     try:
         return json.loads(unquote(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

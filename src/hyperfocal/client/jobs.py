@@ -16,13 +16,15 @@ from hyperfocal.client.calling import Call, Caller
 from hyperfocal.client.errors import (
     NoAnswer,
     NotFound,
+    ServiceError,
     StrangeAnswer,
     Unreachable,
     error_of,
 )
 from hyperfocal.client.options import Options
 from hyperfocal.client.reading import read_job
-from hyperfocal.client.sending import picture_call, receiver
+from hyperfocal.client.retry import BUSY, check_seconds
+from hyperfocal.client.sending import check_output, picture_call, receiver
 from hyperfocal.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class Jobs:
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
         )
-        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        headers = {"Idempotency-Key": _key(idempotency_key)}
         call = picture_call("/v1/jobs", picture, options, reference, headers)
         return read_job(self._caller.json(call))
 
@@ -84,6 +86,7 @@ class Jobs:
         ``timeout``: seconds without any word from the service, after which NoAnswer is raised.
         A connection that breaks off raises Unreachable; :meth:`wait` goes on by itself.
         """
+        check_seconds(timeout)
         call = Call("GET", _path(job, "/events"), headers={"Accept": "text/event-stream"})
         yield from self._caller.stream(call, _events, timeout=timeout)
 
@@ -104,16 +107,16 @@ class Jobs:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _left(end, name)
+            now = None
             # The next call tries as often as the client's patience allows, and then raises.
-            with contextlib.suppress(Unreachable, NoAnswer):
+            with _away():
                 for now in self.events(name, timeout=left):
                     if on_progress is not None:
                         on_progress(now.progress)
-                    if now.ended:
-                        return _succeeded(now)
-                    if end is not None and time.monotonic() >= end:
+                    if now.ended or (end is not None and time.monotonic() >= end):
                         break
-            now = self.get(name)
+            if now is None or not now.ended:
+                now = self.get(name)
             if now.ended:
                 return _succeeded(now)
             self._caller.sleep(min(_left(end, name), self._caller.retry.first))
@@ -125,11 +128,32 @@ class Jobs:
 
         A ServiceError of status 409 says that there is no result yet, or will be none.
         """
+        check_output(output, overwrite)
         return self._caller.run(Call("GET", _path(job, "/result")), receiver(output, overwrite))
 
     def cancel(self, job: Job | str) -> Job:
         """Stop a job, and give it as it is then."""
         return read_job(self._caller.json(Call("DELETE", _path(job))))
+
+
+@contextlib.contextmanager
+def _away() -> Iterator[None]:
+    """What may pass: no connection, or a proxy that has none to the service."""
+    try:
+        yield
+    except (Unreachable, NoAnswer):
+        pass
+    except ServiceError as error:
+        if error.status not in BUSY:
+            raise
+
+
+def _key(given: str | None) -> str:
+    if not given:
+        return secrets.token_hex(16)
+    if not given.isascii() or not given.isprintable() or given != given.strip():
+        raise UsageError(f"idempotency_key {given!r} holds what a header cannot hold")
+    return given
 
 
 def _id(job: Job | str) -> str:
@@ -180,6 +204,6 @@ def _events(response: httpx.Response) -> Iterator[Job]:
         elif not line and data:
             try:
                 yield read_job(json.loads("\n".join(data)))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise StrangeAnswer("an event of a job is not JSON") from error
             data = []

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from hyperfocal.errors import UsageError
+
+
+def check_text(given: Mapping[str, object]) -> None:
+    """:class:`UsageError` for half a pair of surrogates, which nothing can be sent as."""
+    for name, value in given.items():
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"{name} {value!r} is no text") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,11 @@ class Options:
         given = [name for name in targets if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} exclude each other")
-        if self.size is not None and self.size == (None, None):
-            raise UsageError("size needs a width, a height or both")
+        if self.size is not None and (
+            isinstance(self.size, str) or len(self.size) != 2 or tuple(self.size) == (None, None)
+        ):
+            raise UsageError("size is a pair of a width and a height, of which one may be None")
+        check_text({"model": self.model, "format": self.format})
 
     def fields(self) -> dict[str, str]:
         """As form fields or query parameters."""

@@ -30,6 +30,9 @@ class Upload:
             return self.source.open("rb")
         except OSError as error:
             raise InputMissing(f"{self.source}: {error.strerror or error}") from error
+        except ValueError as error:
+            # A null byte.
+            raise InputMissing(f"{str(self.source)!r}: no possible file name") from error
 
     def media_type(self) -> str:
         """By the content; what is unknown goes as it is and is refused by the service."""

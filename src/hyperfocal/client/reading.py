@@ -49,7 +49,14 @@ class Reader:
     def number(self, name: str) -> float:
         """A number."""
         value = self._of(name, (int, float))
-        return float(value)
+        try:
+            found = float(value)
+        except OverflowError as error:
+            raise self._strange(name) from error
+        # Python reads the word NaN and 1e999, which JSON has no numbers for.
+        if not math.isfinite(found):
+            raise self._strange(name)
+        return found
 
     def number_or_none(self, name: str) -> float | None:
         """A number, or None where there is none."""

@@ -13,6 +13,13 @@ from hyperfocal.errors import UsageError
 BUSY = (429, 502, 503)
 """Statuses after which the same request may succeed: none of them means work was done."""
 
+# Eleven days; what a clock and a socket can wait for at once ends at twice that.
+_LONGEST_TIMEOUT = 1e6
+# More than anyone waits, and less than a clock can hold.
+_LONGEST_ASKED = 999_999_999.0
+# Pauses no longer double after so many tries, which floats could not hold.
+_DOUBLINGS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -51,12 +58,20 @@ class Retry:
         """
         if tried >= self.attempts:
             return None
-        pause = min(self.longest, self.first * 2.0 ** (tried - 1))
+        pause = min(self.longest, self.first * 2.0 ** min(tried - 1, _DOUBLINGS))
         pause *= 1 - draw() / 2
         if asked is not None:
             # A little more than asked for, for the same reason of not coming back together.
             pause = asked + min(pause, self.first) * draw()
         return pause if waited + pause <= self.patience else None
+
+
+def check_seconds(timeout: float | None) -> None:
+    """:class:`UsageError` for a time limit that is none."""
+    if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise UsageError(
+            f"a timeout is more than 0 and at most {_LONGEST_TIMEOUT:,.0f} s, not {timeout:g}"
+        )
 
 
 def read_retry_after(text: str | None, now: datetime | None = None) -> float | None:
@@ -65,11 +80,12 @@ def read_retry_after(text: str | None, now: datetime | None = None) -> float | N
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return min(float(text), _LONGEST_ASKED)
     try:
         until = parsedate_to_datetime(text)
     except ValueError:
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
-    return max((until - (now or datetime.now(UTC))).total_seconds(), 0.0)
+    asked = (until - (now or datetime.now(UTC))).total_seconds()
+    return min(max(asked, 0.0), _LONGEST_ASKED)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from hyperfocal import paths
 from hyperfocal.client.answers import Restored
 from hyperfocal.client.calling import Call
 from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
+from hyperfocal.errors import OutputError
 
 if TYPE_CHECKING:
     import httpx
@@ -49,6 +52,23 @@ def picture_call(
     return Call("POST", path, headers=headers or {}, body=body)
 
 
+def check_output(
+    output: str | Path | None, overwrite: bool = True, picture: object | None = None
+) -> None:
+    """Whether the result of ``picture`` can be written, before the work rather than after it.
+
+    :class:`OutputError` where it cannot, or would replace the picture itself.
+    """
+    if output is None:
+        return
+    from hyperfocal.imaging.atomic import check_target
+
+    given = Path(picture) if isinstance(picture, str | os.PathLike) else None
+    if given is not None and paths.identity(given) == paths.identity(output):
+        raise OutputError(f"the result would replace the input {output}; name another output")
+    check_target(Path(output), overwrite=overwrite)
+
+
 def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Response], Restored]:
     """Takes a picture out of an answer: into memory, or into a file that is whole or not there."""
 
@@ -62,12 +82,15 @@ def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Resp
         # First of all, so that a stranger's page does not end in the file.
         read_restored(response.headers, data=None, path=path, size=0)
 
+        size = 0
+
         def fill(file: BinaryIO) -> None:
+            nonlocal size
             for chunk in response.iter_bytes(1 << 20):
-                file.write(chunk)
+                # A proxy may have compressed what arrives.
+                size += file.write(chunk)
 
         write_file(path, fill, overwrite=overwrite)
-        size = response.num_bytes_downloaded
         return read_restored(response.headers, data=None, path=path, size=size)
 
     return receive
