@@ -77,7 +77,9 @@ def test_no_change_is_lost_to_another_at_the_same_time(settings, at_once):
     }
 
 
-@pytest.mark.parametrize("text", ["no toml", "a = 3", '"../a" = "bicubic-x2"', 'a = "../b"', "[a]"])
+@pytest.mark.parametrize(
+    "text", ["no toml", "a = 3", '"../a" = "bicubic-x2"', 'a = "../b"', "[a]", "a = " + "[" * 5000]
+)
 def test_a_damaged_file_is_told_but_hides_no_model(settings, text):
     settings.models.mkdir()
     (settings.models / "aliases").write_text(text)

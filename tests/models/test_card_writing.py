@@ -76,7 +76,7 @@ def test_defaults_are_left_out():
 
 
 def test_a_card_that_cannot_be_written_is_an_error(tmp_path):
-    with pytest.raises(OutputRefused, match="cannot be written"):
+    with pytest.raises(OutputRefused, match="does not exist"):
         CARD.write(tmp_path / "missing" / "photo-x2.toml")
     folder = tmp_path / "card.toml"
     folder.mkdir()

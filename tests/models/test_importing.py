@@ -1,4 +1,6 @@
 import hashlib
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -172,7 +174,7 @@ def test_refused_with_the_reason(bring, graph, settings, make, reason):
 def test_names(bring, network, settings, tmp_path):
     with pytest.raises(UsageError, match="cannot name a model"):
         bring(network(), name="../x")
-    with pytest.raises(UsageError, match="cannot name a model"):
+    with pytest.raises(UsageError, match="gives no name for a model"):
         bring(network(), file="---.onnx")
     with pytest.raises(UsageError, match="comes with Hyperfocal"):
         bring(network(), name="bicubic-x2")
@@ -206,7 +208,7 @@ def test_overwriting_is_asked_for_and_leaves_no_old_weights(bring, network, sett
         bring(network(3), name="mine")
     assert models.show("mine", settings=settings).scale == 2
     assert bring(network(3), name="mine", overwrite=True).scale == 3
-    assert len(list(settings.models.iterdir())) == 2
+    assert len(list(settings.models.glob("[!.]*"))) == 2
     assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
     bring(network(3), name="mine", overwrite=True)  # the same again
     assert all(verdict.ok for verdict in models.verify("mine", settings=settings))
@@ -229,6 +231,48 @@ def test_a_folder_that_cannot_be_written(bring, network, settings):
     settings.models.write_text("a file where the folder should be")
     with pytest.raises(OutputRefused, match="cannot be written"):
         bring(network())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")
+def test_a_file_name_that_is_no_text(bring, network):
+    assert bring(network(), os.fsdecode(b"n\xe9t.onnx"), name="net").purpose == (
+        "imported from n?t.onnx"
+    )
+
+
+def test_a_file_name_that_names_no_model(bring, network):
+    with pytest.raises(UsageError, match=r"'сеть\.onnx' gives no name for a model; give one"):
+        bring(network(), "сеть.onnx")
+
+
+def test_a_failed_import_leaves_nothing(carded, settings, monkeypatch):
+    """Neither weights that were written before the disk was full nor half a card."""
+    monkeypatch.setattr(models.ModelCard, "write", lambda *_: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        models.import_card(carded, settings=settings)
+    assert list(settings.models.glob("[!.]*")) == []
+    assert list(settings.models.glob(".*.part*")) == []
+
+
+def test_two_that_take_one_name_at_the_same_time(carded, settings, bring, network, monkeypatch):
+    """The second is refused, though the name was free when it was first asked for."""
+    from hyperfocal.models import importing
+
+    read = importing._read
+
+    def slow(path):
+        data = read(path)
+        if path.suffix == ".onnx" and path.parent == carded.parent:
+            monkeypatch.setattr(importing, "_read", read)
+            bring(network(3), name="mine-x2")
+        return data
+
+    monkeypatch.setattr(importing, "_read", slow)
+    with pytest.raises(OutputExists, match="already"):
+        models.import_card(carded, settings=settings)
+    assert models.show("mine-x2", settings=settings).scale == 3
+    assert all(verdict.ok for verdict in models.verify("mine-x2", settings=settings))
+    assert len(list(settings.models.glob("[!.]*"))) == 2
 
 
 @pytest.fixture

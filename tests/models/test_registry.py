@@ -30,6 +30,16 @@ def test_a_broken_card_hides_no_other(settings, add_model, network):
         models.show("bad", settings=settings)
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "[training]\nhours = nan\n"])
+def test_a_card_that_no_document_could_hold_is_broken(settings, add_model, network, text):
+    add_model("mine-x2", float=network())
+    path = settings.models / "mine-x2.toml"
+    path.write_text(path.read_text() + "\n" + text)
+    with pytest.raises(ModelBroken, match="not a model card"):
+        models.show("mine-x2", settings=settings)
+    assert "bicubic-x2" in [card.name for card in models.list(settings=settings)]
+
+
 def test_missing_model_names_near_ones(settings):
     with pytest.raises(ModelMissing, match="did you mean bicubic-x"):
         models.show("bicubik-x2", settings=settings)

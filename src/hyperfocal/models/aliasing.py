@@ -33,6 +33,8 @@ def aliases(settings: Settings | None = None) -> dict[str, str]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelBroken(f"{path}: the aliases cannot be read: {error}") from error
+    except RecursionError as error:
+        raise ModelBroken(f"{path}: the aliases cannot be read: nested too deep") from error
     for name, model in found.items():
         if not isinstance(model, str) or not (_NAME.fullmatch(name) and _NAME.fullmatch(model)):
             raise ModelBroken(f'{path}: an alias is a line such as: champion-x2 = "photo-fast-x2"')
@@ -112,15 +114,24 @@ def _file(settings: Settings) -> Path:
 
 
 @contextmanager
-def _changing(settings: Settings) -> Iterator[dict[str, str]]:
-    """All aliases, written when the block ends; nobody else changes them meanwhile."""
+def changing(settings: Settings) -> Iterator[None]:
+    """Nobody else changes the user's models and aliases meanwhile; :class:`OutputRefused`."""
     path = _file(settings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")).held():
-            names = aliases(settings)
-            yield names
-            text = write_toml(dict(sorted(names.items())))
-            write_file(path, lambda file: file.write(text.encode("utf-8")))
+            yield
     except OSError as error:
-        raise OutputRefused(f"{path}: the aliases cannot be written: {error.strerror}") from error
+        raise OutputRefused(
+            f"{path.parent}: models and aliases cannot be written: {error.strerror}"
+        ) from error
+
+
+@contextmanager
+def _changing(settings: Settings) -> Iterator[dict[str, str]]:
+    """All aliases, written when the block ends; nobody else changes them meanwhile."""
+    with changing(settings):
+        names = aliases(settings)
+        yield names
+        text = write_toml(dict(sorted(names.items())))
+        write_file(_file(settings), lambda file: file.write(text.encode("utf-8")))

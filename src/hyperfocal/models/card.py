@@ -6,21 +6,22 @@ Cards are TOML files beside the weights.
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hyperfocal.errors import ModelBroken, OutputRefused
+from hyperfocal.errors import ModelBroken
+from hyperfocal.imaging.atomic import write_file
 from hyperfocal.models.toml import write_toml
 
 Precision = Literal["float", "int8"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # JSON, in which cards are told too, has neither infinity nor NaN.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Weights(_Section):
@@ -112,8 +113,16 @@ class ModelCard(_Section):
         """Read a card file; :class:`ModelBroken` when it is not one."""
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ModelBroken(f"{path}: not a model card: {error}") from error
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
+                for each in error.errors()
+            )
+            raise ModelBroken(f"{path}: not a model card: {wrong}") from error
+        except RecursionError as error:
+            raise ModelBroken(f"{path}: not a model card: nested too deep") from error
 
     def to_toml(self) -> str:
         """The card as TOML text, without what has its default value."""
@@ -121,10 +130,5 @@ class ModelCard(_Section):
 
     def write(self, path: Path) -> None:
         """Write the card file, all or nothing; :class:`OutputRefused` where that fails."""
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_text(self.to_toml(), encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputRefused(f"{path}: the card cannot be written: {error}") from error
+        text = self.to_toml().encode("utf-8")
+        write_file(path, lambda file: file.write(text))

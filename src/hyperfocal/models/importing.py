@@ -18,7 +18,7 @@ from hyperfocal.errors import (
     OutputRefused,
     UsageError,
 )
-from hyperfocal.models.aliasing import pointing_at
+from hyperfocal.models.aliasing import changing, pointing_at
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.hardware import available_cores
@@ -56,13 +56,13 @@ def import_onnx(
     precision: Precision = "int8" if found.arithmetic == "u8s8" else "float"
     card = ModelCard(
         name=name,
-        purpose=f"imported from {path.name}",
+        purpose=f"imported from {path.name.encode('utf-8', 'replace').decode('utf-8')}",
         scale=found.scale,
         tier="own",
         input_multiple=found.input_multiple,
         receptive_radius=found.receptive_radius,
     )
-    return _take(card, {precision: data}, settings)
+    return _take(card, {precision: data}, path, settings, overwrite)
 
 
 def import_card(
@@ -89,7 +89,7 @@ def import_card(
         data[precision] = _read(path.with_name(weights.file))
         if hashlib.sha256(data[precision]).hexdigest() != weights.sha256:
             raise ModelBroken(f"{path}: {weights.file} is not what the card says (sha256)")
-    return _take(card, data, settings)
+    return _take(card, data, path, settings, overwrite)
 
 
 def _free_name(name: str | None, path: Path, settings: Settings, overwrite: bool) -> str:
@@ -118,7 +118,13 @@ def _read(path: Path) -> bytes:
         raise ModelMissing(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _take(card: ModelCard, data: Mapping[Precision, bytes], settings: Settings) -> ModelCard:
+def _take(
+    card: ModelCard,
+    data: Mapping[Precision, bytes],
+    path: Path,
+    settings: Settings,
+    overwrite: bool,
+) -> ModelCard:
     """Put a card and its weights into the user's models; gives the card as it is there."""
     weights: dict[Precision, Weights] = {}
     for precision, content in data.items():
@@ -128,19 +134,34 @@ def _take(card: ModelCard, data: Mapping[Precision, bytes], settings: Settings) 
         weights[precision] = Weights(file=file, sha256=digest)
     card = card.model_copy(update={"weights": weights})
     card_path = settings.models / f"{card.name}.toml"
-    before = _files_of(card_path)
-    for precision, content in data.items():
-        _put(settings.models, weights[precision].file, content)
-    card.write(card_path)
-    for file in before - {one.file for one in weights.values()}:
-        with contextlib.suppress(OSError):
-            (settings.models / file).unlink()
+    with changing(settings):
+        # Somebody may have taken the name since.
+        _free_name(card.name, path, settings, overwrite)
+        before = _files_of(card_path)
+        put: list[Path] = []
+        try:
+            for precision, content in data.items():
+                target = settings.models / weights[precision].file
+                if not paths.exists(target):
+                    put.append(target)
+                _put(target, content)
+            card.write(card_path)
+        except BaseException:
+            for target in put:
+                with contextlib.suppress(OSError):
+                    target.unlink()
+            raise
+        for file in before - {one.file for one in weights.values()}:
+            with contextlib.suppress(OSError):
+                (settings.models / file).unlink()
     return card
 
 
 def _usable_name(name: str | None, path: Path) -> str:
     if name is None:
         name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")
+        if not name:
+            raise UsageError(f"'{path.name}' gives no name for a model; give one (--name)")
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"'{name}' cannot name a model: lower-case letters, digits, '.', '_' and '-'"
@@ -166,19 +187,19 @@ def _files_of(card_path: Path) -> set[str]:
         return set()
 
 
-def _put(folder: Path, file: str, data: bytes) -> None:
+def _put(target: Path, data: bytes) -> None:
     """Write whole or not at all; :class:`OutputRefused`."""
     temporary = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
         with os.fdopen(handle, "wb") as opened:
             opened.write(data)
         # mkstemp gives it to the owner alone; models may be shared like other files.
         Path(temporary).chmod(0o644)
-        Path(temporary).replace(folder / file)
+        Path(temporary).replace(target)
     except OSError as error:
+        raise OutputRefused(f"{target} cannot be written: {error.strerror}") from error
+    finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-        raise OutputRefused(f"{folder / file} cannot be written: {error.strerror}") from error

@@ -254,6 +254,8 @@ class Experiment(_Section):
             raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path} is not TOML: {error}") from error
+        except RecursionError as error:
+            raise SettingsError(f"{path} is nested too deep") from error
         sweep = _table(raw, "sweep")
         variants = sweep.get("variants")
         variants = variants if isinstance(variants, list) else []
