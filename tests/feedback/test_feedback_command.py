@@ -176,6 +176,22 @@ def test_arguments_that_cannot_work(run, filled, arguments, says):
     assert says in result.stderr
 
 
+def test_what_no_database_can_be_asked_for(run, filled):
+    assert len(run("list", "--limit", "9" * 30).stdout.splitlines()) == 3
+    for early in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"):
+        for verb in ("list", "stats", "export"):
+            result = run(verb, "--since", early)
+            assert result.exit_code == 2
+            assert "beyond the years" in result.stderr
+    for arguments in (["list", "--model", "\udcff"], ["export", "--model", "\udcff"]):
+        assert run(*arguments).exit_code == 2
+    result = run("delete", "one", "\udcff")
+    assert result.exit_code == 2
+    assert "is no text" in result.stderr
+    # Told before anything was deleted.
+    assert run("delete", "one").exit_code == 0
+
+
 def test_another_database_can_be_named(run, filled, tmp_path):
     url = f"sqlite:///{filled.data / 'hyperfocal.db'}"
     assert json.loads(run("stats", "--json", "--database", url).stdout)["requests"] == 3

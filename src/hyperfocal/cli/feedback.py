@@ -31,6 +31,9 @@ _SINCE = typer.Option(
     None, "--since", help="Only those since this day or time (UTC).", metavar="2026-01-31"
 )
 
+# What databases can count to.
+_MOST = 2**63 - 1
+
 
 def app() -> typer.Typer:
     """The verbs below ``feedback``."""
@@ -58,10 +61,13 @@ def list_verdicts(
     from hyperfocal.feedback import book
 
     wanted, moment = _verdict(verdict), _moment(since)
+    _check_text("--model", model)
     with _store(database) as (store, _):
         found = store.reading(
             lambda session: list(
-                book.find(session, verdict=wanted, model=model, since=moment, limit=limit)
+                book.find(
+                    session, verdict=wanted, model=model, since=moment, limit=min(limit, _MOST)
+                )
             )
         )
     if as_json:
@@ -111,6 +117,7 @@ def export(
     from hyperfocal.imaging.atomic import write_file
 
     wanted, moment = _verdict(verdict), _moment(since)
+    _check_text("--model", model)
     if pictures is not None:
         try:
             pictures.mkdir(parents=True, exist_ok=True)
@@ -182,6 +189,8 @@ def delete(
 
     from hyperfocal.server.store import forget
 
+    for request_id in request_ids:
+        _check_text("the id", request_id)
     gone = []
     with _store(database) as (store, settings):
         for request_id in request_ids:
@@ -228,4 +237,17 @@ def _moment(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--since: '{text}' is no day such as 2026-01-31") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"--since: '{text}' is beyond the years 1 to 9999") from error
+
+
+def _check_text(what: str, text: str | None) -> None:
+    """:class:`UsageError` for bytes that are no text, which no database can be asked for."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} {text!r} is no text") from error
