@@ -289,6 +289,27 @@ def test_all_bad_for_one_reason_is_that_reasons_code(send: Call, fake: Fake) -> 
     assert send().exit_code == 3
 
 
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_two_inputs_whose_results_would_have_one_name(
+    send: Call, fake: Fake, folder: Path, options: list[str]
+) -> None:
+    (folder / "a.jpg").write_bytes(PNG + b"a.jpg")
+    answer = send("-f", "webp", "-j", "8", *options)
+    assert answer.exit_code == 1
+    assert "failed: in/a.png: out/a.webp is already the result of in/a.jpg" in answer.stderr
+    assert results(folder)["a.webp"] == b"2x" + PNG + b"a.jpg"
+    assert sent(fake) == [b"a.jpg", b"b.jpg", b"sub/c.png"]
+
+
+def test_one_that_failed_leaves_the_name_to_the_next(send: Call, fake: Fake, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(PNG + b"a.jpg")
+    fake.otherwise = lambda seen: (
+        problem(422, "broken-picture") if seen.body.endswith(b"a.jpg") else picture(seen.body)
+    )
+    assert send("-f", "webp", "-j", "8").exit_code == 1
+    assert results(folder)["a.webp"] == PNG + b"a.png"
+
+
 def test_a_busy_service_is_waited_for(send: Call, fake: Fake, folder: Path) -> None:
     fake.answers = [problem(503, "queue-full", retry_after="0") for _ in range(2)]
     assert send("-j", "1").exit_code == 0
@@ -366,11 +387,15 @@ def test_the_key_comes_from_a_file_or_the_environment(
         (["--no-recursive", "-f", "tga"], "tga"),
         (["--report", "no/where.json"], "does not exist"),
         (["--timeout", "0"], "timeout"),
+        (["--bit-depth", "7"], "--bit-depth is 8"),
+        (["-f", "jpg", "--bit-depth", "16"], "8 bits, not 16"),
+        (["--min-fidelity", "nan"], "number of dB"),
+        (["--scale", "99"], "--scale"),
     ],
 )
 def test_what_cannot_work(send: Call, fake: Fake, options: list[str], words: str) -> None:
     answer = send(*options)
-    assert answer.exit_code in (1, 2)
+    assert answer.exit_code == (1 if "--report" in options else 2)
     assert words in answer.stderr
     assert fake.seen == []
 

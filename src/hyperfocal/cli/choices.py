@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,18 @@ def read_format(text: str) -> str:
         return written_format(text).name
     except OutputRefused as error:
         raise UsageError(str(error)) from error
+
+
+def check_bits(bits: int | None) -> None:
+    """:class:`UsageError` for a ``--bit-depth`` that no format has."""
+    if bits is not None and bits not in (8, 10, 12, 16, 32):
+        raise UsageError(f"--bit-depth is 8, 10, 12, 16 or 32, not {bits}")
+
+
+def check_decibels(option: str, bound: float | None) -> None:
+    """:class:`UsageError` for a bound that is no number."""
+    if bound is not None and not math.isfinite(bound):
+        raise UsageError(f"{option} is a number of dB, not {bound}")
 
 
 def check_depth(form: str, bits: int | None) -> None:

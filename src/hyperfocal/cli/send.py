@@ -11,7 +11,16 @@ import typer
 
 from hyperfocal import paths
 from hyperfocal.cli import say
-from hyperfocal.cli.choices import JSON, only_one, read_size
+from hyperfocal.cli.choices import (
+    JSON,
+    check_bits,
+    check_decibels,
+    check_depth,
+    only_one,
+    read_format,
+    read_size,
+    read_target,
+)
 from hyperfocal.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +116,6 @@ def send(
     made beside its input is passed over unless it is named itself.
     """
     only_one(quiet=quiet, verbose=verbose)
-    only_one(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     from hyperfocal.cli.ledger import Ledger
     from hyperfocal.cli.naming import passed_over
     from hyperfocal.cli.outcome import Failure
@@ -118,13 +126,22 @@ def send(
     from hyperfocal.client.client import Client
     from hyperfocal.client.retry import Retry
     from hyperfocal.imaging.atomic import check_target
-    from hyperfocal.imaging.formats import written_format
 
+    # What the service would say of every picture is said once.
+    read_target(
+        scale=scale,
+        size=None if size is None else read_size(size),
+        long_edge=long_edge,
+        megapixels=megapixels,
+    )
+    check_bits(bit_depth)
+    check_decibels("--min-fidelity", min_fidelity)
+    form = None if form is None else read_format(form)
+    if form is not None:
+        check_depth(form, bit_depth)
     if any(mark in suffix for mark in ("/", "\\", "\0")):
         raise UsageError(f"--suffix is part of a name and cannot hold '{suffix}'")
-    where = Destination(
-        folder=output, form=None if form is None else written_format(form).name, suffix=suffix
-    )
+    where = Destination(folder=output, form=form, suffix=suffix)
     given = {
         "scale": scale,
         "size": read_size(size) if size else None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from hyperfocal.errors import (
     HyperfocalError,
     InputMissing,
     ModelError,
+    OutputError,
     OutputExists,
     OutputRefused,
 )
@@ -81,10 +83,15 @@ class Sending:
         outcomes: dict[int, Outcome] = {}
         with ThreadPoolExecutor(self.together, thread_name_prefix="send") as pool:
             numbers: dict[Future[Outcome], int] = {}
+            of_output = defaultdict[str, list[Future[Outcome]]](list)
             try:
                 with terminated_as_interrupt():
                     for number, job in enumerate(jobs):
-                        numbers[pool.submit(self._one, job, halt)] = number
+                        earlier = of_output[paths.identity(str(job.output))]
+                        # Begun in order, so that whoever waits for one waits for what has begun.
+                        future = pool.submit(self._one, job, halt, tuple(earlier))
+                        earlier.append(future)
+                        numbers[future] = number
                     for ended in as_completed(numbers):
                         if isinstance(ended.exception(), _Halted):
                             continue
@@ -106,7 +113,8 @@ class Sending:
         inside = tuple(outcomes[number] for number in sorted(outcomes))
         return Batch(inside, ignored, time.perf_counter() - start, stopped)
 
-    def _one(self, job: Job, halt: threading.Event) -> Outcome:
+    def _one(self, job: Job, halt: threading.Event, earlier: Sequence[Future[Outcome]]) -> Outcome:
+        """``earlier``: what becomes of inputs before it whose results have the same name."""
         name, output = job.found.name, str(job.output)
         try:
             if halt.is_set():
@@ -115,6 +123,7 @@ class Sending:
                 raise InputMissing(f"{name}: {job.found.problem}")
             if job.error is not None:
                 raise job.error
+            _check_untaken(job, earlier)
             return self._send(job)
         except _Halted:
             raise
@@ -214,6 +223,17 @@ class Sending:
         """Whoever stops the batch does not want its jobs either."""
         with contextlib.suppress(HyperfocalError), self.client.again() as other:
             other.jobs.cancel(job)
+
+
+def _check_untaken(job: Job, earlier: Sequence[Future[Outcome]]) -> None:
+    """:class:`OutputError` where the output is another input's; one that failed has none."""
+    for future in earlier:
+        try:
+            before = future.result()
+        except (CancelledError, _Halted, _Hopeless) as error:
+            raise _Halted from error
+        if before.status != "failed":
+            raise OutputError(f"{job.output} is already the result of {before.input}")
 
 
 def _digest(source: Path) -> str:

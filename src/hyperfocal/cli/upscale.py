@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +17,8 @@ from hyperfocal.cli.choices import (
     PRECISION,
     RUNTIME,
     THREADS,
+    check_bits,
+    check_decibels,
     check_depth,
     only_one,
     read_settings,
@@ -150,11 +151,9 @@ def upscale(
         long_edge=long_edge,
         megapixels=megapixels,
     )
-    if bit_depth is not None and bit_depth not in (8, 10, 12, 16, 32):
-        raise UsageError(f"--bit-depth is 8, 10, 12, 16 or 32, not {bit_depth}")
-    for option, bound in (("--min-fidelity", min_fidelity), ("--back-project", back_project)):
-        if bound is not None and not math.isfinite(bound):
-            raise UsageError(f"{option} is a number of dB, not {bound}")
+    check_bits(bit_depth)
+    check_decibels("--min-fidelity", min_fidelity)
+    check_decibels("--back-project", back_project)
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not paths.is_folder(Path(inputs[0])))
     where = choose_destination(
