@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hyperfocal import paths
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class FileLock:
@@ -22,14 +25,19 @@ class FileLock:
         self._path = path
         self._handle: int | None = None
 
-    def take(self) -> bool:
-        """Take the lock; False where another process has it."""
+    def take(self, *, needed: bool = True) -> bool:
+        """Take the lock; False where another process has it.
+
+        Where the file system has no locks it cannot be had, unless it is not ``needed``: then
+        whoever asks goes on without.
+        """
         handle = self._open()
         try:
             _lock(handle)
-        except OSError:
-            os.close(handle)
-            return False
+        except OSError as error:
+            if needed or error.errno not in _NO_LOCKS:
+                os.close(handle)
+                return False
         self._handle = handle
         return True
 

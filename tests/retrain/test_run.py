@@ -200,6 +200,28 @@ def test_what_is_somebody_elses_is_left_alone(plan: Plan, settings: Settings, th
     assert [entry for entry in plan.out.rglob("*") if entry.is_file()] == [path]
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_do_not_work_in_one_folder(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    """Neither while the first one stages its data, nor later."""
+    assert plan.out is not None
+    found: list[Path] = []
+
+    def second(*given: object, **named: object) -> None:
+        before = sorted(plan.out.rglob("*"))  # type: ignore[union-attr]
+        with pytest.raises(OutputExists, match="another retraining is at work in"):
+            retrain(plan, settings, resume=resume, progress=False)
+        assert sorted(plan.out.rglob("*")) == before  # type: ignore[union-attr]
+        found.extend(before)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hyperfocal.retrain.plan.stage", second)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(plan, settings, progress=False)
+    assert plan.out / "work" / "champion.onnx" in found
+
+
 def test_one_that_is_stopped_says_how_to_go_on(
     plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

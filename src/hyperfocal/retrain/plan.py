@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hyperfocal import paths
-from hyperfocal.errors import InputMissing, SettingsError, UsageError
+from hyperfocal.errors import InputMissing, OutputExists, SettingsError, UsageError
 from hyperfocal.evaluate.measuring import SuiteChoice
 from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.lock import FileLock
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.retrain.champion import Champion
@@ -25,7 +28,7 @@ Degradation = Literal["bicubic", "real", "given"]
 DATA, PLAN = "data", "experiment.toml"
 """In the work folder."""
 
-_START, _CARD = "champion.onnx", "champion.toml"
+_START, _CARD, _LOCK = "champion.onnx", "champion.toml", ".lock"
 _PATCH, _LEAST_PATCH = 64, 24  # The least one has whole cells, be they of 2, 3 or 4 pixels.
 
 
@@ -88,17 +91,18 @@ def _border(degradation: Degradation) -> int:
     return 16 if degradation == "real" else 0
 
 
-def prepare(
+def draft(
     plan: Plan,
     champion: Champion,
     name: str,
     degradation: Degradation,
     parted: Parted,
     work: Path,
-    settings: Settings,
-) -> Experiment:
-    """Stage the data and plan the training, or take both up where they are the same."""
-    scale = champion.card.scale
+) -> Callable[[int], Experiment]:
+    """The training, by the largest side of its patches; :class:`SettingsError` where it cannot be.
+
+    Writes nothing.
+    """
     source = f"{champion.card.name}, then {described(parted, degradation)}"
 
     def planned(patch: int) -> Experiment:
@@ -133,7 +137,22 @@ def prepare(
         return Experiment.checked(values, "the retraining")
 
     cell = int(champion.net.get("unshuffle", 1))
-    planned(_PATCH // cell * cell)  # Tells what cannot be before anything is written.
+    planned(_PATCH // cell * cell)
+    return planned
+
+
+def prepare(
+    plan: Plan,
+    champion: Champion,
+    name: str,
+    degradation: Degradation,
+    parted: Parted,
+    work: Path,
+    settings: Settings,
+) -> Experiment:
+    """Stage the data and plan the training, or take both up where they are the same."""
+    scale = champion.card.scale
+    planned = draft(plan, champion, name, degradation, parted, work)
     if (work / PLAN).is_file():
         old = Experiment.read(work / PLAN)
         # Older plans tell what they ran on.
@@ -144,13 +163,18 @@ def prepare(
             )
         return old
     # What is there without a plan was interrupted while it was being staged.
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
+    for entry in work.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != _LOCK:
+            entry.unlink()
     (work / _START).write_bytes(champion.weights)
     # Tells the training what its start cost.
     champion.card.write(work / _CARD)
     shortest = stage(parted, scale, degradation, work / DATA, settings)
     room = shortest // scale - _border(degradation)
+    cell = int(champion.net.get("unshuffle", 1))
     experiment = planned(min(_PATCH, room) // cell * cell)
     partial = work / f"{PLAN}.partial"
     partial.write_text(experiment.to_toml(), encoding="utf-8")
@@ -158,11 +182,25 @@ def prepare(
     return experiment
 
 
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """No other retraining is at work in the folder meanwhile; :class:`OutputExists`."""
+    lock = FileLock(work / _LOCK)
+    if not lock.take(needed=False):
+        raise OutputExists(
+            f"another retraining is at work in {work.parent}; wait for it, or name another folder"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def may_stage(work: Path) -> bool:
     """Whether a folder without a plan holds nothing but what :func:`prepare` began to put there."""
     if not paths.is_folder(work):
         return not paths.exists(work)
-    names = {entry.name for entry in work.iterdir()}
+    names = {entry.name for entry in work.iterdir()} - {_LOCK}
     # Which begins with the start.
     return not names or {_START} <= names <= {_START, _CARD, DATA, f"{PLAN}.partial"}
 

@@ -30,8 +30,10 @@ from hyperfocal.retrain.plan import (
     PLAN,
     Degradation,
     Plan,
+    alone,
     degradation_of,
     described,
+    draft,
     least_side,
     may_stage,
     name_of,
@@ -85,38 +87,42 @@ def retrain(
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
         refuse_shared(suite, champion.card.scale, parted, settings)
 
-    experiment = prepare(plan, champion, name, degradation, parted, work, settings)
-    precision = champion.shipped_precision
-    champions = _measure(champion.card_path, precision, plan, work, settings, say)
-    say(f"training on {len(parted.training)} pictures")
-    trained = _fit(experiment, work / _FIT, resume=resume, progress=progress)
-    say("exporting the challenger")
-    made = export(work / _FIT / "best.ckpt", work / _MODEL)
-    path = work / _MODEL / f"{name}.toml"
-    card = _card(made.card, champion, parted, degradation)
-    card.write(path)
-    compared, verdict = _judged(plan, champions, path, precision, work, settings, say)
-    report = RetrainReport(
-        champion=champion.card.name,
-        champion_sha256=champion.card.weights["float"].sha256,
-        challenger=name,
-        verdict=verdict,
-        margin=plan.margin,
-        tolerance=plan.tolerance,
-        suites=compared,
-        data={
-            "folder": plan.data.resolve().name,
-            "sha256": parted.digest,
-            "degradation": degradation,
-            **parted.counts(),
-        },
-        cost=_cost(trained, card, experiment),
-        validation={k: v for k, v in made.validation.items() if k in card.weights},
-        notes=_notes(plan, parted),
-        files=_files(card) if verdict.better else (),
-    )
-    _publish(out, report, ModelCard.read(path))
-    return report, out
+    draft(plan, champion, name, degradation, parted, work)
+    with alone(work):
+        # Another one may have begun, or ended, since.
+        _check_free(out, resume=resume)
+        experiment = prepare(plan, champion, name, degradation, parted, work, settings)
+        precision = champion.shipped_precision
+        champions = _measure(champion.card_path, precision, plan, work, settings, say)
+        say(f"training on {len(parted.training)} pictures")
+        trained = _fit(experiment, work / _FIT, resume=resume, progress=progress)
+        say("exporting the challenger")
+        made = export(work / _FIT / "best.ckpt", work / _MODEL)
+        path = work / _MODEL / f"{name}.toml"
+        card = _card(made.card, champion, parted, degradation)
+        card.write(path)
+        compared, verdict = _judged(plan, champions, path, precision, work, settings, say)
+        report = RetrainReport(
+            champion=champion.card.name,
+            champion_sha256=champion.card.weights["float"].sha256,
+            challenger=name,
+            verdict=verdict,
+            margin=plan.margin,
+            tolerance=plan.tolerance,
+            suites=compared,
+            data={
+                "folder": plan.data.resolve().name,
+                "sha256": parted.digest,
+                "degradation": degradation,
+                **parted.counts(),
+            },
+            cost=_cost(trained, card, experiment),
+            validation={k: v for k, v in made.validation.items() if k in card.weights},
+            notes=_notes(plan, parted),
+            files=_files(card) if verdict.better else (),
+        )
+        _publish(out, report, ModelCard.read(path))
+        return report, out
 
 
 def _check_free(out: Path, *, resume: bool) -> None:
