@@ -41,6 +41,21 @@ def test_what_is_no_table_is_told(experiment_file: Path, text: str) -> None:
         Experiment.read(experiment_file)
 
 
+@pytest.mark.parametrize("line", ["rate = inf", "minutes = inf", "rate = nan", "final_rate = inf"])
+def test_numbers_without_an_end_are_refused(experiment_file: Path, line: str) -> None:
+    name = line.split()[0]
+    kept = [text for text in experiment_file.read_text().splitlines() if not text.startswith(name)]
+    experiment_file.write_text("\n".join(kept).replace("[schedule]", f"[schedule]\n{line}"))
+    with pytest.raises(SettingsError, match=f"schedule.{name}: Input should be a finite number"):
+        Experiment.read(experiment_file)
+
+
+def test_one_that_is_nested_without_end_is_refused(experiment_file: Path) -> None:
+    experiment_file.write_text("name = " + "[" * 5000)
+    with pytest.raises(SettingsError, match="nested too deep"):
+        Experiment.read(experiment_file)
+
+
 def test_environment_variables_are_expanded(
     experiment_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSection(_Section):
