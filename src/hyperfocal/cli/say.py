@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 
+# What a terminal would obey: names of files, services and what they say may hold anything.
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
+
 
 def line(text: str) -> None:
     """A line for a person; one that cannot be written, to a full disk, does not stop the work."""
     with contextlib.suppress(OSError):
-        typer.echo(text, err=True)
+        typer.echo(text.translate(_CONTROLS), err=True)
 
 
 def error(text: str) -> None:
@@ -47,7 +52,7 @@ def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
             cell.rjust(width) if at in right else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        typer.echo("  ".join(cells).rstrip())
+        typer.echo("  ".join(cells).rstrip().translate(_CONTROLS))
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
@@ -55,7 +60,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     pairs = list(pairs)
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        typer.echo(f"{name.ljust(width)}  {value}")
+        typer.echo(f"{name.ljust(width)}  {value}".translate(_CONTROLS))
 
 
 def is_terminal() -> bool:
