@@ -21,6 +21,14 @@ def test_lines_and_tables_hold_no_control_characters(capsys: pytest.CaptureFixtu
     assert "\x1b" not in told.out
 
 
+def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    say.table([("name", "n"), ("a\nb.png", "1")])
+    say.facts([("name", "a\nb.png")])
+    name, row, fact = capsys.readouterr().out.splitlines()
+    assert (name, row) == ("name        n", r"a\x0ab.png  1")
+    assert fact == r"name  a\x0ab.png"
+
+
 def test_lines_of_several_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
     say.line("één\n\t二つ")
     assert capsys.readouterr().err == "één\n\t二つ\n"

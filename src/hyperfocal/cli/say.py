@@ -13,6 +13,7 @@ import typer
 _CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
+_IN_A_ROW = {**_CONTROLS, ord("\n"): "\\x0a", ord("\t"): "\\x09"}
 
 
 def line(text: str) -> None:
@@ -45,14 +46,14 @@ def encoded(content: Mapping[str, object] | Sequence[object], *, indent: int | N
 
 def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
     """Rows in aligned columns on stdout, the heading first; ``right``: columns of numbers."""
-    rows, right = [list(row) for row in rows], set(right)
+    rows, right = [[cell.translate(_IN_A_ROW) for cell in row] for row in rows], set(right)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
         cells = (
             cell.rjust(width) if at in right else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        typer.echo("  ".join(cells).rstrip().translate(_CONTROLS))
+        typer.echo("  ".join(cells).rstrip())
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> None:
@@ -60,7 +61,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     pairs = list(pairs)
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        typer.echo(f"{name.ljust(width)}  {value}".translate(_CONTROLS))
+        typer.echo(f"{name.ljust(width)}  {value.translate(_IN_A_ROW)}")
 
 
 def is_terminal() -> bool:
