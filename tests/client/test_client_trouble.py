@@ -11,7 +11,7 @@ from faking import Fake, events, job, made, picture, problem
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from hyperfocal import errors
-from hyperfocal.client import Client, Retry
+from hyperfocal.client import Client, Retry, ServiceError
 from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.retry import read_retry_after
 
@@ -114,6 +114,20 @@ def test_bytes_are_those_of_the_file(fake: Fake, client: Client, tmp_path: Path)
     fake.otherwise = picture(gzip.compress(b"x" * 1000), content_encoding="gzip")
     assert client.upscale(PNG, tmp_path / "out.png").bytes == 1000
     assert client.upscale(PNG).bytes == 1000
+
+
+def test_an_empty_answer_is_no_picture(fake: Fake, client: Client, tmp_path: Path) -> None:
+    fake.otherwise = picture(b"")
+    for output in (None, tmp_path / "out.png"):
+        with pytest.raises(StrangeAnswer, match="is empty"):
+            client.upscale(PNG, output)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_busy_is_told_where_a_proxy_says_so(fake: Fake, client: Client) -> None:
+    fake.otherwise = HTMLResponse("bad gateway", 502)
+    with pytest.raises(ServiceError, match=rf"{fake.url}/v1/models is busy .* 502 Bad Gateway"):
+        client.models()
 
 
 def test_an_output_that_cannot_be_is_told_before_the_work(

@@ -254,7 +254,8 @@ def _refusal(response: httpx.Response) -> ServiceError:
         return error_of(document, response.status_code, request_id, retry_after)
     if response.status_code in BUSY:
         # A proxy before the service says so in words of its own.
-        title = response.reason_phrase or "busy"
+        status = f"{response.status_code} {response.reason_phrase}".strip()
+        title = f"{_shown(response.url)} is busy or away (HTTP status {status})"
         return error_of({"title": title}, response.status_code, request_id, retry_after)
     url, to = _shown(response.url), response.headers.get("location")
     said = (

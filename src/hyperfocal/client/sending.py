@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from hyperfocal import paths
 from hyperfocal.client.answers import Restored
 from hyperfocal.client.calling import Call
+from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
@@ -75,6 +76,7 @@ def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Resp
     def receive(response: httpx.Response) -> Restored:
         if output is None:
             data = response.read()
+            _check_size(len(data))
             return read_restored(response.headers, data=data, path=None, size=len(data))
         from hyperfocal.imaging.atomic import write_file
 
@@ -89,8 +91,14 @@ def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Resp
             for chunk in response.iter_bytes(1 << 20):
                 # A proxy may have compressed what arrives.
                 size += file.write(chunk)
+            _check_size(size)
 
         write_file(path, fill, overwrite=overwrite)
         return read_restored(response.headers, data=None, path=path, size=size)
 
     return receive
+
+
+def _check_size(size: int) -> None:
+    if not size:
+        raise StrangeAnswer("a picture was expected, and the answer is empty")
