@@ -43,10 +43,14 @@ def read_settings(**given: object) -> Settings:
         raise SettingsError(text) from error
 
 
-def read_target(**given: Any) -> Target:
-    """How large results shall be, from options of the names that :class:`Target` has."""
+def read_target(*, size: str | None, **others: Any) -> Target:
+    """How large results shall be, from options of the names that :class:`Target` has.
+
+    ``size``: as it was written.
+    """
     from hyperfocal.restore.target import Target
 
+    given = {"size": None if size is None else read_size(size), **others}
     only_one(**given)
     try:
         return Target(**given)

@@ -18,7 +18,6 @@ from hyperfocal.cli.choices import (
     check_depth,
     only_one,
     read_format,
-    read_size,
     read_target,
 )
 from hyperfocal.errors import OutputError, UsageError
@@ -128,12 +127,7 @@ def send(
     from hyperfocal.imaging.atomic import check_target
 
     # What the service would say of every picture is said once.
-    read_target(
-        scale=scale,
-        size=None if size is None else read_size(size),
-        long_edge=long_edge,
-        megapixels=megapixels,
-    )
+    target = read_target(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     check_bits(bit_depth)
     check_decibels("--min-fidelity", min_fidelity)
     form = None if form is None else read_format(form)
@@ -144,7 +138,7 @@ def send(
     where = Destination(folder=output, form=form, suffix=suffix)
     given = {
         "scale": scale,
-        "size": read_size(size) if size else None,
+        "size": target.size,
         "long_edge": long_edge,
         "megapixels": megapixels,
         "model": model,

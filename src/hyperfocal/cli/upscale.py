@@ -22,7 +22,6 @@ from hyperfocal.cli.choices import (
     check_depth,
     only_one,
     read_settings,
-    read_size,
     read_target,
 )
 from hyperfocal.cli.find import PIPE, Finding, find, looks_like_picture
@@ -145,12 +144,7 @@ def upscale(
     from hyperfocal.cli.progress import report, watch
     from hyperfocal.restore.memory import LEAST
 
-    target = read_target(
-        scale=scale,
-        size=None if size is None else read_size(size),
-        long_edge=long_edge,
-        megapixels=megapixels,
-    )
+    target = read_target(scale=scale, size=size, long_edge=long_edge, megapixels=megapixels)
     check_bits(bit_depth)
     check_decibels("--min-fidelity", min_fidelity)
     check_decibels("--back-project", back_project)

@@ -101,7 +101,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             # Before what lies in it is made, which would give it what modes folders have.
-            make_private(settings.data)
+            make_private(settings.data, f"setting 'data': {settings.data}: the folder")
             with spool.prepared(settings.spool):
                 async with _running(settings, metrics, keys) as service:
                     app.state.service = service

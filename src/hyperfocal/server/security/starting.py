@@ -54,17 +54,15 @@ def check_media(settings: ServerSettings) -> None:
         raise SettingsError(f"setting 'media_root': {root} is no folder")
 
 
-def make_private(data: Path) -> None:
-    """Make the data folder where there is none, for its owner only: it will hold who said what.
+def make_private(folder: Path, called: str) -> None:
+    """Make a folder where there is none, for its owner only: it will hold who said what.
 
-    Raises :class:`SettingsError`.
+    Raises :class:`SettingsError`, which begins with what the folder is ``called``.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise SettingsError(
-            f"setting 'data': {data}: the folder cannot be made: {error.strerror}"
-        ) from error
+        raise SettingsError(f"{called} cannot be made: {error.strerror}") from error
 
 
 def _is_example(secret: str) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.server.security.starting import make_private
 
 READS = "hyperfocal_reads"
 """Option of a connection whose transactions only read."""
@@ -67,12 +68,7 @@ def _address(url: str) -> URL:
 
 def _sqlite(address: URL) -> Engine:
     folder = Path(str(address.database)).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SettingsError(
-            f"{folder}: the folder of the database cannot be made: {error.strerror}"
-        ) from error
+    make_private(folder, f"{folder}: the folder of the database")
     engine = create_engine(address, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
