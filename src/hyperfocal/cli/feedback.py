@@ -13,6 +13,7 @@ import typer
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON
 from hyperfocal.errors import InputMissing, OutputRefused, UsageError
+from hyperfocal.text import check_text
 
 if TYPE_CHECKING:
     from hyperfocal.feedback import Verdict
@@ -61,7 +62,7 @@ def list_verdicts(
     from hyperfocal.feedback import book
 
     wanted, moment = _verdict(verdict), _moment(since)
-    _check_text("--model", model)
+    check_text({"--model": model})
     with _store(database) as (store, _):
         found = store.reading(
             lambda session: list(
@@ -117,7 +118,7 @@ def export(
     from hyperfocal.imaging.atomic import write_file
 
     wanted, moment = _verdict(verdict), _moment(since)
-    _check_text("--model", model)
+    check_text({"--model": model})
     if pictures is not None:
         try:
             pictures.mkdir(parents=True, exist_ok=True)
@@ -190,7 +191,7 @@ def delete(
     from hyperfocal.server.store import forget
 
     for request_id in request_ids:
-        _check_text("the id", request_id)
+        check_text({"the id": request_id})
     gone = []
     with _store(database) as (store, settings):
         for request_id in request_ids:
@@ -243,11 +244,3 @@ def _moment(text: str | None) -> datetime | None:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise UsageError(f"--since: '{text}' is beyond the years 1 to 9999") from error
-
-
-def _check_text(what: str, text: str | None) -> None:
-    """:class:`UsageError` for bytes that are no text, which no database can be asked for."""
-    try:
-        (text or "").encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{what} {text!r} is no text") from error

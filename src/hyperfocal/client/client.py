@@ -13,7 +13,7 @@ from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Resto
 from hyperfocal.client.calling import Call, Caller
 from hyperfocal.client.errors import ServiceError
 from hyperfocal.client.jobs import Jobs
-from hyperfocal.client.options import Options, check_text
+from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
 from hyperfocal.client.reading import (
     Reader,
@@ -24,6 +24,7 @@ from hyperfocal.client.reading import (
 from hyperfocal.client.retry import Retry, check_seconds
 from hyperfocal.client.sending import check_output, picture_call, receiver
 from hyperfocal.errors import UsageError
+from hyperfocal.text import check_text
 
 Size = tuple[int | None, int | None]
 

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from hyperfocal.errors import UsageError
-
-
-def check_text(given: Mapping[str, object]) -> None:
-    """:class:`UsageError` for half a pair of surrogates, which nothing can be sent as."""
-    for name, value in given.items():
-        if isinstance(value, str) and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError as error:
-                raise UsageError(f"{name} {value!r} is no text") from error
+from hyperfocal.text import check_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hyperfocal import imaging
 from hyperfocal.errors import PairMismatch, UsageError
 from hyperfocal.imaging import code_points, profile
+from hyperfocal.imaging.depth import clipped
 from hyperfocal.imaging.picture import CodePoints, Picture
 from hyperfocal.quality.arrays import check_pixels
 from hyperfocal.quality.fidelity import consistency
@@ -24,9 +25,6 @@ from hyperfocal.settings import Settings
 Array = npt.NDArray[np.generic]
 Comparable = str | Path | bytes | Picture | Array
 _WITHOUT_WINDOW = {"psnr": psnr, "mse": mse, "snr": snr}
-
-
-_HALF_A_LEVEL = 0.5 / 255
 
 
 class _Colour(NamedTuple):
@@ -159,9 +157,8 @@ def _clipped(*given: tuple[str, Array], shave: int) -> list[str]:
         if pixels.dtype.kind != "f":
             continue
         inner = pixels[shave : pixels.shape[0] - shave, shave : pixels.shape[1] - shave]
-        low, high = min(0.0, float(inner.min())), max(1.0, float(inner.max()))
-        if low < -_HALF_A_LEVEL or high > 1.0 + _HALF_A_LEVEL:
-            notes.append(f"{name}: samples from {low:.6g} to {high:.6g} were clipped to 0 to 1")
+        if (note := clipped(float(inner.min()), float(inner.max()), 8)) is not None:
+            notes.append(f"{name}: {note}")
     return notes
 
 

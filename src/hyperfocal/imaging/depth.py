@@ -15,6 +15,14 @@ def full_scale(pixels: Pixels) -> float:
     return 1.0 if pixels.dtype == np.float32 else 255.0 if pixels.dtype == np.uint8 else 65535.0
 
 
+def clipped(low: float, high: float, bits: int) -> str | None:
+    """What integers of so many bits lose of floats that go from ``low`` to ``high``, or None."""
+    low, high, half = min(0.0, low), max(1.0, high), 0.5 / ((1 << bits) - 1)
+    if low < -half or high > 1.0 + half:
+        return f"samples from {low:.6g} to {high:.6g} were clipped to 0 to 1"
+    return None
+
+
 def white_of_integers(pixels: Pixels) -> int | None:
     """255 or 65535 where floats look as if that were white, and not 1; None where they do not.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hyperfocal.imaging import ifd
@@ -80,38 +81,46 @@ def resized(geo: Georeference, width: int, height: int) -> Georeference:
         return geo
     across, down = width / geo.width, height / geo.height
     middle = any(tag in _DOUBLES for tag, _, _ in geo.fields) and _is_point(geo)
-    fields = []
-    for tag, kind, data in geo.fields:
-        if tag in _DOUBLES:
-            values = _doubles(data)
-            if tag == _PIXEL_SCALE:
-                values[0], values[1] = values[0] / across, values[1] / down
-            elif tag == _TIEPOINTS:
-                for at in range(0, len(values), 6):
-                    values[at] = _moved(values[at], across, middle)
-                    values[at + 1] = _moved(values[at + 1], down, middle)
-            else:
-                _transform(values, across, down, middle)
-            data = struct.pack(f"<{len(values)}d", *values)
-        fields.append((tag, kind, data))
-    return Georeference(tuple(fields), width, height)
+
+    def change(tag: int, values: list[float]) -> None:
+        if tag == _PIXEL_SCALE:
+            values[0], values[1] = values[0] / across, values[1] / down
+        elif tag == _TIEPOINTS:
+            for at in range(0, len(values), 6):
+                values[at] = _moved(values[at], across, middle)
+                values[at + 1] = _moved(values[at + 1], down, middle)
+        else:
+            _transform(values, across, down, middle)
+
+    return Georeference(_changed(geo, change), width, height)
 
 
 def cut(geo: Georeference, left: int, top: int, width: int, height: int) -> Georeference:
     """Of a part of the raster, whose upper left corner lies ``left`` and ``top`` inside it."""
+
+    def change(tag: int, values: list[float]) -> None:
+        if tag == _TIEPOINTS:
+            for at in range(0, len(values), 6):
+                values[at], values[at + 1] = values[at] - left, values[at + 1] - top
+        elif tag == _TRANSFORMATION:
+            for row in range(0, 16, 4):
+                values[row + 3] += values[row] * left + values[row + 1] * top
+
+    return Georeference(_changed(geo, change), width, height)
+
+
+def _changed(
+    geo: Georeference, change: Callable[[int, list[float]], None]
+) -> tuple[tuple[int, int, bytes], ...]:
+    """The fields, those of doubles changed in place by their tag."""
     fields = []
     for tag, kind, data in geo.fields:
-        if tag in (_TIEPOINTS, _TRANSFORMATION):
+        if tag in _DOUBLES:
             values = _doubles(data)
-            if tag == _TIEPOINTS:
-                for at in range(0, len(values), 6):
-                    values[at], values[at + 1] = values[at] - left, values[at + 1] - top
-            else:
-                for row in range(0, 16, 4):
-                    values[row + 3] += values[row] * left + values[row + 1] * top
+            change(tag, values)
             data = struct.pack(f"<{len(values)}d", *values)
         fields.append((tag, kind, data))
-    return Georeference(tuple(fields), width, height)
+    return tuple(fields)
 
 
 def _moved(place: float, factor: float, middle: bool) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import code_points, exif, geo, profile, xmp
-from hyperfocal.imaging.depth import convert
+from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
 from hyperfocal.imaging.guard import attempt
@@ -187,9 +187,8 @@ def _note_clipping(picture: Picture, bits: int, notes: list[str]) -> None:
         seen = pixels if alpha is None else pixels[alpha != 0]
         if seen.size:
             low, high = min(low, float(seen.min())), max(high, float(seen.max()))
-    half = 0.5 / ((1 << bits) - 1)
-    if low < -half or high > 1.0 + half:
-        notes.append(f"samples from {low:.6g} to {high:.6g} were clipped to 0 to 1")
+    if (note := clipped(low, high, bits)) is not None:
+        notes.append(note)
 
 
 def _is_partial(picture: Picture) -> bool:
