@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import onnx
@@ -9,7 +10,15 @@ import pytest
 
 from hyperfocal.errors import SettingsError
 from hyperfocal.models.card import ModelCard, Training
-from hyperfocal.training.cost import NOTHING, UNKNOWN, Cost, History, cost_on_card, read_cost
+from hyperfocal.training.cost import (
+    NOTHING,
+    UNKNOWN,
+    Cost,
+    History,
+    cost_on_card,
+    read_cost,
+    write_cost,
+)
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
@@ -71,8 +80,6 @@ def test_each_training_adds_to_what_was_before(experiment_file: Path, tmp_path: 
 def test_the_card_beside_weights_tells_what_they_do_not(
     experiment_file: Path, tmp_path: Path
 ) -> None:
-    import hashlib
-
     folder = tmp_path / "models"
     folder.mkdir()
     weights = bare_weights(folder / "old.float.onnx", starting(experiment_file, None, 1))
@@ -92,6 +99,28 @@ def test_the_card_beside_weights_tells_what_they_do_not(
     training["more_before"] = True
     ModelCard.model_validate(values).write(folder / "old.toml")
     assert starting_cost(experiment) == Cost(70, 9000.0, whole=False)
+
+
+@pytest.mark.parametrize(
+    ("on_card", "expected"), [(70, Cost(70, 9000.0)), (20, Cost(20, 8999.0)), (8, Cost(20, 8999.0))]
+)
+def test_of_weights_and_card_the_one_that_tells_more_counts(
+    on_card: int, expected: Cost, experiment_file: Path, tmp_path: Path
+) -> None:
+    weights = bare_weights(tmp_path / "old.float.onnx", starting(experiment_file, None, 1))
+    model = onnx.load(weights)
+    write_cost(model, Cost(20, 8999.0))
+    onnx.save(model, weights)
+    named = {
+        "float": {
+            "file": weights.name,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        }
+    }
+    training = {"steps": 10, "hours": 0.5, "total_steps": on_card, "total_hours": 2.5}
+    values = {"name": "old", "scale": 2, "weights": named, "training": training}
+    ModelCard.model_validate(values).write(tmp_path / "old.toml")
+    assert starting_cost(starting(experiment_file, weights, 1)) == expected
 
 
 def test_what_is_not_known_is_not_told_as_nothing() -> None:

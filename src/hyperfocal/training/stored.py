@@ -145,9 +145,10 @@ def starting_net(experiment: Experiment) -> torch.nn.Module:
 def starting_cost(experiment: Experiment) -> Cost:
     """What the weights cost that an experiment starts from.
 
-    A checkpoint tells it, and so does a float ONNX file, or else the card beside it. Of other
-    files, and of published weights, nothing is known. :class:`SettingsError` where the file's
-    own word cannot be read.
+    A checkpoint tells it, and so do a float ONNX file and the card beside it. Of these two the one
+    that tells more counts: what was found out later about earlier trainings can be put onto the
+    card only, since that has the file's digest. Of other files, and of published weights, nothing
+    is known. :class:`SettingsError` where the file's own word cannot be read.
     """
     net = experiment.net
     if net.start is None:
@@ -156,15 +157,13 @@ def starting_cost(experiment: Experiment) -> Cost:
     if path.suffix == ".ckpt":
         return History.of(read_checkpoint(path)).total
     try:
-        told = read_cost(onnx.load(path))
+        told = read_cost(onnx.load(path)) or UNKNOWN
     except Exception as error:
         raise SettingsError(f"net.start = {path}: what it cost cannot be read: {error}") from error
-    return told if told is not None else _cost_beside(path)
-
-
-def _cost_beside(path: Path) -> Cost:
     card = _card_beside(path)
-    return UNKNOWN if card is None else cost_on_card(card.training)
+    # Of equals the file: it has the seconds, the card hundredths of an hour.
+    beside = UNKNOWN if card is None else cost_on_card(card.training)
+    return beside if beside.steps > told.steps else told
 
 
 def _card_beside(path: Path) -> ModelCard | None:
