@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hyperfocal import paths
+from hyperfocal.errors import OutputExists, OutputRefused
+
+LOCK = ".lock"
+"""The file by which :func:`alone` keeps others out of a folder."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -94,6 +98,29 @@ class FileLock:
     def _open(self, mode: int = 0o600) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return os.open(self._path, os.O_RDWR | os.O_CREAT, mode)
+
+
+@contextlib.contextmanager
+def alone(folder: Path, work: str, shown: Path | None = None) -> Iterator[None]:
+    """Inside, no other process that asks for it is at work in a folder that is there.
+
+    :class:`OutputExists` where one is: ``work`` says what, and ``shown`` is the folder that the
+    user knows. :class:`OutputRefused` where nothing can be written there.
+    """
+    shown = folder if shown is None else shown
+    lock = FileLock(folder / LOCK)
+    try:
+        free = lock.take(needed=False)
+    except OSError as error:
+        raise OutputRefused(f"{shown} cannot be written to: {error.strerror}") from error
+    if not free:
+        raise OutputExists(
+            f"another {work} is at work in {shown}; wait for it, or name another folder"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _lock(handle: int) -> None:

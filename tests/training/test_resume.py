@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from hyperfocal.errors import ModelBroken, SettingsError
+from hyperfocal.errors import ModelBroken, OutputExists, SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 from hyperfocal.training.interrupts import kept_interrupts
@@ -48,6 +48,29 @@ def experiment(experiment_file: Path) -> Experiment:
     text = experiment_file.read_text().replace("steps = 250", "steps = 30")
     experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 7"))
     return Experiment.read(experiment_file)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_do_not_train_in_one_folder(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    run = tmp_path / "run"
+    usual = Restoration.on_train_batch_end
+    refused = 0
+
+    def end(module: Restoration, *given: Any) -> None:
+        nonlocal refused
+        usual(module, *given)
+        if not refused:
+            refused += 1
+            before = sorted(run.rglob("*"))
+            with pytest.raises(OutputExists, match="another training is at work in"):
+                fit(experiment, run, resume=resume, progress=False, tracking=False)
+            assert sorted(run.rglob("*")) == before
+
+    monkeypatch.setattr(Restoration, "on_train_batch_end", end)
+    trained = fit(experiment, run, progress=False, tracking=False)
+    assert (trained.steps, refused) == (30, 1)
 
 
 def rows(run: Path) -> list[dict[str, str]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hyperfocal import paths
-from hyperfocal.errors import InputMissing, OutputExists, SettingsError, UsageError
+from hyperfocal.errors import InputMissing, SettingsError, UsageError
 from hyperfocal.evaluate.measuring import SuiteChoice
 from hyperfocal.evaluate.suites import find_suite
-from hyperfocal.lock import FileLock
+from hyperfocal.lock import LOCK
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.retrain.champion import Champion
@@ -28,7 +27,7 @@ Degradation = Literal["bicubic", "real", "given"]
 DATA, PLAN = "data", "experiment.toml"
 """In the work folder."""
 
-_START, _CARD, _LOCK = "champion.onnx", "champion.toml", ".lock"
+_START, _CARD = "champion.onnx", "champion.toml"
 _PATCH, _LEAST_PATCH = 64, 24  # The least one has whole cells, be they of 2, 3 or 4 pixels.
 
 
@@ -167,7 +166,7 @@ def prepare(
     for entry in work.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != _LOCK:
+        elif entry.name != LOCK:
             entry.unlink()
     (work / _START).write_bytes(champion.weights)
     # Tells the training what its start cost.
@@ -182,25 +181,11 @@ def prepare(
     return experiment
 
 
-@contextmanager
-def alone(work: Path) -> Iterator[None]:
-    """No other retraining is at work in the folder meanwhile; :class:`OutputExists`."""
-    lock = FileLock(work / _LOCK)
-    if not lock.take(needed=False):
-        raise OutputExists(
-            f"another retraining is at work in {work.parent}; wait for it, or name another folder"
-        )
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def may_stage(work: Path) -> bool:
     """Whether a folder without a plan holds nothing but what :func:`prepare` began to put there."""
     if not paths.is_folder(work):
         return not paths.exists(work)
-    names = {entry.name for entry in work.iterdir()} - {_LOCK}
+    names = {entry.name for entry in work.iterdir()} - {LOCK}
     # Which begins with the start.
     return not names or {_START} <= names <= {_START, _CARD, DATA, f"{PLAN}.partial"}
 

@@ -22,6 +22,7 @@ from hyperfocal.evaluate.record import record
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate, select
 from hyperfocal.evaluate.suites import find_suite
+from hyperfocal.lock import alone
 from hyperfocal.models.card import ModelCard, Precision
 from hyperfocal.retrain.champion import Champion, read_champion
 from hyperfocal.retrain.data import Parted, refuse_shared, survey
@@ -30,7 +31,6 @@ from hyperfocal.retrain.plan import (
     PLAN,
     Degradation,
     Plan,
-    alone,
     degradation_of,
     described,
     draft,
@@ -88,7 +88,7 @@ def retrain(
         refuse_shared(suite, champion.card.scale, parted, settings)
 
     draft(plan, champion, name, degradation, parted, work)
-    with alone(work):
+    with alone(work, "retraining", out):
         # Another one may have begun, or ended, since.
         _check_free(out, resume=resume)
         experiment = prepare(plan, champion, name, degradation, parted, work, settings)

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists, SettingsError
+from hyperfocal.lock import alone
 from hyperfocal.paths import made_folder
 from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
@@ -86,8 +87,9 @@ def fit(
     learns by heart; "dev-run" runs one step, one validation picture and one test picture, and
     writes nothing.
 
-    :class:`OutputExists` where ``out`` holds a training and ``resume`` is not said,
-    :class:`SettingsError` where its state does not belong to this experiment.
+    :class:`OutputExists` where ``out`` holds a training and ``resume`` is not said, and where
+    another one is at work there; :class:`SettingsError` where its state does not belong to this
+    experiment.
 
     ``group``: the processes that train this net together, each of which calls this. The first
     one alone writes, and tells MLflow.
@@ -114,17 +116,37 @@ def fit(
         pictures = Pictures(experiment, group, one_batch=preset == "one-batch")
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
-    checkpoints = Checkpoints(out)
     if preset == "dev-run":
         return _dev_run(experiment, module, pictures)
 
     made_folder(out)
+    # Workers that are started anew may meet those that end.
+    with alone(out, "training") if group.size == 1 else contextlib.nullcontext():
+        if not resume:
+            # It may have come, and ended, since.
+            refuse_another(out)
+        since = None if state is None else int(state["global_step"])
+        return _trained(experiment, out, module, pictures, group, since, progress, tracking)
+
+
+def _trained(
+    experiment: Experiment,
+    out: Path,
+    module: Restoration,
+    pictures: Pictures,
+    group: Group,
+    since: int | None,
+    progress: bool,
+    tracking: bool | None,
+) -> Trained:
+    """What :func:`fit` says, of a net that is made. ``since``: the step it goes on from."""
+    checkpoints = Checkpoints(out)
     if group.leads:
         (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
     told = group.leads and (experiment.tracking if tracking is None else tracking)
     judged = _loader(pictures.share(pictures.validation))
     with (
-        _tracked(experiment, out, module, resumed=state is not None, wanted=told) as tracker,
+        _tracked(experiment, out, module, resumed=since is not None, wanted=told) as tracker,
         kept_interrupts(),
     ):
         trainer = _trainer(
@@ -139,7 +161,7 @@ def fit(
                 checkpoints,
             ],
             logger=[
-                CurveFile(out, kept_until=None if state is None else state["global_step"]),
+                CurveFile(out, kept_until=since),
                 *([tracker] if tracker else []),
             ]
             if group.leads
@@ -150,7 +172,7 @@ def fit(
                 module,
                 _loader(pictures.training),
                 judged,
-                ckpt_path=None if state is None else str(last),
+                ckpt_path=None if since is None else str(out / LAST),
                 weights_only=True,
             )
         timed = trainer.callback_metrics.get("epoch_time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
@@ -121,6 +122,27 @@ def test_a_file_that_is_no_database(settings):
     (settings.data / "hyperfocal.db").write_bytes(b"no database" * 200)
     with pytest.raises(SettingsError, match="cannot be opened"):
         Store.open(settings)
+
+
+def test_the_database_of_another_program_is_left_alone(settings):
+    settings.data.mkdir()
+    file = settings.data / "hyperfocal.db"
+    with closing(sqlite3.connect(file)) as connection:
+        # Some have been made by migrations too.
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        connection.execute("CREATE TABLE runs (id TEXT)")
+    before = file.read_bytes()
+    with pytest.raises(SettingsError, match="database of something else"):
+        Store.open(settings)
+    assert file.read_bytes() == before
+    assert list(settings.data.iterdir()) == [file]
+
+
+def test_an_empty_database_may_be_used(settings):
+    settings.data.mkdir()
+    (settings.data / "hyperfocal.db").touch()
+    Store.open(settings).close()
+    Store.open(settings).close()
 
 
 def test_a_folder_that_cannot_be_made_is_told(settings):

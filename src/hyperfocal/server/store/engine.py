@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,30 @@ def sqlite_file(url: str) -> Path | None:
     """The file of a SQLite URL; None for a database that is none."""
     address = _address(url)
     return Path(address.database or "") if address.get_backend_name() == "sqlite" else None
+
+
+def refuse_foreign(url: str, own: str) -> None:
+    """:class:`SettingsError` where a SQLite file has tables, but none of the name ``own``.
+
+    Only read: opening it as the service does would change it.
+    """
+    file = sqlite_file(url)
+    if file is None or not file.is_file():
+        return
+    tables: set[str] = set()
+    # What is no database, or cannot be read, is told when it is opened.
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+    ):
+        tables.update(
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        )
+    if tables - {"alembic_version"} and own not in tables:
+        raise SettingsError(
+            f"{file} is the database of something else: it has tables, and none of the service's"
+        )
 
 
 def _address(url: str) -> URL:

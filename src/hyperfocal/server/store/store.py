@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from hyperfocal.errors import HyperfocalError, SettingsError, UsageError
 from hyperfocal.feedback import Request, Retention, Verdict, book
 from hyperfocal.feedback.records import Deleted, Given
-from hyperfocal.server.store.engine import READS, open_engine
+from hyperfocal.feedback.tables import RequestRow
+from hyperfocal.server.store.engine import READS, open_engine, refuse_foreign
 from hyperfocal.server.store.migrate import migrate
 from hyperfocal.storage import Storage
 
@@ -62,8 +63,10 @@ class Store:
     def open(cls, settings: ServerSettings) -> Store:
         """Open the database of the settings, bringing its tables up to date. Blocks.
 
-        Raises :class:`SettingsError` where there is none to open.
+        Raises :class:`SettingsError` where there is none to open, or a SQLite file that belongs to
+        another program.
         """
+        refuse_foreign(settings.database_url, RequestRow.__tablename__)
         engine = open_engine(settings.database_url)
         try:
             migrate(engine)
