@@ -111,6 +111,11 @@ def test_a_listed_site_may_call_and_read(pretending):
         answer = running.client.post("/v1/upscale", content=b"broken", headers={"origin": ORIGIN})
         assert answer.status_code == 422
         assert answer.headers["access-control-allow-origin"] == ORIGIN
+        # And so can what nobody foresaw.
+        running.pool.raises.append(RuntimeError("a bug"))
+        answer = running.client.post("/v1/upscale", content=b"x", headers={"origin": ORIGIN})
+        assert answer.status_code == 500
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
 def test_a_listed_site_may_ask_and_read_all_that_there_is(pretending, png, tmp_path):

@@ -240,10 +240,17 @@ def test_ready_when_the_service_is(web):
     assert web.client.get("/version").json()["name"] == "hyperfocal"
 
 
-def test_what_there_is_not(web):
-    refused = web.client.post("/")
+@pytest.mark.parametrize("path", ["/", "/healthz", "/static/main.js"])
+def test_what_is_there_to_be_read(web, path):
+    assert web.client.get(path).status_code == 200
+    refused = web.client.post(path)
     check_problem(refused, 405, "method-not-allowed")
     assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert web.client.options(path).status_code == 200
+
+
+def test_what_there_is_not(web):
+    check_problem(web.client.post("/static/nothing.js"), 404, "not-found")
     check_problem(web.client.get("/static/nothing.js"), 404, "not-found")
     check_problem(web.client.get("/static/index.html"), 404, "not-found")
     check_problem(web.client.put("/v1/upscale"), 405, "method-not-allowed")

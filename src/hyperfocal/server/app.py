@@ -18,6 +18,7 @@ from hyperfocal.server import openapi, problems, spool
 from hyperfocal.server.envelope import Envelope
 from hyperfocal.server.gate import Gate
 from hyperfocal.server.heads import Heads
+from hyperfocal.server.last_resort import LastResort
 from hyperfocal.server.limits import BodyLimits
 from hyperfocal.server.loading import choose, follow
 from hyperfocal.server.metrics import Metrics
@@ -130,6 +131,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.add_middleware(Heads)
     app.add_middleware(BodyLimits, max_bytes=settings.max_body, seconds=settings.body_seconds)
     app.add_middleware(Gate, settings=settings, keys=keys)
+    app.add_middleware(LastResort)
     if settings.cors:
         from starlette.middleware.cors import CORSMiddleware
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
@@ -12,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, MutableHeaders
 
 from hyperfocal.server import logs, spool
-from hyperfocal.server.errors import Draining
-from hyperfocal.server.problems import respond, unforeseen
 from hyperfocal.server.security.caller import NOBODY
 
 if TYPE_CHECKING:
@@ -44,8 +41,7 @@ class Envelope:
     """ASGI middleware, the outermost.
 
     Takes a sensible ``X-Request-ID`` from the client or makes one, and puts it into the answer,
-    the log and ``scope["state"]``. An exception that nobody foresaw is answered with 500, and
-    what the end of the service cuts off with 503.
+    the log and ``scope["state"]``.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -78,17 +74,6 @@ class Envelope:
             state.setdefault("problem", "client-gone")
             if status:
                 raise
-        except Exception:
-            _log.exception("unforeseen")
-            if status:
-                raise
-            await unforeseen(scope)(scope, receive, complete)
-        except asyncio.CancelledError:
-            # The service ends, and has waited long enough. An answer that has begun breaks off.
-            state.setdefault("problem", Draining.code)
-            if not status:
-                ending = Draining("the service is stopping; try again in a moment")
-                await respond(ending, scope, {"connection": "close"})(scope, receive, complete)
         finally:
             spool.clear(state)
             self._note(scope, status, time.perf_counter() - started, size)

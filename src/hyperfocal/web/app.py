@@ -59,6 +59,8 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
     @app.route("/<path:path>", methods=_METHODS, provide_automatic_options=False)
     def forward(path: str) -> Response:
         if not rules.is_forwarded(request.path):
+            if _is_own(request.path):
+                raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
             raise not_found(request.path)
         if not rules.follows_events(request.path):
             return _forward(request, settings, upstream)
@@ -95,6 +97,12 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
         return refuse(unforeseen())
 
     return app
+
+
+def _is_own(path: str) -> bool:
+    """Whether there is something there, of this server's own, to be read."""
+    files = {f"/static/{name}" for name in assets() if name != INDEX}
+    return path == "/healthz" or path in files
 
 
 def _asset(name: str, request: Request) -> Response:
