@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
-from hyperfocal.errors import SettingsError, UsageError
+from hyperfocal.errors import ModelBroken, SettingsError, UsageError
 from hyperfocal.models.card import ModelCard
 from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import read_entry
@@ -118,6 +120,21 @@ def test_what_cannot_be_exported_anew_is_told(plain: Experiment, run: Path, tmp_
     with pytest.raises(UsageError, match="no card beside"):
         export(source, out, experiment=plain)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("size", [math.nan, 1e30])
+def test_a_training_that_failed_is_told(
+    plain: Experiment, run: Path, tmp_path: Path, size: float
+) -> None:
+    checkpoint = torch.load(run / "best.ckpt", weights_only=True)
+    for name, tensor in checkpoint["state_dict"].items():
+        if name.endswith("direct"):
+            tensor.fill_(size)
+    failed = tmp_path / "failed.ckpt"
+    torch.save(checkpoint, failed)
+    with pytest.raises(ModelBroken, match="the training has failed"):
+        export(failed, tmp_path / "out", calibration=1)
+    assert not list(tmp_path.rglob("*.onnx"))
 
 
 @pytest.mark.parametrize("more", ["clipped = true", "unshuffle = 2", 'name = "depthpro-sr"'])

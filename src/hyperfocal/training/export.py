@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from hyperfocal.errors import ModelBroken
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import Entry
@@ -60,8 +61,15 @@ def export(
     each of both gets a correction, for what it makes of these training pictures. The float file
     tells, as the card does, what its weights cost, for trainings that go on from them. Files appear
     in ``folder`` only when all are made.
+
+    :class:`ModelBroken` where the weights, or what they make of pictures, are no numbers; and what
+    :func:`~hyperfocal.training.stored.read_stored` raises.
     """
     stored = read_stored(weights, experiment)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = [part.astype(np.float64).sum() for pair in stored.folded.layers for part in pair]
+    if not np.isfinite(sums).all():
+        raise _failed(weights)
     # Now, as the rest takes a while.
     made_folder(folder)
     folded, data = replace(stored.folded, correction=None), stored.experiment.data
@@ -71,6 +79,8 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
         roundings = _roundings(stored.experiment, folded, stored.ranges, calibration)
+        if not np.isfinite([how.ranges for how in roundings]).all():
+            raise _failed(weights)
         rounding = max(
             roundings, key=lambda how: trial.score("int8", _serialised(how.graph(folded)))
         )
@@ -96,6 +106,13 @@ def export(
     )
     card.write(folder / f"{card.name}.toml")
     return Exported(card, scores, rounding.clipped_share)
+
+
+def _failed(weights: Path) -> ModelBroken:
+    return ModelBroken(
+        f"{weights}: its numbers are too large for a picture to come of them: the training has "
+        "failed; try a lower rate"
+    )
 
 
 @dataclass(frozen=True)
