@@ -112,9 +112,17 @@ def test_greys_in_a_gif_stay_grey_and_nothing_else_is_said(levels, alpha):
     got = imaging.open(imaging.encode(given_, "gif"))
     assert got.is_grey
     shown = pixels > 99 if alpha else slice(None)
-    off = np.abs(got.pixels[shown].astype(int) - pixels[shown])
-    assert off.max() <= (4 if alpha else 0)
+    assert np.array_equal(got.pixels[shown], pixels[shown])
     assert not any("grey" in note for note in imaging.conversions(given_, "gif"))
+
+
+def test_256_greys_and_transparency_in_a_gif_share_the_lightest():
+    pixels = np.resize(np.arange(256, dtype=np.uint8), (17, 256))
+    alpha = np.full(pixels.shape, 255, np.uint8)
+    alpha[0] = 0
+    got = imaging.open(imaging.encode(imaging.Picture(pixels, alpha), "gif"))
+    assert np.array_equal(got.alpha, alpha)
+    assert np.array_equal(got.pixels[1:], np.minimum(pixels[1:], 254))
 
 
 def test_a_gif_with_a_coloured_palette_is_no_grey():

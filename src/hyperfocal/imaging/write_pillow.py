@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.imaging.plan import Plan
 
@@ -65,6 +66,9 @@ def _write_gif(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     clear = None
     if plan.alpha:
         clear = np.asarray(image)[..., -1] < _OPAQUE_FROM
+    if image.mode == "LA" and clear is not None:
+        _write_grey_gif(np.array(image)[..., 0], clear, sink)
+        return
     colour = image.convert("RGB")
     palette = colour.quantize(255 if plan.alpha else 256)
     indexed = colour.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
@@ -77,3 +81,19 @@ def _write_gif(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     out = Image.fromarray(values, "P")
     out.putpalette([*table[:765], 0, 0, 0])
     out.save(sink, "GIF", transparency=255)
+
+
+def _write_grey_gif(
+    greys: npt.NDArray[np.uint8], clear: npt.NDArray[np.bool_], sink: BinaryIO
+) -> None:
+    """All greys as they are, but where there are 256 of them: the lightest two become one."""
+    from PIL import Image
+
+    free = np.setdiff1d(np.arange(256), greys[~clear])
+    if not len(free):
+        greys[greys == 255] = 254
+        free = np.array([255])
+    greys[clear] = free[0]
+    out = Image.fromarray(greys, "P")
+    out.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
+    out.save(sink, "GIF", transparency=int(free[0]))
