@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -9,9 +10,12 @@ import logging
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hyperfocal.errors import SettingsError
 from hyperfocal.server import logs
+from hyperfocal.server.app import create_app
 from hyperfocal.server.errors import QueueFull
 from hyperfocal.server.figures import FIGURES
+from hyperfocal.server.settings import ServerSettings
 
 
 @pytest.fixture
@@ -245,6 +249,27 @@ def test_a_bug_is_logged_under_its_request(log, pretending):
     assert line["request_id"] == answer.headers["x-request-id"]
     assert line["error"] == "RuntimeError"
     assert "a bug" in line["trace"]
+
+
+def test_why_it_cannot_start_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "hyperfocal.db").write_bytes(b"no database" * 200)
+    app = create_app(ServerSettings(data=tmp_path))
+    told = []
+
+    async def start():
+        async def receive():
+            return {"type": "lifespan.startup"}
+
+        async def send(message):
+            told.append(message)
+
+        with pytest.raises(SettingsError):
+            await app({"type": "lifespan"}, receive, send)
+
+    asyncio.run(start())
+    assert [message["type"] for message in told] == ["lifespan.startup.failed"]
+    assert told[0]["message"].startswith("the database cannot be opened")
+    assert "Traceback" not in told[0]["message"]
 
 
 def test_a_line_stays_a_line_whatever_is_in_it(log):

@@ -50,7 +50,7 @@ class Envelope:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _in_a_sentence(scope, send))
             return
         state = scope.setdefault("state", {})
         given = Headers(scope=scope).get("x-request-id", "")
@@ -111,6 +111,21 @@ class Envelope:
             "request",
             extra={"fields": {name: value for name, value in fields.items() if value is not None}},
         )
+
+
+def _in_a_sentence(scope: Scope, send: Send) -> Send:
+    """``send`` for the start and the end of the service.
+
+    Why it cannot start is logged by the server. Where that is foreseen it needs no traceback.
+    """
+
+    async def told(message: Message) -> None:
+        failure = getattr(scope["app"].state, "failure", None)
+        if message["type"] == "lifespan.startup.failed" and failure is not None:
+            message = {**message, "message": str(failure)}
+        await send(message)
+
+    return told
 
 
 def route_of(scope: Scope) -> str:
