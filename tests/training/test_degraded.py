@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,18 @@ def test_an_experiment_chooses_its_degradations(experiment_file: Path) -> None:
     ):
         np.testing.assert_array_equal(low, low_want)
         np.testing.assert_array_equal(high, high_want)
+
+
+RANGES = [name for name, value in asdict(Degradations()).items() if isinstance(value, dict)]
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_what_a_table_leaves_out_stays_as_it_is(experiment_file: Path, name: str) -> None:
+    experiment = real(experiment_file, f"\n[degradation.{name}]\nprobability = 0.77\n")
+    assert experiment.degradation is not None
+    want = asdict(Degradations())
+    want[name]["probability"] = 0.77
+    assert asdict(experiment.degradation) == want
 
 
 def test_ranges_survive_a_checkpoint_and_a_file(experiment_file: Path) -> None:

@@ -72,6 +72,21 @@ def test_a_refusal_is_told_once_and_not_repeated(
     assert "the tracker refused: changing a parameter" in caplog.text
 
 
+def test_without_what_is_needed_the_rest_is_not_sent(
+    far: Far, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise Refusal("no run")
+
+    outbox.put(refuse, needed=True)
+    outbox.put(lambda: far.hear(1))
+    assert outbox.send()
+    outbox.put(lambda: far.hear(2))
+    outbox.close()
+    assert far.heard == []
+    assert [record.message for record in caplog.records] == ["the tracker refused: no run"]
+
+
 def test_closing_tries_at_once_and_says_what_is_lost(
     far: Far, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:

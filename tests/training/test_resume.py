@@ -179,6 +179,49 @@ def test_a_training_told_to_stop_says_so_and_can_go_on(
         torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "validation_step"])
+def test_told_to_stop_a_training_judges_first_what_is_due(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    fit(experiment, tmp_path / "whole", progress=False, tracking=False)
+    usual = getattr(Restoration, hook)
+
+    def stop(self: Restoration, *given: Any) -> None:
+        usual(self, *given)
+        if self.global_step == 14:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(Restoration, hook, stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(experiment, out, progress=False, tracking=False)
+    assert state(out)["global_step"] == 14
+    fit(experiment, out, resume=True, progress=False, tracking=False)
+    assert rows(out) == rows(tmp_path / "whole")
+    names = [sorted(path.name for path in run.glob("*.ckpt")) for run in (out, tmp_path / "whole")]
+    assert names[0] == names[1]
+    for part in ("state_dict", "optimizer_states", "random"):
+        want, found = state(tmp_path / "whole"), state(out)
+        torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("patience", "steps"), [(1, 14), (9, 30)])
+def test_patience_is_that_of_the_experiment_when_it_goes_on(
+    experiment: Experiment, tmp_path: Path, patience: int, steps: int
+) -> None:
+    """At such a rate only the first validation is better than none."""
+
+    def patient(patience: int, steps: int) -> Experiment:
+        update = {"rate": 1e-12, "patience": patience, "steps": steps}
+        schedule = experiment.schedule.model_copy(update=update)
+        return experiment.model_copy(update={"schedule": schedule})
+
+    assert fit(patient(5, 7), tmp_path, progress=False, tracking=False).steps == 7
+    trained = fit(patient(patience, 30), tmp_path, resume=True, progress=False, tracking=False)
+    assert trained.steps == steps
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "message"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from hyperfocal.cli.tuning import _print as print_table
 from hyperfocal.errors import SettingsError
+from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.fit import Trained
 from hyperfocal.training.sweep import Trial, changed, combinations, sweep
@@ -115,6 +117,13 @@ def test_values_are_checked_as_those_of_a_file(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         changed(experiment, values, "the sweep")
+
+
+def test_ranges_of_degradations_need_no_table_to_begin_with(experiment: Experiment) -> None:
+    values = {"data.degradation": "real", "degradation.noise.probability": 0.2}
+    found = changed(experiment, values, "the sweep").degradation
+    usual = Degradations()
+    assert found == replace(usual, noise=replace(usual.noise, probability=0.2))
 
 
 def test_one_budget_replaces_the_other(experiment: Experiment) -> None:

@@ -19,6 +19,8 @@ import pytest
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 
+from mlflow.tracking import MlflowClient
+
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
@@ -246,6 +248,19 @@ def test_without_a_server_all_lies_beside_the_run(experiment: Experiment, tmp_pa
     assert (tmp_path / "runs" / "mlflow.db").is_file()
     artifacts = tmp_path / "runs" / "mlartifacts" / str(trained.run_id) / "artifacts"
     assert {path.name for path in artifacts.iterdir()} == ARTIFACTS
+
+
+def test_a_deleted_experiment_is_told_once(
+    experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(experiment, tmp_path / "one", progress=False)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client.delete_experiment(client.get_experiment_by_name("hyperfocal").experiment_id)
+    caplog.clear()
+    trained = fit(experiment, tmp_path / "two", progress=False)
+    assert (trained.steps, trained.run_id) == (20, None)
+    (told,) = [record.message for record in caplog.records if "MLflow" in record.message]
+    assert "was deleted, so the training is not tracked: bring it back" in told
 
 
 def test_tracking_can_be_switched_off(experiment: Experiment, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def fit(
     if trained.run_id is not None:
         facts.append(("MLflow run", trained.run_id))
     say.facts(facts)
-    if trained.run_id is not None and with_export:
+    if tracked and with_export:
         from hyperfocal.training.export import EXPORTABLE
 
         if plan.net.name in EXPORTABLE:

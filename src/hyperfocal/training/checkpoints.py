@@ -19,8 +19,8 @@ class Checkpoints(Checkpoint):
     """Keeps the ``count`` states of highest ``val_psnr``, the best as BEST, the newest as LAST.
 
     Written at every validation, whole or not at all, so that a kill at any moment leaves a
-    state to go on from. A request to terminate, which Lightning obeys between two steps, leaves
-    that very step as LAST. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
+    state to go on from. A request to terminate, which is obeyed between two steps, leaves that very
+    step as LAST. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
     first of them.
     """
 
@@ -98,7 +98,9 @@ class Checkpoints(Checkpoint):
     ) -> None:
         # Not after Ctrl-C, which may come in the middle of a step. Of several processes one
         # alone may have been told, and all of them would have to write.
-        if isinstance(exception, SIGTERMException) and trainer.world_size == 1:
+        if not isinstance(exception, SIGTERMException) or trainer.world_size > 1:
+            return
+        if self.saved_at != trainer.global_step:
             self._write(trainer).replace(self.folder / LAST)
 
     def _write(self, trainer: lightning.Trainer) -> Path:

@@ -79,7 +79,7 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
         roundings = _roundings(stored.experiment, folded, stored.ranges, calibration)
-        if not np.isfinite([how.ranges for how in roundings]).all():
+        if any(how.ranges is not None and not np.isfinite(how.ranges).all() for how in roundings):
             raise _failed(weights)
         rounding = max(
             roundings, key=lambda how: trial.score("int8", _serialised(how.graph(folded)))

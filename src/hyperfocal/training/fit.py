@@ -28,7 +28,7 @@ from hyperfocal.training.data import OneBatch, PatchPool
 from hyperfocal.training.degraded import DegradedPool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
-from hyperfocal.training.interrupts import kept_interrupts, terminated_between_steps
+from hyperfocal.training.interrupts import Terminating, kept_interrupts, terminated_between_steps
 from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net
@@ -158,6 +158,7 @@ def _trained(
                 *([Samples(out, pictures.validation.pairs)] if group.leads else []),
                 *_patience(experiment),
                 Collapse(checkpoints),
+                Terminating(),
                 checkpoints,
             ],
             logger=[
@@ -235,6 +236,18 @@ def first_net(experiment: Experiment) -> torch.nn.Module:
     return net
 
 
+class _Patience(EarlyStopping):
+    """Stops after ``patience`` validations in a row that were no better than the best before."""
+
+    def __init__(self, patience: int) -> None:
+        # A training that goes on ends, once more, the epoch it was saved in, without a figure.
+        super().__init__("val_psnr", mode="max", patience=patience, check_finite=True, strict=False)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # What the experiment says now counts.
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+
 class _Position(Callback):
     """Before every epoch, puts the endless batches where the training is.
 
@@ -300,7 +313,7 @@ def _patience(experiment: Experiment) -> list[Callback]:
     patience = experiment.schedule.patience
     if patience is None:
         return []
-    return [EarlyStopping("val_psnr", mode="max", patience=patience, check_finite=True)]
+    return [_Patience(patience)]
 
 
 def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) -> Trained:

@@ -26,28 +26,34 @@ class Outbox:
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._what = what
         self._clock = clock
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[Callable[[], object], bool]] = deque()
+        self._is_refused = False
         self._pause = _PAUSE
         self._silent_until = float("-inf")
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, call: Callable[[], object]) -> None:
-        """Queue a call."""
-        self._waiting.append(call)
+    def put(self, call: Callable[[], object], *, needed: bool = False) -> None:
+        """Queue a call. ``needed``: refused, it leaves all that follow without a meaning."""
+        if not self._is_refused:
+            self._waiting.append((call, needed))
 
     def send(self, *, now: bool = False) -> bool:
         """Make the waiting calls; whether none is left. ``now``: even after a recent failure."""
         if not now and self._clock() < self._silent_until:
             return False
         while self._waiting:
+            call, needed = self._waiting[0]
             try:
-                self._waiting[0]()
+                call()
             except Exception as error:  # noqa: BLE001 - a tracker may fail in any way it likes
                 if getattr(error, "error_code", "INTERNAL_ERROR") not in _PASSING:
                     _log.warning("%s refused: %s", self._what, _first_line(error))
                     self._waiting.popleft()
+                    if needed:
+                        self._is_refused = True
+                        self._waiting.clear()
                     continue
                 self._silent_until = self._clock() + self._pause
                 _log.warning(

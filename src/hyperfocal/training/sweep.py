@@ -15,6 +15,7 @@ import numpy as np
 from hyperfocal import paths
 from hyperfocal.errors import OutputExists, SettingsError
 from hyperfocal.paths import made_folder
+from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.experiment import Experiment, SweepSection
 from hyperfocal.training.facts import flat
 
@@ -143,6 +144,8 @@ def changed(experiment: Experiment, values: Mapping[str, Any], source: object) -
     # One budget replaces the other.
     if "schedule.steps" in values or "schedule.minutes" in values:
         plain["schedule"]["steps"] = plain["schedule"]["minutes"] = None
+    if plain["degradation"] is None and any(name.startswith("degradation.") for name in values):
+        plain["degradation"] = asdict(Degradations())
     for name, value in values.items():
         *sections, last = name.split(".")
         table = plain

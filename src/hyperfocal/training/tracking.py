@@ -32,6 +32,12 @@ _EXPERIMENT = "hyperfocal"
 _log = logging.getLogger(__name__)
 
 
+class _Deleted(Exception):
+    """Nothing can be written to what is tracked; asking again would not help."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+
+
 class Tracking(Logger):
     """Lightning's figures to a run of MLflow. ``run_id`` is None until MLflow has answered."""
 
@@ -62,7 +68,7 @@ class Tracking(Logger):
         self, experiment: Experiment, module: Restoration, data: Mapping[str, list[Path]]
     ) -> None:
         """Open the run, with everything that is known before the first step."""
-        self._outbox.put(lambda: self._open(experiment.name))
+        self._outbox.put(lambda: self._open(experiment.name), needed=True)
         values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
         self._outbox.put(lambda: self._set_parameters(values))
         texts = {"experiment.toml": experiment.to_toml()}
@@ -110,6 +116,12 @@ class Tracking(Logger):
             return
         group = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
         found = self._client.get_experiment_by_name(group)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise _Deleted(
+                f"its experiment '{group}' was deleted, so the training is not tracked: bring it "
+                f"back (mlflow experiments restore -x {found.experiment_id}), or name another one "
+                "(MLFLOW_EXPERIMENT_NAME)"
+            )
         key = (
             found.experiment_id
             if found is not None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from hyperfocal.training.degradations.compression import CompressionRange
 from hyperfocal.training.degradations.kernels import BlurRange
 from hyperfocal.training.degradations.low_light import LowLightRange
 from hyperfocal.training.degradations.noise import NoiseRange
-from hyperfocal.training.degradations.ranges import FORBID, Pixels, check_share
+from hyperfocal.training.degradations.ranges import FORBID, Pixels, check_share, others_of
 from hyperfocal.training.degradations.resizing import ResizeRange, from_bytes, to_bytes
 
 Bytes = npt.NDArray[np.uint8]
@@ -66,6 +66,15 @@ class Recipe:
         return "; ".join(str(step) for step in self.steps)
 
 
+# What differs, the second time, from the ranges of the first.
+_BLUR_AGAIN = BlurRange(probability=0.4, sigma=(0.1, 0.5))
+_RESIZE_AGAIN = ResizeRange(probability=0.4, factor=(0.8, 1.3))
+_NOISE_AGAIN = NoiseRange(probability=0.35, level=(0.8, 6.0))
+_FINAL_SINC = BlurRange(
+    probability=0.15, generalised=0.0, plateau=0.0, sinc=1.0, cutoff=(0.65, 1.0)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Degradations:
     """What may happen, how often and how strongly.
@@ -84,20 +93,10 @@ class Degradations:
     noise: NoiseRange = field(default_factory=NoiseRange)
     compression: CompressionRange = field(default_factory=CompressionRange)
     low_light: LowLightRange = field(default_factory=LowLightRange)
-    blur_again: BlurRange = field(
-        default_factory=lambda: BlurRange(probability=0.4, sigma=(0.1, 0.5))
-    )
-    resize_again: ResizeRange = field(
-        default_factory=lambda: ResizeRange(probability=0.4, factor=(0.8, 1.3))
-    )
-    noise_again: NoiseRange = field(
-        default_factory=lambda: NoiseRange(probability=0.35, level=(0.8, 6.0))
-    )
-    final_sinc: BlurRange = field(
-        default_factory=lambda: BlurRange(
-            probability=0.15, generalised=0.0, plateau=0.0, sinc=1.0, cutoff=(0.65, 1.0)
-        )
-    )
+    blur_again: Annotated[BlurRange, others_of(_BLUR_AGAIN)] = _BLUR_AGAIN
+    resize_again: Annotated[ResizeRange, others_of(_RESIZE_AGAIN)] = _RESIZE_AGAIN
+    noise_again: Annotated[NoiseRange, others_of(_NOISE_AGAIN)] = _NOISE_AGAIN
+    final_sinc: Annotated[BlurRange, others_of(_FINAL_SINC)] = _FINAL_SINC
     final_compression: CompressionRange = field(default_factory=CompressionRange)
 
     def __post_init__(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator
 
 Range = tuple[float, float]
 """The least and the largest value, both included."""
@@ -16,6 +19,20 @@ Pixels = npt.NDArray[np.float32]
 
 # A misspelt name in an experiment file must not pass in silence.
 FORBID: Any = {"extra": "forbid"}
+
+
+def others_of(usual: Any) -> BeforeValidator:
+    """What a table of an experiment leaves out is as in ``usual``, a dataclass.
+
+    Of itself it would be as in the class, whatever the field that it is for has instead.
+    """
+
+    def completed(given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {one.name: getattr(usual, one.name) for one in fields(usual)} | dict(given)
+
+    return BeforeValidator(completed)
 
 
 def uniform(generator: np.random.Generator, between: Range) -> float:
