@@ -51,6 +51,22 @@ def test_a_preview_takes_its_ranges_from_an_experiment(run: Run, originals: Path
     np.testing.assert_allclose(clean.astype(int), degraded, atol=1)
 
 
+def test_a_picture_too_small_to_preview_is_named(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    Image.new("RGB", (5, 3)).save(folder / "a.png")
+    answer = run("train", "preview-degradations", folder, "-s", "4")
+    assert answer.code == 2
+    assert "a.png is too small (5x3) for a scale of 4" in answer.err
+    assert run("train", "preview-degradations", folder, "-s", "3", "-o", "s.png").code == 0
+
+
+def test_a_preview_is_no_folder(run: Run, originals: Path, tmp_path: Path) -> None:
+    answer = run("train", "preview-degradations", originals, "-o", tmp_path, "--first", "1")
+    assert answer.code == 1
+    assert "is a folder, where a file is needed" in answer.err
+
+
 def test_a_preview_of_nothing_is_refused(run: Run, tmp_path: Path) -> None:
     answer = run("train", "preview-degradations", tmp_path / "nowhere")
     assert answer.code == 3

@@ -84,6 +84,8 @@ def test_a_variable_that_is_not_set_is_named(
         ("steps = 250", "steps = 250\nminutes = 3", "either schedule.steps or schedule.minutes"),
         ("scale = 2", "scale = 0", "net.scale"),
         ('name = "tiny-x2"', "name = ", "is not TOML"),
+        ("steps = 250", f"steps = {'9' * 5000}", "is not TOML.*limit"),
+        ("[net]", '[net]\nstart = "a\\u0000b.onnx"', r"net\.start is no path"),
         ("[net]", '[net]\nname = "plane"', r"net\.name: Input should be 'plain' or 'depthpro-sr'"),
         ("scale = 2", "scale = 2\nunshuffle = 3", r"data\.patch must be a multiple .* 3"),
         ("[net]", '[net]\npretrained = "apple/DepthPro-hf"', "pretrained is for depthpro-sr"),

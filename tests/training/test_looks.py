@@ -157,9 +157,10 @@ def test_a_run_without_curves_is_named(tmp_path: Path) -> None:
 
 def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
     log(tmp_path / "run")
-    for name in ("nowhere/a.png", "a.unknown"):
-        with pytest.raises(OutputRefused, match="cannot be written"):
+    for name, told in (("nowhere/a.png", "cannot be written"), ("a.unknown", "must end in")):
+        with pytest.raises(OutputRefused, match=told):
             draw([tmp_path / "run"], tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_quick_look_leaves_a_training_alone(experiment: Experiment, tmp_path: Path) -> None:

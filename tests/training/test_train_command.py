@@ -166,3 +166,57 @@ def test_no_space_for_a_checkpoint_is_told(run: Run, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 1
     assert "last.ckpt.partial: No space left on device" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("curves", "runs/tiny-x2"),
+        ("lr-find", "tiny.toml"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("out", "told"), [(".", "is a folder"), ("a", "must end in"), ("a.xyz", "must end in")]
+)
+def test_a_picture_of_curves_gets_the_name_that_was_given(
+    run: Run, words: tuple[str, ...], out: str, told: str
+) -> None:
+    """Told before the work: nothing is there to be drawn."""
+    before = sorted(Path().rglob("*"))
+    result = run(*words, "-o", out)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_training_that_does_not_fit_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hyperfocal.training.module.Restoration.training_step", fail)
+    for words in (
+        ("fit", "tiny.toml", "--no-tracking", "--quiet"),
+        ("fit", "tiny.toml", "--fast-dev-run"),
+    ):
+        result = run(*words)
+        assert result.exit_code == 2
+        assert "make data.batch, data.patch or the net smaller" in result.stderr
+
+
+def test_a_bug_is_not_taken_for_a_lack_of_memory(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("hyperfocal.training.module.Restoration.training_step", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run("fit", "tiny.toml", "--no-tracking", "--quiet")

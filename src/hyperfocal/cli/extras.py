@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from hyperfocal.errors import RuntimeMissing
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hyperfocal.errors import RuntimeMissing, SettingsError
+
+_NO_MEMORY = "can't allocate memory"
 
 
 def needs_torch(*others: str) -> None:
@@ -14,3 +19,23 @@ def needs_torch(*others: str) -> None:
             raise RuntimeMissing(
                 f"training needs {module}; install it with: pip install 'hyperfocal[train]'"
             )
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """:class:`SettingsError` where a training asks for more memory than there is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch's own error for a GPU is a RuntimeError, and it has none for a processor.
+        where = type(error).__name__
+        if (
+            isinstance(error, MemoryError)
+            or where == "OutOfMemoryError"
+            or _NO_MEMORY in str(error)
+        ):
+            raise SettingsError(
+                "there is not enough memory for this training: make data.batch, data.patch or the "
+                "net smaller"
+            ) from error
+        raise

@@ -10,7 +10,7 @@ import typer
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import only_one
 from hyperfocal.cli.degrading import degrade_suite, preview_degradations
-from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.extras import enough_memory, needs_torch
 from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.cli.tuning import curves, lr_find, sweep
 from hyperfocal.errors import Cancelled, UsageError
@@ -33,6 +33,7 @@ def app() -> typer.Typer:
 
 
 @terminated_as_interrupt()
+@enough_memory()
 def fit(
     experiment: Path = typer.Argument(help="The experiment file (TOML)."),
     out: Path = typer.Option(

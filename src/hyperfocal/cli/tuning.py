@@ -9,7 +9,7 @@ import typer
 
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON
-from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.extras import enough_memory, needs_torch
 from hyperfocal.cli.stopping import terminated_as_interrupt
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _figure(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+@enough_memory()
 def lr_find(
     experiment: Path = typer.Argument(help="The experiment file (TOML)."),
     out: Path = typer.Option(
@@ -93,9 +94,12 @@ def lr_find(
 ) -> None:
     """Suggest a learning rate: train while it rises, and look where the loss falls fastest."""
     needs_torch("matplotlib")
+    from hyperfocal.training.curves import check_figure
     from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.lr_find import lr_find as run
 
+    # Now, as the rest takes a while.
+    check_figure(out)
     found = run(Experiment.read(experiment), steps=steps, low=low, high=high)
     found.draw(out)
     say.facts([("suggested rate", f"{found.suggestion:.2g}"), ("curve", str(out))])

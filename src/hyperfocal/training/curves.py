@@ -39,6 +39,8 @@ PANELS = (
     ("train_grad_norm", "gradient norm", "log"),
 )
 
+_FIGURES = (".png", ".webp", ".svg", ".pdf")
+
 Curve = tuple[list[float], list[float]]
 """Steps and values."""
 
@@ -124,6 +126,7 @@ def draw(runs: Sequence[Path], out: Path) -> None:
     """A picture of the curves of some runs, one colour a run; PNG, WebP, SVG or PDF by ending."""
     from matplotlib.figure import Figure
 
+    check_figure(out)
     found = [(run, read_curves(run)) for run in runs]
     panels = [panel for panel in PANELS if any(panel[0] in curves for _, curves in found)]
     columns = min(2, len(panels))
@@ -149,11 +152,23 @@ def draw(runs: Sequence[Path], out: Path) -> None:
     save_figure(figure, out)
 
 
+def check_figure(out: Path) -> None:
+    """:class:`OutputRefused` unless ``out`` is a name that a figure can be written under."""
+    if not out.name or out.is_dir():
+        raise OutputRefused(f"{out} is a folder, where a file is needed")
+    if out.suffix.lower() not in _FIGURES:
+        raise OutputRefused(f"{out}: the name must end in one of {', '.join(_FIGURES)}")
+
+
 def save_figure(figure: Any, out: Path) -> None:
-    """Write a matplotlib figure; :class:`OutputRefused` where that fails."""
+    """Write a matplotlib figure whole or not at all; :class:`OutputRefused` where that fails."""
+    check_figure(out)
+    partial = out.with_name(f".{out.name}.partial")
     try:
-        figure.savefig(out, dpi=110)
+        figure.savefig(partial, dpi=110, format=out.suffix[1:].lower())
+        partial.replace(out)
     except (OSError, ValueError) as error:
+        partial.unlink(missing_ok=True)
         raise OutputRefused(f"{out} cannot be written: {error}") from error
 
 

@@ -252,7 +252,8 @@ class Experiment(_Section):
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputMissing(f"{path} cannot be read: {error.strerror}") from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except ValueError as error:
+            # Not only as TOML: Python reads no number of thousands of digits.
             raise SettingsError(f"{path} is not TOML: {error}") from error
         except RecursionError as error:
             raise SettingsError(f"{path} is nested too deep") from error
@@ -290,7 +291,10 @@ def _make_absolute(values: Any, path: Path) -> None:
             return [absolute(one, ending) for one in name]
         if not isinstance(name, str) or not name.endswith(ending):
             return name
-        return str((path.parent / _expanded(name, path)).resolve())
+        try:
+            return str((path.parent / _expanded(name, path)).resolve())
+        except ValueError as error:
+            raise SettingsError(f"{path}: {section}.{key} is no path: {error}") from error
 
     for section, key, ending in _PATHS:
         table = _table(values, section)

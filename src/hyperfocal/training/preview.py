@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hyperfocal.errors import OutputRefused
+from hyperfocal.errors import OutputRefused, SettingsError
 from hyperfocal.training.data import Pixels, bicubic_pair, read_rgb
 from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.degraded import degraded_pair
@@ -23,11 +23,16 @@ def contact_sheet(
 ) -> Image.Image:
     """A row a picture: its middle, at most ``side`` wide, and the two LR pictures of it.
 
-    LR pixels are enlarged as squares, so that nothing is smoothed over.
+    LR pixels are enlarged as squares, so that nothing is smoothed over. :class:`SettingsError` for
+    a picture of which nothing would be left.
     """
     rows = []
     for path in files:
         hr = _middle(read_rgb(path), side)
+        if min(hr.shape[:2]) < scale:
+            raise SettingsError(
+                f"{path} is too small ({hr.shape[1]}x{hr.shape[0]}) for a scale of {scale}"
+            )
         clean, hr = bicubic_pair(hr, scale)
         degraded, _, recipe = degraded_pair(hr, f"{path.stem}-{seed}", scale, 1, degradations)
         squares = [low.repeat(scale, axis=0).repeat(scale, axis=1) for low in (clean, degraded)]
@@ -38,6 +43,8 @@ def contact_sheet(
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as PNG whole or not at all; :class:`OutputRefused` where it cannot be."""
+    if not path.name or path.is_dir():
+        raise OutputRefused(f"{path} is a folder, where a file is needed")
     partial = path.with_name(f".{path.name}.partial")
     try:
         sheet.save(partial, format="PNG")
