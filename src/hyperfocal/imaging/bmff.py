@@ -153,6 +153,7 @@ def _locations(tables: _Tables, body: bytes) -> None:
     offset_size, length_size = body[4] >> 4, body[4] & 15
     base_size, index_size = body[5] >> 4, body[5] & 15 if version else 0
     count, at = _number(body, 6, 2 if version < 2 else 4)
+    left = _MOST_ITEMS
     for _ in range(min(count, _MOST_ITEMS)):
         item, at = _number(body, at, 2 if version < 2 else 4)
         if version:
@@ -162,6 +163,10 @@ def _locations(tables: _Tables, body: bytes) -> None:
         _, at = _number(body, at, 2)
         base, at = _number(body, at, base_size)
         extents, at = _number(body, at, 2)
+        # Where the file has no bytes for them, any number takes no space in it.
+        left -= extents
+        if left < 0:
+            raise IndexError("more places than any file has")
         for _ in range(extents):
             _, at = _number(body, at, index_size)
             offset, at = _number(body, at, offset_size)

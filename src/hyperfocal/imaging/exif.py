@@ -60,6 +60,8 @@ def cleaned(block: bytes, *, turned: bool = False) -> bytes:
     """
     data = bytearray(block)
     where = ifd.layout(data)
+    # What this refuses has been told as dropped.
+    ifd.parse(data, where, where.first)
     found, second, second_at = ifd.entries(data, where, where.first)
     if turned:
         _swap_resolutions(data, found)

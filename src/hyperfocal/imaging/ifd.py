@@ -167,27 +167,60 @@ def integers(data: bytes | bytearray | mmap, where: Layout, entry: Entry) -> tup
     return struct.unpack_from(code, data, entry.start)
 
 
-def parse(data: bytes | bytearray, where: Layout, offset: int, depth: int = 0) -> Directory:
-    """The directory at ``offset`` with the EXIF, GPS and interoperability ones inside it."""
-    directory = Directory()
-    for entry in entries(data, where, offset)[0]:
-        if entry.tag in directory.fields:
-            continue  # the first counts, as for libtiff: tifffile puts its own description second
-        raw = bytes(data[entry.start : entry.start + entry.size])
+def parse(data: bytes | bytearray, where: Layout, offset: int) -> Directory:
+    """The directory at ``offset`` with the EXIF, GPS and interoperability ones inside it.
+
+    ValueError where fields lie over each other so often that they would take more memory than twice
+    what ``data`` does.
+    """
+    return _Parser(data, where).directory(offset)
+
+
+class _Parser:
+    """Parses each directory once, and copies so many bytes at most, wherever pointers lead."""
+
+    def __init__(self, data: bytes | bytearray, where: Layout) -> None:
+        self._data, self._where = data, where
+        self._left = 2 * len(data)
+        self._seen: set[int] = set()
+
+    def directory(self, offset: int) -> Directory:
+        """The one at ``offset``."""
+        self._seen.add(offset)
+        found = Directory()
+        for entry in entries(self._data, self._where, offset)[0]:
+            # The first counts, as for libtiff: tifffile puts its own description second.
+            if entry.tag not in found.fields:
+                raw = self._value(entry)
+                item = self._inside(raw) if entry.tag in SUB_IFDS else Field(entry.type, raw)
+                if item is not None:
+                    found.fields[entry.tag] = item
+        return found
+
+    def _inside(self, pointer: bytes) -> Field | None:
+        """What a pointer leads to; None where that is nowhere, or where the parser was before."""
+        target = int.from_bytes(pointer, "little")
+        if target in self._seen:
+            return None
+        try:
+            inside = self.directory(target)
+        except _Overlapping:
+            raise
+        except ValueError:
+            return None  # The rest of the block is still good.
+        return Field(LONG, inside=inside)
+
+    def _value(self, entry: Entry) -> bytes:
+        self._left -= entry.size
+        if self._left < 0:
+            raise _Overlapping("fields of a directory lie over each other")
+        raw = bytes(self._data[entry.start : entry.start + entry.size])
         unit = _SWAP.get(entry.type, 1)
-        if where.order == ">" and unit > 1:
-            raw = swapped(raw, unit)
-        item = Field(entry.type, raw)
-        if entry.tag in SUB_IFDS:
-            target = int.from_bytes(raw, "little")
-            try:
-                if depth > 2:
-                    continue
-                item = Field(LONG, inside=parse(data, where, target, depth + 1))
-            except ValueError:
-                continue  # a pointer to nowhere: the rest of the block is still good
-        directory.fields[entry.tag] = item
-    return directory
+        return swapped(raw, unit) if self._where.order == ">" and unit > 1 else raw
+
+
+class _Overlapping(ValueError):
+    """More bytes in fields than there can be."""
 
 
 def swapped(raw: bytes, unit: int) -> bytes:

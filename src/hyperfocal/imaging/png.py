@@ -240,7 +240,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.xmp = text
         return
     # ImageMagick's convention: a name, a length and hexadecimal lines.
-    raw = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    raw = bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
     name = keyword.removeprefix(b"Raw profile type ").lower()
     if name in (b"exif", b"app1") and raw.startswith(exif.PREFIX) and found.exif is None:
         found.exif = exif.bare(raw)

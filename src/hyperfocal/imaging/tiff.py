@@ -32,6 +32,10 @@ _UNSIGNED, _FLOAT = 1, 3
 _FAX = (2, 3, 4)
 # JPEG, JPEG 2000 and WebP, whose decoders give RGB; the other compressions that are read are exact.
 _LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
+# Colours and the masks and spot colours beside them: Photoshop has 56 channels at most.
+_MOST_SAMPLES = 64
+# Bytes that a tile may have however small the picture is.
+_ANY_TILE = 1 << 26
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 
 
@@ -88,6 +92,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         if page.is_tiled or page.imagedepth != 1:
             _check_depth(page.imagedepth)
         _check_extent(page, len(data))
+        _check_memory(page)
         if int(page.compression) in _FAX and page.bitspersample != 1:
             raise BrokenPicture("corrupt TIFF: fax compression of more than one bit a sample")
         values = page.asarray()
@@ -146,6 +151,23 @@ def _check_extent(page: Any, size: int) -> None:
     for offset, length in zip(offsets, lengths, strict=True):
         if offset + length > size:
             raise BrokenPicture("truncated TIFF: the picture reaches beyond the end of the file")
+
+
+def _check_memory(page: Any) -> None:
+    """BrokenPicture where decoding would take far more memory than the picture has pixels."""
+    samples = int(page.samplesperpixel)
+    if samples > _MOST_SAMPLES:
+        raise UnknownFormat(f"a TIFF of {samples} samples a pixel is not read")
+    if page.is_tiled:
+        tile, whole = (
+            width * height * samples * page.bitspersample // 8
+            for width, height in (
+                (page.tilewidth, page.tilelength),
+                (page.imagewidth, page.imagelength),
+            )
+        )
+        if tile > max(_ANY_TILE, 4 * whole):
+            raise BrokenPicture("corrupt TIFF: its tiles are far larger than the picture")
 
 
 def _channels_last(values: npt.NDArray[Any], page: Any, header: Header) -> npt.NDArray[Any]:
