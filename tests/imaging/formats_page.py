@@ -320,6 +320,8 @@ def on_the_way():
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
     laid_out = any("laid out" in note for note in shaped)
+    signed = made.with_chunk(made.filed(made.photo(), "PNG"), b"caBX", ">B", 0)
+    credentials = imaging.open(signed).notes
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
@@ -331,6 +333,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
+        ("content credentials (C2PA), what else other programs put into JPEG and PNG", credentials,
+         "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),

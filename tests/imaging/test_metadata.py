@@ -394,12 +394,21 @@ def test_xmp_is_corrected_in_place():
         b"<tiff:ImageWidth> 10 </tiff:ImageWidth>"
         b"<xmp:Thumbnails><rdf:Alt>AAAA</rdf:Alt></xmp:Thumbnails></rdf:Description>"
     )
-    got = xmp.resized(xmp.cleaned(packet), 640, 480)
+    got = xmp.resized(xmp.cleaned(packet, turned=True), 640, 480)
     assert got == (
         b'<rdf:Description tiff:Orientation="1" exif:PixelXDimension = "640">'
         b"<tiff:Orientation>1</tiff:Orientation><exif:PixelYDimension>480</exif:PixelYDimension>"
         b"<tiff:ImageWidth>640</tiff:ImageWidth></rdf:Description>"
     )
+
+
+def test_an_orientation_that_only_xmp_states_stays_there():
+    """Browsers and viewers show such a picture as it is stored."""
+    packet = b'<rdf:Description tiff:Orientation="6"/>'
+    assert xmp.cleaned(packet, turned=False) == packet
+    picture = imaging.open(made.filed(made.photo(20, 30), "JPEG", xmp=packet))
+    assert picture.pixels.shape == (20, 30, 3)
+    assert picture.metadata.xmp == packet
 
 
 def test_a_picture_without_metadata_gets_none():

@@ -31,6 +31,8 @@ def read_header(data: bytes) -> Header:
     if block is not None:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
+    if found.has_gain_map:
+        notes.append("a gain map (HDR) was dropped")
     icc, points = found.icc, None
     if icc is None:
         icc, points = code_points.declared(found.code_points, notes, grey=not found.colour)

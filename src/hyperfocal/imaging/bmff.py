@@ -24,6 +24,7 @@ class Contents:
     """What the boxes say of the primary picture.
 
     ``turns``: quarter turns anticlockwise; ``mirror``: 0 top to bottom, 1 left to right.
+    ``has_gain_map``: a second picture says how much brighter HDR is (ISO 21496-1).
     ``code_points``: colour primaries and transfer function (ITU-T H.273). ``frames``: of an
     animation, else 1. ``bit_depth`` and ``colour`` are those of the deepest and most coloured
     picture in the file, because a grid's are only stated with its tiles.
@@ -41,6 +42,7 @@ class Contents:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    has_gain_map: bool = False
 
     @property
     def orientation(self) -> int:
@@ -81,6 +83,7 @@ def read(data: bytes) -> Contents:
     for index in tables.uses.get(tables.primary, range(1, len(tables.properties) + 1)):
         if 0 < index <= len(tables.properties):
             _own_property(found, *tables.properties[index - 1])
+    found.has_gain_map = any(kind == b"tmap" for kind, _ in tables.kinds.values())
     for item, (kind, detail) in tables.kinds.items():
         if kind == b"Exif" and found.exif is None:
             payload = _payload(data, tables, item)

@@ -108,6 +108,12 @@ def of_primaries(white: _Point, colours: list[_Point], gamma: float | None) -> b
     return _of("RGB as declared", white, colours, gamma)
 
 
+def adobe_rgb() -> bytes:
+    """The profile of Adobe RGB (1998), by its published figures."""
+    colours = [(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)]
+    return _of("Compatible with Adobe RGB (1998)", _PRIMARIES[1][1], colours, 563 / 256)
+
+
 def _of(name: str, white: _Point, colours: list[_Point], gamma: float | None) -> bytes:
     """``gamma``: None for sRGB's curve."""
     adaptation = _adaptation(_xyz(white))

@@ -17,7 +17,8 @@ _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 # Of the interoperability directory.
 _RELATED_WIDTHS, _RELATED_HEIGHTS = (0x1001,), (0x1002,)
 _DESCRIPTION = 0x010E
-_COLOUR_SPACE, _SRGB = 0xA001, 1
+_COLOUR_SPACE, _SRGB, _UNCALIBRATED = 0xA001, 1, 65535
+_INTEROP_INDEX = 1
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
 _MAKER_NOTE = 0x927C
 _CM_PER_INCH = 2.54
@@ -27,10 +28,14 @@ DAMAGED = "EXIF is damaged and was dropped"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``orientation`` 1 to 8; ``dpi`` horizontal and vertical, or None."""
+    """``orientation`` 1 to 8; ``dpi`` horizontal and vertical, or None.
+
+    ``is_adobe_rgb``: an optional file of DCF 2.0 (CIPA DC-009), whose colours are Adobe RGB's.
+    """
 
     orientation: int = 1
     dpi: tuple[float, float] | None = None
+    is_adobe_rgb: bool = False
 
 
 def bare(block: bytes) -> bytes:
@@ -50,7 +55,19 @@ def facts(main: ifd.Directory) -> Facts:
     across, down = main.rational(_X_RESOLUTION), main.rational(_Y_RESOLUTION)
     unit = {2: 1.0, 3: _CM_PER_INCH}.get(main.integer(_RESOLUTION_UNIT, 2))
     dpi = (across * unit, (down or across) * unit) if across and unit else None
-    return Facts(orientation if 1 <= orientation <= 8 else 1, dpi)
+    return Facts(orientation if 1 <= orientation <= 8 else 1, dpi, _is_adobe_rgb(main))
+
+
+def _is_adobe_rgb(main: ifd.Directory) -> bool:
+    photo = main.fields.get(ifd.EXIF_IFD)
+    if photo is None or photo.inside is None:
+        return False
+    related = photo.inside.fields.get(ifd.INTEROP_IFD)
+    if related is None or related.inside is None:
+        return False
+    index = related.inside.fields.get(_INTEROP_INDEX)
+    is_uncalibrated = photo.inside.integer(_COLOUR_SPACE) == _UNCALIBRATED
+    return is_uncalibrated and index is not None and index.data.rstrip(b"\0") == b"R03"
 
 
 def cleaned(block: bytes, *, turned: bool = False) -> bytes:
@@ -66,8 +83,8 @@ def cleaned(block: bytes, *, turned: bool = False) -> bytes:
     if turned:
         _swap_resolutions(data, found)
     for entry in found:
-        if entry.tag == _ORIENTATION:
-            _put_integer(data, where, entry, 1)
+        if entry.tag == _ORIENTATION and not where.big:
+            _make_upright(data, where, entry)
     if second:
         _drop_thumbnail(data, where, second)
         data[second_at : second_at + 4] = bytes(4)
@@ -146,6 +163,19 @@ def adding_dpi(block: bytes, dpi: tuple[float, float]) -> bytes | None:
     return ifd.block(main)
 
 
+def changing_dpi(block: bytes, dpi: tuple[float, float]) -> bytes:
+    """The block, which states a resolution, with another one; nothing in it moves."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    for entry in ifd.entries(data, where, where.first)[0]:
+        if entry.tag in (_X_RESOLUTION, _Y_RESOLUTION) and entry.size == 8:
+            value = min(round(dpi[entry.tag == _Y_RESOLUTION] * 1000), 2**32 - 1)
+            struct.pack_into(where.order + "II", data, entry.start, value, 1000)
+        elif entry.tag == _RESOLUTION_UNIT:
+            _put_integer(data, where, entry, 2)
+    return bytes(data)
+
+
 def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
     """Set the resolution, in dots an inch."""
     for tag, value in ((_X_RESOLUTION, dpi[0]), (_Y_RESOLUTION, dpi[1])):
@@ -184,6 +214,12 @@ def _put_integer(data: bytearray, where: ifd.Layout, entry: ifd.Entry, value: in
     packed = struct.pack(where.order + ("H" if kind == ifd.SHORT else "I"), value).ljust(4, b"\0")
     struct.pack_into(where.order + "H", data, entry.position + 2, kind)
     data[entry.position + 8 : entry.position + 12] = packed
+
+
+def _make_upright(data: bytearray, where: ifd.Layout, entry: ifd.Entry) -> None:
+    """Orientation 1, stored as it should be, however it was stored when it was applied."""
+    value = struct.pack(where.order + "HHIHH", entry.tag, ifd.SHORT, 1, 1, 0)
+    data[entry.position : entry.position + 12] = value
 
 
 def _drop_thumbnail(data: bytearray, where: ifd.Layout, offset: int) -> None:

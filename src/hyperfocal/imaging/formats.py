@@ -17,8 +17,8 @@ class Format:
     ``suffixes``: the first is the usual one. ``depths``: bits a sample that can be written,
     ascending; empty when the format is only read. ``max_side``: largest width or height.
     ``lossless``: pixels come back as they went in, whatever the quality. ``longest_block``: bytes
-    of EXIF, XMP or IPTC that fit. ``dpi``: whether the resolution has a place of its own or only
-    one in EXIF. ``extra``: what must be installed besides.
+    of EXIF, XMP or IPTC that fit; ``longest_profile``: of a colour profile. ``dpi``: whether the
+    resolution has a place of its own or only one in EXIF. ``extra``: what must be installed too.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Format:
     iptc: bool = False
     dpi: Literal["own", "exif", "none"] = "own"
     longest_block: int = 2**31 - 1
+    longest_profile: int = 2**31 - 1
     extra: str | None = None
 
     @property
@@ -59,6 +60,8 @@ FORMATS: dict[str, Format] = {
             takes_quality=True,
             iptc=True,
             longest_block=65_480,
+            # 255 segments (ICC.1, annex B.4).
+            longest_profile=255 * 65_519,
         ),
         Format("png", "PNG", (".png", ".apng"), (8, 16), 2**31 - 1, lossless=True, iptc=True,
                code_points=True),

@@ -21,7 +21,7 @@ def read_header(data: bytes) -> Header:
     """The header of a HEIC file; UnknownFormat when the extra is not installed."""
     with decoding("HEIC"):
         image = _opened(data)
-        mode, size, info = image.mode, image.size, image.info
+        mode, size, info, pictures = image.mode, image.size, image.info, len(image)
     notes: list[str] = []
     block = exif.bare(info["exif"]) if info.get("exif") else None
     dpi = None
@@ -32,6 +32,8 @@ def read_header(data: bytes) -> Header:
     if info.get("depth_images") or info.get("aux"):
         notes.append("further pictures in the file (depth, gain map) were dropped")
     icc, points, found = info.get("icc_profile") or None, None, bmff.read(data)
+    if found.has_gain_map and not notes:
+        notes.append("a gain map (HDR) was dropped")
     # Grey with alpha is given as three equal channels.
     is_grey = mode.startswith(("L", "I")) or (mode in ("RGBA", "RGBA;16") and not found.colour)
     if icc is None:
@@ -43,6 +45,7 @@ def read_header(data: bytes) -> Header:
         mode="grey" if is_grey else "rgb",
         bit_depth=int(info.get("bit_depth") or 8),
         has_alpha="A" in mode,
+        frames=pictures,
         # libheif turns the picture upright itself, so the EXIF number must not be obeyed.
         orientation=1,
         icc=icc,

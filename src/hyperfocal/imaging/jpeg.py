@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, photoshop, profile
+from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -31,6 +31,8 @@ _END = b"\xff\xd9"
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 # All but JFIF's segment and Adobe's, which say what the components mean.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, _COMMENT}
+# Parts of the data that were read, thumbnails, what the colours mean, a quality, sound.
+_HARMLESS = (b"JFIF\0", b"JFXX\0", b"Adobe", b"Ducky", b"AVI1", b"Exif\0", ICC_PREFIX)
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -54,7 +56,7 @@ class _Segments:
     density: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    resources: bytes = b""
+    resource_parts: list[bytes] = field(default_factory=list)
     icc: dict[int, bytes] = field(default_factory=dict)
     icc_parts: int = 0
     notes: list[str] = field(default_factory=list)
@@ -74,11 +76,14 @@ def read_header(data: bytes) -> Header:
         block = found.exif
         facts = attempt(lambda: exif.read(block), notes, exif.DAMAGED) or facts
     iptc = None
-    if found.resources:
+    if resources := b"".join(found.resource_parts):
         iptc = attempt(
-            lambda: photoshop.iptc_of(found.resources), notes, "IPTC is damaged and was dropped"
+            lambda: photoshop.iptc_of(resources), notes, "IPTC is damaged and was dropped"
         )
-        photoshop.note_others(found.resources, notes)
+        photoshop.note_others(resources, notes)
+    icc = _joined(found)
+    if icc is None and not found.icc and components == 3 and facts.is_adobe_rgb:
+        icc = code_points.adobe_rgb()
     return Header(
         format="jpeg",
         width=width,
@@ -86,7 +91,7 @@ def read_header(data: bytes) -> Header:
         mode=_MODES[components],
         bit_depth=bits,
         orientation=facts.orientation,
-        icc=_joined(found),
+        icc=icc,
         metadata=Metadata(found.exif, found.xmp, iptc, found.density or facts.dpi),
         lossless=found.process in (0xC3, 0xCB),
         jpeg_quality=estimate_jpeg_quality(data),
@@ -227,9 +232,14 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
     elif marker == 0xE2 and body.startswith(b"MPF\0"):
         _note(found, _FURTHER)
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
-        found.resources += body[len(photoshop.SIGNATURE) :]
+        found.resource_parts.append(body[len(photoshop.SIGNATURE) :])
     elif marker == _COMMENT:
         _note(found, "a comment was dropped")
+    elif marker == 0xEB and body.startswith(b"JP"):
+        _note(found, "content credentials (JUMBF) were dropped")
+    elif 0xE0 <= marker <= 0xEF and not body.startswith(_HARMLESS):
+        name = "".join(c for c in body[:16].partition(b"\0")[0].decode("latin-1") if c.isalnum())
+        _note(found, f"data of another program ({name or f'APP{marker - 0xE0}'}) were dropped")
 
 
 def _note(found: _Segments, note: str) -> None:

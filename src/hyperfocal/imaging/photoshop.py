@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 SIGNATURE = b"Photoshop 3.0\0"
 _OTHERS = "Photoshop's own data (such as paths and guides) were dropped"
-_IPTC = 0x0404
+IPTC = 0x0404
 # Resolution, thumbnails, copyright flag, XMP, EXIF, ICC profile and the digest of IPTC.
-_TOLD_ELSEWHERE = {_IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
+_TOLD_ELSEWHERE = {IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
 
 
 def iptc_of(resources: bytes) -> bytes | None:
     """The IIM records within resource blocks, or None; ValueError when the blocks are cut."""
-    return next((data for number, data in _blocks(resources) if number == _IPTC), None)
+    return next((data for number, data in _blocks(resources) if number == IPTC), None)
 
 
 def note_others(resources: bytes, notes: list[str]) -> None:
@@ -46,5 +46,5 @@ def _blocks(resources: bytes) -> Iterator[tuple[int, bytes]]:
 
 def resources_of(iptc: bytes) -> bytes:
     """One resource block that holds IIM records (without :data:`SIGNATURE`)."""
-    head = b"8BIM" + _IPTC.to_bytes(2, "big") + b"\0\0" + len(iptc).to_bytes(4, "big")
+    head = b"8BIM" + IPTC.to_bytes(2, "big") + b"\0\0" + len(iptc).to_bytes(4, "big")
     return head + iptc + b"\0" * (len(iptc) % 2)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
 from PIL import Image
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.imaging import exif, ifd, orient, profile, tiff, xmp
+from hyperfocal.imaging import exif, ifd, orient, photoshop, profile, tiff, xmp
 from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
@@ -70,7 +71,8 @@ def picture_of(image: Image.Image) -> Picture:
         icc=icc,
         metadata=Metadata(
             exif=block,
-            xmp=None if packet is None else xmp.cleaned(packet),
+            xmp=None if packet is None else xmp.cleaned(packet, turned=facts.orientation != 1),
+            iptc=_iptc(info.get("photoshop")),
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
         ),
         notes=tuple(notes),
@@ -151,9 +153,15 @@ def _bytes(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
 
 
+def _iptc(resources: object) -> bytes | None:
+    """IIM records out of what Pillow has read of Photoshop's resources of a JPEG."""
+    return _bytes(resources.get(photoshop.IPTC)) if isinstance(resources, dict) else None
+
+
 def _dpi(value: object) -> tuple[float, float] | None:
     try:
         across, down = (float(side) for side in value)  # type: ignore[attr-defined]
     except (TypeError, ValueError):
         return None
-    return (across, down) if across > 0 and down > 0 else None
+    is_real = all(math.isfinite(side) and side > 0 for side in (across, down))
+    return (across, down) if is_real else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
@@ -219,7 +220,7 @@ def _profile(
     if icc is None:
         return None, None
     found, wanted = profile.space(icc), "grey" if grey else "rgb"
-    if form.icc and found == wanted:
+    if form.icc and found == wanted and len(icc) <= form.longest_profile:
         return icc, None
     if found == ("grey" if picture.is_grey else "rgb") and form.depths == (8,):
         notes.append(f"{form.label} cannot carry the colour profile: converted to sRGB")
@@ -302,8 +303,11 @@ def _with_dpi(
     """EXIF that states the resolution, for formats that have no other place for it."""
     if block is None:
         return exif.with_dpi(dpi)
-    if exif.read(block).dpi is not None:
-        return block
+    stated = exif.read(block).dpi
+    if stated is not None:
+        # The file it comes from may have had another one where its own format has a place for it.
+        is_same = all(math.isclose(*pair, rel_tol=5e-3) for pair in zip(stated, dpi, strict=True))
+        return block if is_same else exif.changing_dpi(block, dpi)
     more = exif.adding_dpi(block, dpi)
     if more is None:
         notes.append(f"{form.label} cannot carry the resolution: it was dropped")

@@ -23,6 +23,14 @@ IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
 _PALETTE = 3
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+# What says nothing that a larger picture could keep, and what is read elsewhere.
+_HARMLESS = {*_NEEDED, b"tIME", b"bKGD", b"hIST", b"sPLT", b"sBIT", b"fcTL", b"vpAg", b"caNv",
+             b"orNT"}  # fmt: skip
+_DROPPED = {
+    b"mDCV": "the mastering display of an HDR picture",
+    b"cLLI": "the light level of an HDR picture",
+    b"caBX": "content credentials",
+}
 _SRGB_GAMMA = 45455
 # In which cHRM and gAMA count.
 _UNIT = 100_000
@@ -205,6 +213,10 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.exif = exif.bare(body)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _text(found, kind, body)
+    elif (what := _DROPPED.get(kind)) is not None:
+        found.notes.append(f"{what} ({kind.decode()}) was dropped")
+    elif kind not in _HARMLESS:
+        found.notes.append(f"a {kind.decode('latin-1')} chunk was dropped")
 
 
 def _take_primaries(found: _Chunks, *, grey: bool) -> None:

@@ -183,7 +183,9 @@ def _cleaned(header: Header, notes: list[str]) -> Metadata:
         whole = block
         block = attempt(lambda: exif.cleaned(whole, turned=turned), notes, exif.DAMAGED)
     if packet is not None:
-        packet = xmp.cleaned(packet)
+        # Decoders of these two may have turned it already.
+        turned_before = header.format in ("avif", "heic")
+        packet = xmp.cleaned(packet, turned=turned_before or header.orientation != 1)
     if header.mode == "cmyk":
         block = None if block is None else exif.in_srgb(block)
         packet = None if packet is None else xmp.in_srgb(packet)

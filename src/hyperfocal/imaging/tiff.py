@@ -20,8 +20,10 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC = 256, 257, 258, 262
 SAMPLES, EXTRA, FORMAT = 277, 338, 339
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 # What describes the photograph rather than how its pixels are stored: name, description, maker,
-# model, page, software, date, artist, computer, rating, copyright and Windows' five.
-DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 33432, *range(40091, 40096))
+# model, page, software, date, artist, computer, rating and its percentage, copyright, exposure as
+# TIFF/EP has it (ISO 12234-2), and Windows' five.
+DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33434, 33437,
+               34850, 34855, 36867, *range(37377, 37387), *range(40091, 40096))  # fmt: skip
 RESOLUTION = (282, 283, 296)
 
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
@@ -36,6 +38,7 @@ _LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
 _MOST_SAMPLES = 64
 # Bytes that a tile may have however small the picture is.
 _ANY_TILE = 1 << 26
+_LAYERS = 37724
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 
 
@@ -52,6 +55,8 @@ def read_header(data: bytes) -> Header:
     bits, kinds = main.integers(BITS) or (1,), main.integers(FORMAT) or (_UNSIGNED,)
     if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(bits)) > 1:
         raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
+    if 16 < bits[0] < 32 and kinds[0] != _FLOAT:
+        raise UnknownFormat(f"a TIFF of {bits[0]} bits a sample is not read")
     if photometric == _YCBCR:
         _check_ycbcr(main, bits[0], kinds[0])
     notes: list[str] = []
@@ -62,6 +67,8 @@ def read_header(data: bytes) -> Header:
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
+    if _LAYERS in main.fields:
+        notes.append("Photoshop's layers were dropped")
     return Header(
         format="tiff",
         width=width,

@@ -32,9 +32,14 @@ _COLOUR_MODE = _property(rb"photoshop:ColorMode")
 _PROFILE = _property(rb"photoshop:ICCProfile", rb"[^\"'<]*")
 
 
-def cleaned(packet: bytes) -> bytes:
-    """The packet with orientation 1, without thumbnails and what it says of parts not kept."""
-    return _ORIENTATION.sub(rb"\g<1>1", _ATTRIBUTE.sub(b"", _without_elements(packet)))
+def cleaned(packet: bytes, *, turned: bool) -> bytes:
+    """The packet without thumbnails and what it says of parts not kept.
+
+    ``turned``: an orientation was applied, so that it is 1 now. One that only the packet states is
+    not, as browsers and viewers show such pictures as they are stored.
+    """
+    packet = _ATTRIBUTE.sub(b"", _without_elements(packet))
+    return _ORIENTATION.sub(rb"\g<1>1", packet) if turned else packet
 
 
 def resized(packet: bytes, width: int, height: int) -> bytes:
