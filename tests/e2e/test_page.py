@@ -186,6 +186,45 @@ def test_several_photographs_each_get_their_own_result(page: Any, photo: Photo) 
     page.get_by_role("heading", name="Restore photographs").wait_for()
 
 
+def test_all_are_downloaded_however_many(page: Any, photo: Photo) -> None:
+    """Chromium drops what a page saves beyond ten at once."""
+    names = [f"p{at:02}.png" for at in range(12)]
+    choose(page, *(photo(name, 40, 40, at) for at, name in enumerate(names)))
+    page.get_by_text("More options").click()
+    page.get_by_role("combobox", name="Model").select_option("bicubic")
+    page.get_by_role("button", name="Restore 12 photographs").click()
+    wait_until(lambda: page.locator('.item[data-state="done"]').count() == len(names))
+    saved: list[str] = []
+    page.on("download", lambda one: saved.append(one.suggested_filename))
+    page.get_by_role("button", name="Download all").click()
+    # Asking the page lets what it says arrive.
+    wait_until(lambda: bool(page.title()) and len(saved) == len(names))
+    assert sorted(saved) == [name.replace(".", "@2x.") for name in names]
+
+
+def test_the_quality_is_the_services_own_until_one_is_chosen(page: Any, photo: Photo) -> None:
+    # What is in a form with a file cannot be seen from outside.
+    page.evaluate(
+        """() => {
+          window.fields = [];
+          const append = FormData.prototype.append;
+          FormData.prototype.append = function (...given) {
+            fields.push(given[0]);
+            return append.apply(this, given);
+          };
+        }"""
+    )
+    restore(page, photo())
+    finish(page)
+    assert page.evaluate("fields") == ["scale", "image"]
+    page.get_by_text("More options").click()
+    page.get_by_label("Quality").fill("80")
+    page.get_by_role("button", name="Restore again with these options").click()
+    wait_until(lambda: page.evaluate("fields.length") == 5)
+    finish(page)
+    assert page.evaluate("fields.slice(2)") == ["scale", "quality", "image"]
+
+
 def test_a_pasted_photograph(page: Any, photo: Photo) -> None:
     data = base64.b64encode(photo().read_bytes()).decode()
     page.evaluate(
@@ -276,7 +315,11 @@ def test_a_verdict_without_and_with_the_photograph(page: Any, photo: Photo) -> N
         assert (thumb.get_attribute("aria-pressed"), thumb.is_disabled()) == (pressed, True)
 
     page.get_by_role("button", name="Restore again with these options").click()
+    # What was said, and consented to, was about another result.
+    page.locator("#feedback-said", has_text=re.compile("^$")).wait_for(state="attached")
     page.get_by_role("button", name="Not good").click()
+    assert not page.get_by_label("Still blurry").is_checked()
+    assert page.get_by_label("Comment").input_value() == ""
     for reason in ("Still blurry", "Noise"):
         page.get_by_label(reason).check()
     page.get_by_label("Keep my photograph").check()

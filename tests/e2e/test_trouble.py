@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from doing import choose, finish, note_states, restore
 from running import wait_until
@@ -41,7 +42,7 @@ def test_what_is_no_photograph(
     path.write_text("these are words")
     restore(troubled, path)
     troubled.get_by_role("heading", name="This file cannot be read as a photograph").wait_for()
-    assert "HEIC, BMP and GIF can be read" in troubled.locator("#trouble-text").inner_text()
+    assert "AVIF, BMP and GIF can be read" in troubled.locator("#trouble-text").inner_text()
     assert troubled.get_by_text("Request ").inner_text().removeprefix("Request ").isalnum()
     assert "notes.jpg" in troubled.get_by_role("alert").text_content()
     # Trying again would change nothing.
@@ -99,6 +100,95 @@ def test_a_service_that_is_not_there(troubled: Any, photo: Photo) -> None:
     troubled.unroute("**/v1/jobs")
     troubled.get_by_role("button", name="Try again").click()
     finish(troubled)
+
+
+def test_a_result_that_breaks_off_is_fetched_again(troubled: Any, photo: Photo) -> None:
+    fetched: list[str] = []
+    sent: list[str] = []
+
+    def break_once(route: Any) -> None:
+        fetched.append(route.request.url)
+        if len(fetched) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    troubled.on("request", lambda asked: asked.url.endswith("/jobs") and sent.append(asked.url))
+    troubled.route("**/v1/jobs/*/result", break_once)
+    restore(troubled, photo())
+    finish(troubled)
+    assert len(sent) == 1
+    assert len(fetched) == 2
+
+
+def test_trying_again_asks_for_the_same_job_where_it_may_have_been_taken(
+    troubled: Any, photo: Photo
+) -> None:
+    keys = []
+
+    def lose_the_answer(route: Any) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    troubled.route("**/v1/jobs", lose_the_answer)
+    restore(troubled, photo())
+    troubled.get_by_role("button", name="Try again").click()
+    finish(troubled)
+    troubled.get_by_role("button", name="Restore again with these options").click()
+    finish(troubled)
+    wait_until(lambda: len(keys) == 3)
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_is_stopped_while_it_is_fetched_is_not_kept(
+    troubled: Any, photo: Photo, service: str
+) -> None:
+    troubled.route("**/v1/jobs/*/result", lambda route: None)
+    with troubled.expect_response(lambda answer: answer.url.endswith("/v1/jobs")) as made:
+        restore(troubled, photo())
+    job = made.value.json()["id"]
+    troubled.locator("#panel-state", has_text="Fetching").wait_for()
+    troubled.get_by_role("button", name="Cancel", exact=True).click()
+    troubled.get_by_role("heading", name="Stopped").wait_for()
+    assert httpx.get(f"{service}/v1/jobs/{job}/result", timeout=60).status_code in (404, 409, 410)
+
+
+def test_a_question_does_not_hold_up_the_others(troubled: Any, photo: Photo) -> None:
+    estimate = {"output_width": 16000, "output_height": 12000, "seconds": 95, "memory_bytes": 9}
+    troubled.route("**/v1/estimate", lambda route: route.fulfill(json=estimate))
+    large = [photo(f"{name}.jpg", 4000, 3000) for name in ("one", "two")]
+    choose(troubled, *large, photo("small.png"))
+    troubled.get_by_role("radio", name="4×").check()  # noqa: RUF001
+    for name in ("one", "two"):
+        troubled.get_by_role("button", name=f"{name}.jpg 4,000 × 3,000").wait_for()  # noqa: RUF001
+    troubled.get_by_role("button", name="Restore 3 photographs").click()
+    wait_until(lambda: troubled.locator('.item[data-state="done"]').count() == 1)
+    assert troubled.locator('.item[data-state="asking"]').count() == 2
+    troubled.get_by_role("button", name="Skip it").click()
+    troubled.get_by_role("heading", name="Stopped").wait_for()
+
+
+def test_a_key_with_what_no_key_has(open_page: Open, service: str, photo: Photo) -> None:
+    page = open_page(service, expected=("Failed to load resource",))
+    keys: list[str | None] = []
+
+    def want_a_key(route: Any) -> None:
+        keys.append(route.request.headers.get("authorization"))
+        if keys[-1] is None:
+            answer(route, 401, "unauthorized", "a key is needed")
+        else:
+            route.continue_()
+
+    page.route("**/v1/jobs", want_a_key)
+    restore(page, photo())
+    dialog = page.get_by_role("dialog", name="This service needs a key")
+    dialog.get_by_label("API key").fill(" hf_a\u200bbc \u00a0")
+    dialog.get_by_role("button", name="Use this key").click()
+    finish(page)
+    assert keys == [None, "Bearer hf_abc"]
 
 
 def test_large_work_is_asked_about_first(troubled: Any, photo: Photo) -> None:

@@ -55,8 +55,9 @@ def read_header(data: bytes) -> Header:
     bits, kinds = main.integers(BITS) or (1,), main.integers(FORMAT) or (_UNSIGNED,)
     if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(bits)) > 1:
         raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
-    if 16 < bits[0] < 32 and kinds[0] != _FLOAT:
-        raise UnknownFormat(f"a TIFF of {bits[0]} bits a sample is not read")
+    if bits[0] == 24 and kinds[0] != _FLOAT:
+        # Writers do not agree on the order of its bytes.
+        raise UnknownFormat("a TIFF of 24 bits a sample is not read")
     if photometric == _YCBCR:
         _check_ycbcr(main, bits[0], kinds[0])
     notes: list[str] = []

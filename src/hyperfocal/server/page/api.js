@@ -96,7 +96,7 @@ export class Api {
           };
           request.upload.onload = () => signal?.removeEventListener("abort", stop);
           request.onabort = () => reject(new Stopped());
-          request.onerror = () => reject(new Unreachable());
+          request.onerror = async () => reject(await reasonOf(form));
           request.onload = () => {
             if (request.status >= 200 && request.status < 300) {
               try {
@@ -155,6 +155,19 @@ export class Api {
       }
     }
   }
+}
+
+// A file that has changed since it was chosen cannot be read, and fails as a connection does.
+async function reasonOf(form) {
+  for (const part of form.values()) {
+    if (!(part instanceof File)) continue;
+    try {
+      await part.slice(0, 1).arrayBuffer();
+    } catch {
+      return new Problem({ code: "file-changed" });
+    }
+  }
+  return new Unreachable();
 }
 
 async function readBody(read) {

@@ -25,8 +25,10 @@ export class Feedback {
 
   /** Asks about this photograph. */
   show(item) {
-    if (item === this.#item && item.judged === this.judged) return;
+    // Restored again it is another result.
+    if (item === this.#item && item.job.id === this.job && item.judged === this.judged) return;
     this.#item = item;
+    this.job = item.job.id;
     this.judged = item.judged;
     this.verdict = null;
     this.root.reset();
@@ -50,6 +52,7 @@ export class Feedback {
 
   async #submit() {
     const item = this.#item;
+    const { id } = item.job;
     const { comment, keep_picture } = this.root.elements;
     const ticked = [...this.reasons.querySelectorAll(":checked")].map((box) => box.value);
     const answer = {
@@ -62,6 +65,7 @@ export class Feedback {
     this.send.disabled = true;
     try {
       await this.api.send("v1/feedback", { method: "POST", ...body(answer, item.file) });
+      if (item.job?.id !== id) return;
       item.judged = answer.verdict;
       if (item === this.#item) {
         this.show(item);

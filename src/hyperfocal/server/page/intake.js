@@ -13,7 +13,9 @@ export function intake(chooser, onFiles) {
   let pasted = 0;
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
+    // Office programs put a picture of a text beside it.
+    const isText = event.target.closest?.("input, textarea") && event.clipboardData.types.includes("text/plain");
+    if (!files.length || isText) return;
     event.preventDefault();
     // What is copied from a page or a screen is called "image.png", every time.
     give(

@@ -1,5 +1,9 @@
 // Asking for an API key.
 
+// Mails and documents put in characters that are not seen, or dashes of their own; keys have none,
+// and a browser sends none.
+const bare = (text) => text.replace(/[^\x21-\x7e]/g, "");
+
 /** A function for Api: given whether a key has been refused, resolves to a key or to null. */
 export function keyDialog(dialog) {
   const form = dialog.querySelector("form");
@@ -12,7 +16,7 @@ export function keyDialog(dialog) {
       dialog.returnValue = "";
       dialog.addEventListener(
         "close",
-        () => resolve(dialog.returnValue === "use" ? form.elements.key.value.trim() || null : null),
+        () => resolve(dialog.returnValue === "use" ? bare(form.elements.key.value) || null : null),
         { once: true },
       );
       dialog.showModal();

@@ -1,6 +1,6 @@
 // The page: what is on it, and who tells whom.
 
-import { Api } from "./api.js";
+import { Api, pause } from "./api.js";
 import { intake } from "./intake.js";
 import { keyDialog } from "./key.js";
 import { List } from "./list.js";
@@ -12,6 +12,9 @@ import { cancel } from "./restore.js";
 import { fidelity, photographs, resultName } from "./words.js";
 
 const find = (id) => document.getElementById(id);
+/** So many results are saved at once, and then none for so many milliseconds. */
+const SAVED_AT_ONCE = 5;
+const SAVING = 1500;
 const NARROW = matchMedia("(max-width: 59.99rem)");
 
 const api = new Api(keyDialog(find("key-dialog")));
@@ -66,6 +69,7 @@ queue.addEventListener("change", ({ detail: item }) => {
   if (told.get(item) === item.state) return;
   told.set(item, item.state);
   if (item.state === "done") {
+    listModels(); // The service may not have been there before.
     const decibels = item.result.consistency_db;
     const title = typeof decibels === "number" ? fidelity(decibels).title : "";
     say(`${item.name} is restored${title ? `, ${title.toLowerCase()} to the original` : ""}.`);
@@ -92,8 +96,10 @@ function drawButtons() {
   document.title = busy ? `(${busy}) Hyperfocal` : "Hyperfocal";
 }
 
-find("download-all").addEventListener("click", () => {
-  for (const item of finished()) {
+find("download-all").addEventListener("click", async () => {
+  for (const [index, item] of finished().entries()) {
+    // Browsers drop what a page saves beyond ten at once, and say nothing.
+    if (index && index % SAVED_AT_ONCE === 0) await pause(SAVING);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(item.blob);
     link.download = resultName(item.name, item.result, item.options);
@@ -107,8 +113,10 @@ find("clear").addEventListener("click", () => {
   (find("items").querySelector(".item-open") ?? find("files")).focus();
 });
 
-api.onKey = (held) => (find("forget-key").hidden = !held);
-api.onKey(Boolean(api.key));
+api.onKey = (held) => {
+  find("forget-key").hidden = !held;
+  if (held) listModels();
+};
 find("forget-key").addEventListener("click", () => {
   api.key = null;
   say("The key is forgotten.");
@@ -126,8 +134,18 @@ addEventListener("pagehide", (event) => {
   }
 });
 
-api
-  .json("v1/models")
-  .then((models) => options.setModels(models))
-  // Without the list there is the automatic choice; whatever is wrong will show when it matters.
-  .catch(() => {});
+let isListed = false;
+
+async function listModels() {
+  if (isListed) return;
+  try {
+    const models = await api.json("v1/models");
+    if (!isListed) options.setModels(models);
+    isListed = true;
+  } catch {
+    // Without the list there is the automatic choice; whatever is wrong will show when it matters.
+  }
+}
+
+find("forget-key").hidden = !api.key;
+listModels();

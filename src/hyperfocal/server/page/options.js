@@ -8,7 +8,11 @@ export class Options {
     this.root = root;
     this.fields = root.elements;
     this.purposes = new Map();
-    root.addEventListener("input", () => this.#show());
+    this.quality = null; // The service's own, until one is chosen.
+    root.addEventListener("input", (event) => {
+      if (event.target === this.fields.quality) this.quality = Number(event.target.value);
+      this.#show();
+    });
     root.addEventListener("submit", (event) => {
       event.preventDefault();
       onStart();
@@ -32,11 +36,11 @@ export class Options {
 
   /** The fields of a request, with only what differs from the service's own choice. */
   get values() {
-    const { size, long_edge, model, format, quality, strip_metadata } = this.fields;
+    const { size, long_edge, model, format, strip_metadata } = this.fields;
     const values = size.value === "edge" ? { long_edge: Number(long_edge.value) } : { scale: Number(size.value) };
     if (model.value) values.model = model.value;
     if (format.value) values.format = format.value;
-    if (!LOSSLESS.has(format.value)) values.quality = Number(quality.value);
+    if (!LOSSLESS.has(format.value) && this.quality !== null) values.quality = this.quality;
     if (strip_metadata.checked) values.strip_metadata = true;
     return values;
   }
@@ -58,12 +62,12 @@ export class Options {
     long_edge.disabled = !byEdge;
     const lossless = LOSSLESS.has(format.value);
     this.root.querySelector("#quality").hidden = lossless;
-    quality.nextElementSibling.value = quality.value;
+    quality.nextElementSibling.value = this.quality ?? "auto";
     this.root.querySelector("#purpose").textContent = this.#purpose(model.value, Number(size.value));
     const parts = [
       model.value ? model.selectedOptions[0].text : "automatic model",
       format.value ? format.selectedOptions[0].text : "same format",
-      !lossless && `quality ${quality.value}`,
+      !lossless && this.quality !== null && `quality ${this.quality}`,
       strip_metadata.checked && "no camera data",
     ];
     this.root.querySelector("#digest").textContent = parts.filter(Boolean).join(" · ");

@@ -4,6 +4,8 @@ import { form } from "./restore.js";
 
 /** Bytes beyond which no preview is asked of the service. */
 const PREVIEW_BYTES = 45e6;
+/** What was asked for, by picture: it is looked at more than once. */
+const previews = new WeakMap();
 
 /** An <img> of a blob, decoded; null where this browser cannot show it. */
 export async function show(blob) {
@@ -28,9 +30,14 @@ export function release(picture) {
  */
 export async function preview(api, blob, name) {
   if (blob.size > PREVIEW_BYTES) return null;
-  const file = new File([blob], name, { type: blob.type });
-  const options = { scale: 1, model: "bicubic", format: "jpeg", quality: 90, strip_metadata: true };
-  return show(await api.blob("v1/upscale", { method: "POST", body: form(file, options) }));
+  if (!previews.has(blob)) {
+    const file = new File([blob], name, { type: blob.type });
+    const options = { scale: 1, model: "bicubic", format: "jpeg", quality: 90, strip_metadata: true };
+    const asked = api.blob("v1/upscale", { method: "POST", body: form(file, options) });
+    previews.set(blob, asked);
+    asked.catch(() => previews.delete(blob));
+  }
+  return show(await previews.get(blob));
 }
 
 /** Draws the outline of a picture, for one that this browser cannot show. */

@@ -58,7 +58,8 @@ function retrySeconds(value) {
 // By code, then by status: [title, what to do]. The service's own sentence comes between.
 const TOLD = {
   unreachable: ["The service cannot be reached", "Check the connection, then try again. A very large photograph can also be turned away like this."],
-  "unknown-format": ["This file cannot be read as a photograph", "JPEG, PNG, TIFF, WebP, AVIF, HEIC, BMP and GIF can be read."],
+  "file-changed": ["The file has changed or is gone", "Choose it again."],
+  "unknown-format": ["This file cannot be read as a photograph", "JPEG, PNG, TIFF, WebP, AVIF, BMP and GIF can be read; HEIC by some services."],
   "broken-picture": ["The photograph is damaged", "Try another copy of it."],
   "body-too-large": ["The file is too large", "Save it smaller, or in a more compact format."],
   "too-large": ["The photograph is too large", "Choose a smaller size for the result, or reduce the photograph."],
@@ -82,7 +83,7 @@ const TOLD = {
   504: ["The service did not answer in time", "Try again in a while."],
 };
 
-const HOPELESS = new Set(["unknown-format", "broken-picture", "body-too-large"]);
+const HOPELESS = new Set(["file-changed", "unknown-format", "broken-picture", "body-too-large"]);
 
 /** Whether the same file would only be refused again. */
 export const isHopeless = (problem) => HOPELESS.has(problem?.code);

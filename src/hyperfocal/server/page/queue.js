@@ -1,6 +1,6 @@
 // The photographs of this page and what is being done with them, a few at a time.
 
-import { restore } from "./restore.js";
+import { mayPass, restore } from "./restore.js";
 import { Stopped } from "./problems.js";
 
 /** One is being sent while another is being worked on; more would only wait at the service. */
@@ -49,7 +49,10 @@ export class Queue extends EventTarget {
     for (const item of items) {
       if (isBusy(item)) continue;
       item.onRestart?.();
-      Object.assign(item, { token: token(), options: { ...options }, control: new AbortController() });
+      // Where nobody knows whether the job has been taken, the same one is asked for again.
+      const isSame = item.isUnsure && JSON.stringify(options) === JSON.stringify(item.options);
+      const key = isSame ? item.token : token();
+      Object.assign(item, { token: key, isUnsure: false, options: { ...options }, control: new AbortController() });
       this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: null });
     }
     this.#next();
@@ -97,7 +100,7 @@ export class Queue extends EventTarget {
       this.update(item, { state: "done", job, result: job.result, blob, elapsed });
     } catch (problem) {
       if (problem instanceof Stopped) this.update(item, { state: "stopped" });
-      else this.update(item, { state: "failed", problem });
+      else this.update(item, { state: "failed", problem, isUnsure: mayPass(problem) });
     }
   }
 
@@ -105,9 +108,13 @@ export class Queue extends EventTarget {
     return new Promise((resolve) => {
       item.answer = (yes) => {
         item.answer = null;
+        this.#working += 1;
         resolve(yes);
       };
       this.update(item, { state: "asking", estimate });
+      // Others go on meanwhile: nobody may be there to answer.
+      this.#working -= 1;
+      this.#next();
     });
   }
 }

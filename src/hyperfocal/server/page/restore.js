@@ -11,7 +11,8 @@ const LARGE_PIXELS = 50e6;
 const LARGE_BYTES = 20e6;
 /** An estimate below this many seconds is not worth a question. */
 const LONG_SECONDS = 20;
-const OVER = new Set(["succeeded", "failed", "cancelled", "expired"]);
+const EMPTY = new Set(["failed", "cancelled", "expired"]);
+const OVER = new Set([...EMPTY, "succeeded"]);
 
 /** The fields of the request. */
 export function form(file, options) {
@@ -41,6 +42,7 @@ export async function restore(api, item, { signal, update, confirm }) {
       signal,
       update,
       "estimating",
+      isBusy,
     );
     if (estimate.seconds >= LONG_SECONDS && !(await confirm(estimate))) throw new Stopped();
   }
@@ -54,7 +56,7 @@ export async function restore(api, item, { signal, update, confirm }) {
       onProgress: (progress) => update({ state: "sending", progress }),
     });
   };
-  let job = await patiently(start, signal, update, "sending");
+  let job = await patiently(start, signal, update, "sending", isBusy);
   try {
     job = await follow(api, job, signal, update);
     if (job.status === "cancelled") throw new Stopped();
@@ -62,9 +64,11 @@ export async function restore(api, item, { signal, update, confirm }) {
     if (job.status !== "succeeded") throw Problem.fromJob(job);
     update({ state: "fetching" });
     const fetchResult = () => api.blob(`v1/jobs/${job.id}/result`, { signal });
-    return { job, blob: await patiently(fetchResult, signal, update, "fetching") };
+    // The work is done, and kept for a while: a connection that breaks must not lose it.
+    return { job, blob: await patiently(fetchResult, signal, update, "fetching", mayPass) };
   } catch (error) {
-    if (error instanceof Stopped && !OVER.has(job.status)) await cancel(api, job.id);
+    // What a job has made is taken away as well.
+    if (error instanceof Stopped && !EMPTY.has(job.status)) await cancel(api, job.id);
     throw error;
   }
 }
@@ -109,7 +113,10 @@ async function follow(api, job, signal, update) {
   }
 }
 
-function mayPass(problem) {
+const isBusy = (problem) => problem.passes;
+
+/** Whether the same request may succeed later. */
+export function mayPass(problem) {
   return problem instanceof Unreachable || problem.passes || [502, 504].includes(problem.status);
 }
 
@@ -118,13 +125,13 @@ function tell(job, update) {
   else if (job.status === "running") update({ state: "running", progress: job.progress, job });
 }
 
-// Again after 503 and 429, when the service says so.
-async function patiently(attempt, signal, update, state) {
+// Again after what may pass, when the service says so.
+async function patiently(attempt, signal, update, state, isPassing) {
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (problem) {
-      if (!problem.passes || failures >= ATTEMPTS) throw problem;
+      if (!isPassing(problem) || failures >= ATTEMPTS) throw problem;
       await wait(problem, failures, signal, update, state);
     }
   }
