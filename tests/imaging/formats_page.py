@@ -316,12 +316,14 @@ def on_the_way():
         == ("a comment was dropped",)
         for form in ("JPEG", "GIF")
     )
+    jpeg = imaging.encode(made.picture(3), "jpeg")
+    thermal = imaging.open(jpeg[:2] + b"\xff\xe1\0\x08FLIR\0\1" + jpeg[2:])
+    mastered = imaging.open(made.with_chunk(made.filed(made.photo(), "PNG"), b"cLLI", ">8s", b""))
+    missed = thermal.notes and mastered.notes
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
     laid_out = any("laid out" in note for note in shaped)
-    signed = made.with_chunk(made.filed(made.photo(), "PNG"), b"caBX", ">B", 0)
-    credentials = imaging.open(signed).notes
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
@@ -333,8 +335,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
-        ("content credentials (C2PA), what else other programs put into JPEG and PNG", credentials,
-         "dropped and said"),
+        ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
+         " levels, segments and chunks of unknown kinds (JPEG, PNG)", missed, "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),

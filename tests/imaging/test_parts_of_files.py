@@ -9,11 +9,11 @@ from dataclasses import replace
 import made
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import UnknownFormat
-from hyperfocal.imaging import avif, profile
+from hyperfocal.imaging import profile
 
 
 def with_segments(*segments: tuple[int, bytes]) -> bytes:
@@ -23,7 +23,7 @@ def with_segments(*segments: tuple[int, bytes]) -> bytes:
     return data[:2] + b"".join(parts) + data[2:]
 
 
-def fields(*entries: bytes, at: int = 8) -> bytes:
+def fields(*entries: bytes) -> bytes:
     """A little-endian directory."""
     return struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
 
@@ -64,50 +64,6 @@ def test_optional_files_of_dcf_are_adobe_rgb():
     assert usual.icc is None
 
 
-@pytest.mark.parametrize(
-    ("segment", "told"),
-    [
-        ((0xEB, b"JP\0\1\0\0\0\1jumb"), "content credentials (JUMBF) were dropped"),
-        ((0xE1, b"FLIR\0\1\0\0"), "data of another program (FLIR) were dropped"),
-        ((0xE5, b"\x01\x02"), "data of another program (APP5) were dropped"),
-        ((0xE0, b"JFXX\0\x10thumbnail"), None),
-        ((0xEC, b"Ducky\0\1\0\4\0\0\0\x50\0\0"), None),
-    ],
-)
-def test_segments_of_other_programs(segment, told):
-    assert imaging.open(with_segments(segment)).notes == ((told,) if told else ())
-    assert imaging.open(with_segments(segment, segment)).notes == ((told,) if told else ())
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [
-        (b"mDCV", "the mastering display of an HDR picture (mDCV) was dropped"),
-        (b"cLLI", "the light level of an HDR picture (cLLI) was dropped"),
-        (b"caBX", "content credentials (caBX) was dropped"),
-        (b"prVW", "a prVW chunk was dropped"),
-        (b"tIME", None),
-        (b"sBIT", None),
-    ],
-)
-def test_chunks_of_other_programs(kind, told):
-    data = made.with_chunk(made.filed(made.photo(), "PNG"), kind, ">7B", *range(7))
-    assert imaging.open(data).notes == ((told,) if told else ())
-
-
-def test_tags_of_photographs_in_the_first_directory_of_a_tiff_are_kept():
-    info = TiffImagePlugin.ImageFileDirectory_v2()
-    info[18249], info[36867] = 75, "2026:01:02 03:04:05"
-    info[33434] = TiffImagePlugin.IFDRational(1, 250)
-    info.tagtype[37724], info[37724] = 7, b"Adobe Photoshop Document Data Block\0"
-    buffer = io.BytesIO()
-    Image.fromarray(made.photo()).save(buffer, "TIFF", tiffinfo=info)
-    picture = imaging.open(buffer.getvalue())
-    assert picture.notes == ("Photoshop's layers were dropped",)
-    tags = Image.open(io.BytesIO(imaging.encode(picture, "tiff"))).tag_v2
-    assert (tags[18249], tags[36867], float(tags[33434])) == (75, "2026:01:02 03:04:05", 0.004)
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_integers_of_24_bits_are_refused(order):
     entries = [(256, 8), (257, 1), (258, 24), (259, 1), (262, 1), (277, 1), (278, 1), (279, 24)]
@@ -135,13 +91,6 @@ def test_no_resolution_is_infinite():
     assert imaging.from_pil(image).metadata.dpi is None
 
 
-def test_iptc_that_pillow_has_read_is_kept():
-    iptc = b"\x1c\x02x\0\5hello"
-    given = replace(made.picture(3), metadata=imaging.Metadata(iptc=iptc))
-    with Image.open(io.BytesIO(imaging.encode(given, "jpeg"))) as image:
-        assert imaging.from_pil(image).metadata.iptc == iptc
-
-
 def test_a_profile_too_long_for_jpeg_is_converted():
     icc = made.wide_rgb_profile()
     long = replace(made.picture(3), icc=icc + bytes(255 * 65_519 - len(icc)))
@@ -151,28 +100,3 @@ def test_a_profile_too_long_for_jpeg_is_converted():
         longer, "jpeg"
     )
     assert imaging.open(imaging.encode(longer, "jpeg")).icc is None
-
-
-def test_pictures_of_a_heic_beside_the_first_are_told():
-    heif = pytest.importorskip("pillow_heif")
-    file = heif.HeifFile()
-    for number in range(2):
-        file.add_from_pillow(Image.fromarray(made.photo(seed=number)))
-    buffer = io.BytesIO()
-    file.save(buffer)
-    assert "only the first of 2 frames was read" in imaging.open(buffer.getvalue()).notes
-
-
-def test_a_gain_map_of_an_avif_is_told():
-    data = made.filed(made.photo(), "AVIF")
-    at = data.index(b"iinf")
-    count_at = at + 8
-    entry = struct.pack(">I4sIHH4s", 21, b"infe", 2 << 24, 99, 0, b"tmap") + b"\0"
-    grown = bytearray(data[: at + 10] + entry + data[at + 10 :])
-    struct.pack_into(">H", grown, count_at, struct.unpack_from(">H", data, count_at)[0] + 1)
-    for kind in (b"iinf", b"meta"):
-        place = grown.index(kind) - 4
-        struct.pack_into(">I", grown, place, struct.unpack_from(">I", grown, place)[0] + len(entry))
-    found = avif.read_header(bytes(grown))
-    assert found.notes == ("a gain map (HDR) was dropped",)
-    assert avif.read_header(data).notes == ()

@@ -25,14 +25,12 @@ def read_header(data: bytes) -> Header:
     found = bmff.read(data)
     if not found.width or not found.height:
         raise BrokenPicture("truncated or corrupt AVIF: it states no size")
-    notes: list[str] = []
+    notes = found.dropped()
     block = exif.bare(found.exif) if found.exif else None
     facts = exif.Facts()
     if block is not None:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED) or facts
-    if found.has_gain_map:
-        notes.append("a gain map (HDR) was dropped")
     icc, points = found.icc, None
     if icc is None:
         icc, points = code_points.declared(found.code_points, notes, grey=not found.colour)

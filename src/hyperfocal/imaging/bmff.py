@@ -7,12 +7,17 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from hyperfocal.imaging.header import CREDENTIALS, MASTERING
 from hyperfocal.imaging.picture import CodePoints
 
 # Boxes that hold boxes, and how many bytes come before those.
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0,
                b"minf": 0, b"stbl": 0}  # fmt: skip
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
+_OTHER_ALPHA = b"urn:mpeg:hevc:2015:auxid:1"
+# Of the C2PA specification: the box around content credentials.
+_CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_FURTHER = "further pictures in the file (depth, gain map) were dropped"
 _XMP = b"application/rdf+xml"
 _MOST_ITEMS = 65536
 # An item's entry, versions 2 and 3: its number, its protection, and what it is.
@@ -24,10 +29,10 @@ class Contents:
     """What the boxes say of the primary picture.
 
     ``turns``: quarter turns anticlockwise; ``mirror``: 0 top to bottom, 1 left to right.
-    ``has_gain_map``: a second picture says how much brighter HDR is (ISO 21496-1).
     ``code_points``: colour primaries and transfer function (ITU-T H.273). ``frames``: of an
     animation, else 1. ``bit_depth`` and ``colour`` are those of the deepest and most coloured
-    picture in the file, because a grid's are only stated with its tiles.
+    picture in the file, because a grid's are only stated with its tiles. ``further``: there are
+    auxiliary pictures besides alpha, or a gain map; ``mastering``: of HDR; ``credentials``: C2PA's.
     """
 
     width: int = 0
@@ -42,7 +47,15 @@ class Contents:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    has_gain_map: bool = False
+    further: bool = False
+    mastering: bool = False
+    credentials: bool = False
+
+    def dropped(self) -> list[str]:
+        """What else there is and is not kept, as notes."""
+        said = ((self.further, _FURTHER), (self.mastering, MASTERING),
+                (self.credentials, CREDENTIALS))  # fmt: skip
+        return [note for there, note in said if there]
 
     @property
     def orientation(self) -> int:
@@ -64,6 +77,7 @@ class _Tables:
     idat: bytes = b""
     in_idat: set[int] = field(default_factory=set)
     samples: int = 0
+    credentials: bool = False
 
 
 def read(data: bytes) -> Contents:
@@ -77,13 +91,13 @@ def read(data: bytes) -> Contents:
             _table(tables, kind, body)
         except (struct.error, IndexError):
             continue
-    found = Contents(frames=max(1, tables.samples))
+    found = Contents(frames=max(1, tables.samples), credentials=tables.credentials)
+    found.further = any(kind == b"tmap" for kind, _ in tables.kinds.values())
     for kind, body in tables.properties:
         _shared_property(found, kind, body)
     for index in tables.uses.get(tables.primary, range(1, len(tables.properties) + 1)):
         if 0 < index <= len(tables.properties):
             _own_property(found, *tables.properties[index - 1])
-    found.has_gain_map = any(kind == b"tmap" for kind, _ in tables.kinds.values())
     for item, (kind, detail) in tables.kinds.items():
         if kind == b"Exif" and found.exif is None:
             payload = _payload(data, tables, item)
@@ -125,6 +139,8 @@ def _table(tables: _Tables, kind: bytes, body: bytes) -> None:
         (tables.primary,) = struct.unpack_from(">I" if body[0] else ">H", body, 4)
     elif kind == b"idat":
         tables.idat = body
+    elif kind == b"uuid":
+        tables.credentials |= body.startswith(_CREDENTIALS)
     elif kind == b"stsz":
         tables.samples = max(tables.samples, struct.unpack_from(">I", body, 8)[0])
     elif kind == b"iinf":
@@ -201,6 +217,10 @@ def _shared_property(found: Contents, kind: bytes, body: bytes) -> None:
         found.colour = found.colour or bool(body[16] & 3)
     elif kind == b"auxC" and _ALPHA in body:
         found.alpha = True
+    elif kind == b"auxC" and _OTHER_ALPHA not in body:
+        found.further = True
+    elif kind in (b"clli", b"mdcv"):
+        found.mastering = True
 
 
 def _own_property(found: Contents, kind: bytes, body: bytes) -> None:

@@ -9,6 +9,10 @@ from hyperfocal.errors import TooLarge
 from hyperfocal.imaging.picture import CodePoints, Metadata, Pixels
 from hyperfocal.settings import Settings
 
+# What several formats hold and none here writes.
+CREDENTIALS = "content credentials (C2PA) were dropped"
+MASTERING = "HDR's mastering display and light levels were dropped"
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

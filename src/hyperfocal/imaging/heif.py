@@ -21,19 +21,17 @@ def read_header(data: bytes) -> Header:
     """The header of a HEIC file; UnknownFormat when the extra is not installed."""
     with decoding("HEIC"):
         image = _opened(data)
-        mode, size, info, pictures = image.mode, image.size, image.info, len(image)
-    notes: list[str] = []
+        mode, size, info = image.mode, image.size, image.info
+    found = bmff.read(data)
+    found.further |= bool(info.get("depth_images") or info.get("aux"))
+    notes = found.dropped()
     block = exif.bare(info["exif"]) if info.get("exif") else None
     dpi = None
     if block is not None:
         whole = block
         facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
         dpi = facts.dpi if facts else None
-    if info.get("depth_images") or info.get("aux"):
-        notes.append("further pictures in the file (depth, gain map) were dropped")
-    icc, points, found = info.get("icc_profile") or None, None, bmff.read(data)
-    if found.has_gain_map and not notes:
-        notes.append("a gain map (HDR) was dropped")
+    icc, points = info.get("icc_profile") or None, None
     # Grey with alpha is given as three equal channels.
     is_grey = mode.startswith(("L", "I")) or (mode in ("RGBA", "RGBA;16") and not found.colour)
     if icc is None:
@@ -45,7 +43,7 @@ def read_header(data: bytes) -> Header:
         mode="grey" if is_grey else "rgb",
         bit_depth=int(info.get("bit_depth") or 8),
         has_alpha="A" in mode,
-        frames=pictures,
+        frames=max(len(image), found.frames),
         # libheif turns the picture upright itself, so the EXIF number must not be obeyed.
         orientation=1,
         icc=icc,

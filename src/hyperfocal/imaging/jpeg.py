@@ -16,7 +16,7 @@ from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.depth import widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.imaging.picture import Metadata
 
@@ -31,8 +31,15 @@ _END = b"\xff\xd9"
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
 # All but JFIF's segment and Adobe's, which say what the components mean.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, _COMMENT}
-# Parts of the data that were read, thumbnails, what the colours mean, a quality, sound.
-_HARMLESS = (b"JFIF\0", b"JFXX\0", b"Adobe", b"Ducky", b"AVI1", b"Exif\0", ICC_PREFIX)
+# Segments that begin so hold nothing of the photograph: JFIF's thumbnail and what it says of
+# pixels, the quality that Photoshop saved with, and the previews of FlashPix.
+_HARMLESS = {
+    0xE0: (b"JFIF\0", b"JFXX\0", b"AVI1"),
+    0xE2: (ICC_PREFIX, b"FPXR\0"),
+    0xEC: (b"Ducky",),
+    0xED: (b"Adobe_CM\0",),
+    0xEE: (b"Adobe",),
+}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 # Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -235,11 +242,13 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
         found.resource_parts.append(body[len(photoshop.SIGNATURE) :])
     elif marker == _COMMENT:
         _note(found, "a comment was dropped")
-    elif marker == 0xEB and body.startswith(b"JP"):
-        _note(found, "content credentials (JUMBF) were dropped")
-    elif 0xE0 <= marker <= 0xEF and not body.startswith(_HARMLESS):
-        name = "".join(c for c in body[:16].partition(b"\0")[0].decode("latin-1") if c.isalnum())
-        _note(found, f"data of another program ({name or f'APP{marker - 0xE0}'}) were dropped")
+    elif marker == 0xEB and body.startswith(b"JP") and body[12:16] == b"jumb":
+        # JPEG systems (ISO/IEC 19566-5): two letters, two numbers, the box's length and its type.
+        _note(found, CREDENTIALS)
+    elif marker == 0xE1 and body.startswith(b"FLIR\0"):
+        _note(found, "thermal data (FLIR) were dropped")
+    elif 0xE0 <= marker <= 0xEF and not body.startswith(_HARMLESS.get(marker, ())):
+        _note(found, f"data of an unknown kind (APP{marker - 0xE0}) were dropped")
 
 
 def _note(found: _Segments, note: str) -> None:

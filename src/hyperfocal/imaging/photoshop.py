@@ -6,10 +6,10 @@ Adobe Photoshop File Formats Specification, "Image Resource Blocks".
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 SIGNATURE = b"Photoshop 3.0\0"
-_OTHERS = "Photoshop's own data (such as paths and guides) were dropped"
+OTHERS = "Photoshop's own data (such as layers, paths and guides) were dropped"
 IPTC = 0x0404
 # Resolution, thumbnails, copyright flag, XMP, EXIF, ICC profile and the digest of IPTC.
 _TOLD_ELSEWHERE = {IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
@@ -23,8 +23,13 @@ def iptc_of(resources: bytes) -> bytes | None:
 def note_others(resources: bytes, notes: list[str]) -> None:
     """A note where there is anything that is told nowhere else: none of it is kept."""
     with contextlib.suppress(ValueError):
-        if any(number not in _TOLD_ELSEWHERE for number, _ in _blocks(resources)):
-            notes.append(_OTHERS)
+        note_numbers((number for number, _ in _blocks(resources)), notes)
+
+
+def note_numbers(numbers: Iterable[object], notes: list[str]) -> None:
+    """As :func:`note_others`, of the blocks' numbers."""
+    if any(number not in _TOLD_ELSEWHERE for number in numbers):
+        notes.append(OTHERS)
 
 
 def _blocks(resources: bytes) -> Iterator[tuple[int, bytes]]:

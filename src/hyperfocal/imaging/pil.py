@@ -72,7 +72,7 @@ def picture_of(image: Image.Image) -> Picture:
         metadata=Metadata(
             exif=block,
             xmp=None if packet is None else xmp.cleaned(packet, turned=facts.orientation != 1),
-            iptc=_iptc(info.get("photoshop")),
+            iptc=_iptc(info.get("photoshop"), notes),
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
         ),
         notes=tuple(notes),
@@ -97,6 +97,7 @@ def image_of(picture: Picture) -> Image.Image:
         ("exif", found.exif and exif.PREFIX + found.exif),
         ("xmp", found.xmp),
         ("dpi", found.dpi),
+        ("photoshop", found.iptc and {photoshop.IPTC: found.iptc}),
     ):
         if value:
             image.info[name] = value
@@ -149,13 +150,16 @@ def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
     return None if block is None else exif.cleaned(block, turned=turned), facts
 
 
+def _iptc(resources: object, notes: list[str]) -> bytes | None:
+    """Of Photoshop's resources by number, as Pillow reads them from a JPEG."""
+    if not isinstance(resources, dict):
+        return None
+    photoshop.note_numbers(resources, notes)
+    return _bytes(resources.get(photoshop.IPTC))
+
+
 def _bytes(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
-
-
-def _iptc(resources: object) -> bytes | None:
-    """IIM records out of what Pillow has read of Photoshop's resources of a JPEG."""
-    return _bytes(resources.get(photoshop.IPTC)) if isinstance(resources, dict) else None
 
 
 def _dpi(value: object) -> tuple[float, float] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, MASTERING, Header, Raster
 from hyperfocal.imaging.picture import CodePoints, Metadata
 from hyperfocal.imaging.planes import split_alpha
 from hyperfocal.imaging.resolution import from_metre
@@ -23,14 +23,12 @@ IPTC_KEYWORD = b"Raw profile type iptc"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
 _PALETTE = 3
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-# What says nothing that a larger picture could keep, and what is read elsewhere.
-_HARMLESS = {*_NEEDED, b"tIME", b"bKGD", b"hIST", b"sPLT", b"sBIT", b"fcTL", b"vpAg", b"caNv",
-             b"orNT"}  # fmt: skip
-_DROPPED = {
-    b"mDCV": "the mastering display of an HDR picture",
-    b"cLLI": "the light level of an HDR picture",
-    b"caBX": "content credentials",
-}
+# What says nothing of the photograph: how to show it where colours or transparency are few, when
+# the file was written, what programs note for themselves, and the frames of an animation.
+_HARMLESS = {b"IHDR", b"PLTE", b"bKGD", b"hIST", b"sPLT", b"sBIT", b"tIME", b"fcTL",
+             b"iDOT", b"vpAg", b"caNv", b"oFFs"}  # fmt: skip
+# Names of the drafts as well.
+_MASTERING = {b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
 _SRGB_GAMMA = 45455
 # In which cHRM and gAMA count.
 _UNIT = 100_000
@@ -213,10 +211,12 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.exif = exif.bare(body)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _text(found, kind, body)
-    elif (what := _DROPPED.get(kind)) is not None:
-        found.notes.append(f"{what} ({kind.decode()}) was dropped")
+    elif kind in _MASTERING:
+        found.notes.append(MASTERING)
+    elif kind == b"caBX":
+        found.notes.append(CREDENTIALS)
     elif kind not in _HARMLESS:
-        found.notes.append(f"a {kind.decode('latin-1')} chunk was dropped")
+        found.notes.append(f"a chunk of an unknown kind ({kind.decode('latin-1')}) was dropped")
 
 
 def _take_primaries(found: _Chunks, *, grey: bool) -> None:

@@ -13,17 +13,21 @@ from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import exif, geo, ifd, photoshop, profile, tiff_pages, ycbcr
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
 from hyperfocal.imaging.picture import Metadata, Pixels
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC = 256, 257, 258, 262
 SAMPLES, EXTRA, FORMAT = 277, 338, 339
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+# Photoshop's layers and what else belongs to its documents (Adobe's TIFF Technical Notes of 2002),
+# and the content credentials of C2PA.
+_LAYERS, _CREDENTIALS = 37724, 52545
 # What describes the photograph rather than how its pixels are stored: name, description, maker,
-# model, page, software, date, artist, computer, rating and its percentage, copyright, exposure as
-# TIFF/EP has it (ISO 12234-2), and Windows' five.
+# model, page, software, date, artist, computer, rating (in stars and percent), copyright and
+# Windows' five; and the exposure as TIFF/EP (ISO 12234-2) has it, outside EXIF's directory.
 DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33434, 33437,
-               34850, 34855, 36867, *range(37377, 37387), *range(40091, 40096))  # fmt: skip
+               34850, 34852, 34855, 36867, 36868, *range(37377, 37390), 37393, 37395, 37397, 37399,
+               *range(40091, 40096))  # fmt: skip
 RESOLUTION = (282, 283, 296)
 
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
@@ -38,7 +42,6 @@ _LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
 _MOST_SAMPLES = 64
 # Bytes that a tile may have however small the picture is.
 _ANY_TILE = 1 << 26
-_LAYERS = 37724
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 
 
@@ -68,8 +71,9 @@ def read_header(data: bytes) -> Header:
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
-    if _LAYERS in main.fields:
-        notes.append("Photoshop's layers were dropped")
+    for tag, said in ((_LAYERS, photoshop.OTHERS), (_CREDENTIALS, CREDENTIALS)):
+        if tag in main.fields:
+            notes.append(said)
     return Header(
         format="tiff",
         width=width,
@@ -114,7 +118,7 @@ def _directory(data: bytes, where: ifd.Layout, page: tiff_pages.Page) -> ifd.Dir
     main = ifd.parse(data, where, page.offset)
     if page.offset != where.first:
         first = ifd.parse(data, where, where.first)
-        for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP):
+        for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP, _LAYERS, _CREDENTIALS):
             if tag in first.fields:
                 main.fields.setdefault(tag, first.fields[tag])
     return main

@@ -1,0 +1,178 @@
+"""What a file holds and no result can is missed aloud, or kept where that is possible."""
+
+import io
+import struct
+
+import made
+import pytest
+import tifffile
+from PIL import Image
+
+from hyperfocal import imaging
+from hyperfocal.imaging import bmff, bmff_write, exif, ifd, photoshop
+
+CREDENTIALS = "content credentials (C2PA) were dropped"
+MASTERING = "HDR's mastering display and light levels were dropped"
+FURTHER = "further pictures in the file (depth, gain map) were dropped"
+
+
+def with_segment(marker, body):
+    data = imaging.encode(made.picture(3), "jpeg")
+    return data[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + data[2:]
+
+
+@pytest.mark.parametrize(
+    ("marker", "body", "notes"),
+    [
+        (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x20jumb" + bytes(24), (CREDENTIALS,)),
+        (0xE1, b"FLIR\0\1\0\0thermal", ("thermal data (FLIR) were dropped",)),
+        (0xE4, b"whatever", ("data of an unknown kind (APP4) were dropped",)),
+        (0xE1, b"whatever", ("data of an unknown kind (APP1) were dropped",)),
+        (0xE0, b"JFXX\0\x10", ()),
+        (0xE2, b"FPXR\0", ()),
+        (0xEC, b"Ducky\0\1", ()),
+        (0xED, b"Adobe_CM\0\2", ()),
+        (0xEE, b"Adobe\0\x64\0\0\0\0\1", ()),
+    ],
+)
+def test_segments_of_a_jpeg(marker, body, notes):
+    data = with_segment(marker, body)
+    assert imaging.open(data).notes == notes
+    # Once, however many there are.
+    again = data[:2] + data[2 : 6 + len(body)] + data[2:]
+    assert imaging.open(again).notes == notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        (b"mDCV", MASTERING),
+        (b"cLLI", MASTERING),
+        (b"caBX", CREDENTIALS),
+        (b"npTc", "a chunk of an unknown kind (npTc) was dropped"),
+        (b"tIME", None),
+        (b"bKGD", None),
+        (b"sBIT", None),
+    ],
+)
+def test_chunks_of_a_png(kind, note):
+    data = imaging.encode(made.picture(3, code_points=(9, 16)), "png")
+    data = made.with_chunk(data, kind, ">8s", b"anything")
+    # Once, however many there are.
+    got = imaging.open(made.with_chunk(data, kind, ">8s", b"anything"))
+    assert got.notes == ((note,) if note else ())
+    assert got.code_points == (9, 16)
+
+
+def box(kind, body):
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def avif():
+    return imaging.encode(made.picture(3), "avif")
+
+
+def test_a_gain_map_of_an_avif(monkeypatch):
+    # As EXIF is added, an item that says how to join the picture and its gain map.
+    monkeypatch.setattr(bmff_write, "_EXIF", b"tmap\0")
+    got = imaging.open(bmff_write.attach(avif(), exif=bytes(40)))
+    assert got.notes == (FURTHER,)
+
+
+def test_credentials_of_an_avif():
+    uuid = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+    assert imaging.open(avif() + box(b"uuid", uuid + b"manifest")).notes == (CREDENTIALS,)
+    assert imaging.open(avif() + box(b"uuid", bytes(24))).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "notes"),
+    [
+        (b"auxC", bytes(4) + b"urn:com:apple:photo:2020:aux:hdrgainmap\0", [FURTHER]),
+        (b"auxC", bytes(4) + b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth\0", [FURTHER]),
+        (b"auxC", bytes(4) + b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", []),
+        (b"auxC", bytes(4) + b"urn:mpeg:hevc:2015:auxid:1\0", []),
+        (b"clli", bytes(4), [MASTERING]),
+        (b"mdcv", bytes(24), [MASTERING]),
+    ],
+)
+def test_properties_of_pictures_in_boxes(kind, body, notes):
+    data = box(b"meta", bytes(4) + box(b"iprp", box(b"ipco", box(kind, body))))
+    assert bmff.read(data).dropped() == notes
+
+
+def test_the_second_picture_of_a_heic():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    two = pillow_heif.from_pillow(Image.new("RGB", (64, 64), "red"))
+    two.add_from_pillow(Image.new("RGB", (64, 64), "blue"))
+    sink = io.BytesIO()
+    two.save(sink, quality=50)
+    assert imaging.inspect(sink.getvalue()).frames == 2
+    assert imaging.open(sink.getvalue()).notes == ("only the first of 2 frames was read",)
+
+
+def tiff(*tags):
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=tags)
+    return sink.getvalue()
+
+
+def tags_of(data):
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return {tag.code: tag.value for tag in file.pages[0].tags}
+
+
+def test_layers_of_photoshop_and_credentials_of_a_tiff():
+    layers = b"Adobe Photoshop Document Data Block\0" + bytes(8)
+    for tag, note in (
+        (37724, "Photoshop's own data (such as layers, paths and guides) were dropped"),
+        (52545, CREDENTIALS),
+    ):
+        assert imaging.open(tiff((tag, 7, len(layers), layers, True))).notes == (note,)
+
+
+def test_an_exposure_outside_the_directory_of_exif_is_kept():
+    given = {
+        18249: (3, 1, 75),
+        33434: (5, 1, (1, 250)),
+        33437: (5, 1, (56, 10)),
+        34855: (3, 1, 400),
+        36867: (2, 20, "2020:01:01 00:00:00"),
+        37377: (10, 1, (-8, 1)),
+        37386: (5, 1, (50, 1)),
+    }
+    data = tiff(*((tag, *value, True) for tag, value in given.items()))
+    written = tags_of(imaging.encode(imaging.open(data), "tiff"))
+    assert {tag: written.get(tag) for tag in given} == {tag: tags_of(data)[tag] for tag in given}
+    # In other formats they stay where they are, in EXIF's main directory.
+    block = imaging.open(imaging.encode(imaging.open(data), "jpeg")).metadata.exif
+    assert set(given) <= set(made.parsed(block).fields)
+
+
+def test_a_rating_in_percent_of_a_jpeg_is_kept_in_tiff():
+    main = ifd.Directory()
+    main.put(18246, ifd.SHORT, 4)
+    main.put(18249, ifd.SHORT, 75)
+    data = made.filed(made.photo(), "JPEG", exif=exif.PREFIX + ifd.block(main))
+    written = tags_of(imaging.encode(imaging.open(data), "tiff"))
+    assert (written.get(18246), written.get(18249)) == (4, 75)
+
+
+def test_iptc_of_a_jpeg_that_pillow_has_opened():
+    path = b"8BIM\x07\xd0\0\0\0\0\0\x04" + bytes(4)
+    blocks = photoshop.resources_of(made.IPTC)
+    for more in (b"", path):
+        data = with_segment(0xED, photoshop.SIGNATURE + blocks + more)
+        image = Image.open(io.BytesIO(data))
+        got, of_file = imaging.from_pil(image), imaging.open(data)
+        assert got.metadata.iptc == of_file.metadata.iptc == made.IPTC
+        assert got.notes == of_file.notes
+        assert imaging.from_pil(imaging.to_pil(got)).metadata.iptc == made.IPTC
+
+
+@pytest.mark.parametrize("resources", [None, b"bytes", {}, {1028: b""}, {1028: "text"}])
+def test_no_iptc_of_an_image(resources):
+    image = Image.fromarray(made.photo())
+    image.info["photoshop"] = resources
+    got = imaging.from_pil(image)
+    assert (got.metadata.iptc, got.notes) == (None, ())
