@@ -161,7 +161,8 @@ def test_a_picture_smaller_than_a_tile(net: DepthProSR) -> None:
 
 
 def test_weights_that_cannot_be_had_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # The environment is read once, by whichever test first imports it.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     section = NetSection(
         name="depthpro-sr", scale=2, channels=16, depth=1, pretrained="nobody/nothing-here"
     )
