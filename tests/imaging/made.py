@@ -150,6 +150,13 @@ def with_chunk(data, kind, code, *values):
     return data[:33] + chunk + data[33:]
 
 
+def with_segments(*segments):
+    """A JPEG with these, each a marker's second byte and a body, before all others."""
+    data = filed(photo(), "JPEG")
+    parts = [struct.pack(">BBH", 0xFF, kind, len(body) + 2) + body for kind, body in segments]
+    return data[:2] + b"".join(parts) + data[2:]
+
+
 def parsed(block):
     """An EXIF block's main directory."""
     where = ifd.layout(block)

@@ -16,13 +16,6 @@ from hyperfocal.errors import UnknownFormat
 from hyperfocal.imaging import profile
 
 
-def with_segments(*segments: tuple[int, bytes]) -> bytes:
-    """A JPEG with these before all others."""
-    data = made.filed(made.photo(), "JPEG")
-    parts = [struct.pack(">BBH", 0xFF, kind, len(body) + 2) + body for kind, body in segments]
-    return data[:2] + b"".join(parts) + data[2:]
-
-
 def fields(*entries: bytes) -> bytes:
     """A little-endian directory."""
     return struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
@@ -38,7 +31,7 @@ def test_an_orientation_is_obeyed_once_however_it_is_stored(kind, number):
     block = b"II*\0\x08\0\0\0" + fields(
         struct.pack("<HHI", 0x0112, kind, number) + value[:4].ljust(4, b"\0")
     )
-    data = with_segments((0xE1, b"Exif\0\0" + block + value[4:]))
+    data = made.with_segments((0xE1, b"Exif\0\0" + block + value[4:]))
     picture = imaging.open(data)
     assert picture.pixels.shape[:2] == made.photo().shape[1::-1]
     again = Image.open(io.BytesIO(imaging.encode(picture, "png")))
@@ -52,7 +45,7 @@ def test_optional_files_of_dcf_are_adobe_rgb():
     )
     block = b"II*\0\x08\0\0\0" + fields(struct.pack("<HHII", 0x8769, 4, 1, 26)) + photo
     block += fields(struct.pack("<HHI4s", 1, 2, 4, b"R03\0"))
-    picture = imaging.open(with_segments((0xE1, b"Exif\0\0" + block)))
+    picture = imaging.open(made.with_segments((0xE1, b"Exif\0\0" + block)))
     assert profile.describe(picture.icc) == "Compatible with Adobe RGB (1998), gamma 2.2"
     # The colours stay what they are where EXIF goes.
     assert imaging.open(imaging.encode(picture, "png", strip_metadata=True)).icc == picture.icc
@@ -60,7 +53,7 @@ def test_optional_files_of_dcf_are_adobe_rgb():
     shown = imaging.open(imaging.encode(green, "gif")).pixels[0, 0]
     # In sRGB there is less red in it.
     assert shown[0] < 30
-    usual = imaging.open(with_segments((0xE1, b"Exif\0\0" + block.replace(b"R03", b"R98"))))
+    usual = imaging.open(made.with_segments((0xE1, b"Exif\0\0" + block.replace(b"R03", b"R98"))))
     assert usual.icc is None
 
 

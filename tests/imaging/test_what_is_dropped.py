@@ -16,11 +16,6 @@ MASTERING = "HDR's mastering display and light levels were dropped"
 FURTHER = "further pictures in the file (depth, gain map) were dropped"
 
 
-def with_segment(marker, body):
-    data = imaging.encode(made.picture(3), "jpeg")
-    return data[:2] + struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body + data[2:]
-
-
 @pytest.mark.parametrize(
     ("marker", "body", "notes"),
     [
@@ -36,7 +31,7 @@ def with_segment(marker, body):
     ],
 )
 def test_segments_of_a_jpeg(marker, body, notes):
-    data = with_segment(marker, body)
+    data = made.with_segments((marker, body))
     assert imaging.open(data).notes == notes
     # Once, however many there are.
     again = data[:2] + data[2 : 6 + len(body)] + data[2:]
@@ -162,7 +157,7 @@ def test_iptc_of_a_jpeg_that_pillow_has_opened():
     path = b"8BIM\x07\xd0\0\0\0\0\0\x04" + bytes(4)
     blocks = photoshop.resources_of(made.IPTC)
     for more in (b"", path):
-        data = with_segment(0xED, photoshop.SIGNATURE + blocks + more)
+        data = made.with_segments((0xED, photoshop.SIGNATURE + blocks + more))
         image = Image.open(io.BytesIO(data))
         got, of_file = imaging.from_pil(image), imaging.open(data)
         assert got.metadata.iptc == of_file.metadata.iptc == made.IPTC

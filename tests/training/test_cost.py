@@ -77,6 +77,12 @@ def test_each_training_adds_to_what_was_before(experiment_file: Path, tmp_path: 
     assert (third.own.steps, third.before, third.total.steps) == (5, told, 12)
 
 
+def named_by(weights: Path) -> dict[str, dict[str, str]]:
+    """How a card names float weights."""
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return {"float": {"file": weights.name, "sha256": digest}}
+
+
 def test_the_card_beside_weights_tells_what_they_do_not(
     experiment_file: Path, tmp_path: Path
 ) -> None:
@@ -86,8 +92,9 @@ def test_the_card_beside_weights_tells_what_they_do_not(
     experiment = starting(experiment_file, weights, 1)
     assert starting_cost(experiment) == UNKNOWN
 
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    named = {"float": {"file": weights.name, "sha256": "0" * 64}}
+    named = named_by(weights)
+    digest = named["float"]["sha256"]
+    named["float"]["sha256"] = "0" * 64
     training = {"steps": 10, "hours": 0.5, "total_steps": 70, "total_hours": 2.5}
     values = {"name": "old", "scale": 2, "weights": named, "training": training}
     ModelCard.model_validate(values).write(folder / "old.toml")
@@ -111,12 +118,7 @@ def test_of_weights_and_card_the_one_that_tells_more_counts(
     model = onnx.load(weights)
     write_cost(model, Cost(20, 8999.0))
     onnx.save(model, weights)
-    named = {
-        "float": {
-            "file": weights.name,
-            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        }
-    }
+    named = named_by(weights)
     training = {"steps": 10, "hours": 0.5, "total_steps": on_card, "total_hours": 2.5}
     values = {"name": "old", "scale": 2, "weights": named, "training": training}
     ModelCard.model_validate(values).write(tmp_path / "old.toml")

@@ -27,8 +27,11 @@ def preview_degradations(
     """Show what degradations do: original, clean and degraded, and what was done, on one sheet."""
     needs_torch()
     from hyperfocal.training.data import pictures_in
+    from hyperfocal.training.drawing import check_drawing
     from hyperfocal.training.preview import contact_sheet, save_sheet
 
+    # Now, as the rest takes a while.
+    check_drawing(out)
     ranges, scale = _ranges(experiment, scale)
     files = pictures_in(pictures)[:first]
     save_sheet(contact_sheet(files, scale, ranges, seed=seed), out)

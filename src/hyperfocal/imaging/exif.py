@@ -169,8 +169,8 @@ def changing_dpi(block: bytes, dpi: tuple[float, float]) -> bytes:
     where = ifd.layout(data)
     for entry in ifd.entries(data, where, where.first)[0]:
         if entry.tag in (_X_RESOLUTION, _Y_RESOLUTION) and entry.size == 8:
-            value = min(round(dpi[entry.tag == _Y_RESOLUTION] * 1000), 2**32 - 1)
-            struct.pack_into(where.order + "II", data, entry.start, value, 1000)
+            value = _as_rational(dpi[entry.tag == _Y_RESOLUTION])
+            struct.pack_into(where.order + "II", data, entry.start, *value)
         elif entry.tag == _RESOLUTION_UNIT:
             _put_integer(data, where, entry, 2)
     return bytes(data)
@@ -179,8 +179,12 @@ def changing_dpi(block: bytes, dpi: tuple[float, float]) -> bytes:
 def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
     """Set the resolution, in dots an inch."""
     for tag, value in ((_X_RESOLUTION, dpi[0]), (_Y_RESOLUTION, dpi[1])):
-        main.put(tag, ifd.RATIONAL, min(round(value * 1000), 2**32 - 1), 1000)
+        main.put(tag, ifd.RATIONAL, *_as_rational(value))
     main.put(_RESOLUTION_UNIT, ifd.SHORT, 2)
+
+
+def _as_rational(dpi: float) -> tuple[int, int]:
+    return min(round(dpi * 1000), 2**32 - 1), 1000
 
 
 def _inside(

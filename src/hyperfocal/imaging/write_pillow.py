@@ -75,25 +75,32 @@ def _write_gif(image: Image.Image, plan: Plan, sink: BinaryIO) -> None:
     if clear is None or not clear.any():
         indexed.save(sink, "GIF")
         return
-    values = np.array(indexed)
-    values[clear] = 255
     table = (indexed.getpalette() or []) + [0] * 768
-    out = Image.fromarray(values, "P")
-    out.putpalette([*table[:765], 0, 0, 0])
-    out.save(sink, "GIF", transparency=255)
+    _save_indexed(np.array(indexed), clear, 255, [*table[:765], 0, 0, 0], sink)
 
 
 def _write_grey_gif(
     greys: npt.NDArray[np.uint8], clear: npt.NDArray[np.bool_], sink: BinaryIO
 ) -> None:
     """All greys as they are, but where there are 256 of them: the lightest two become one."""
-    from PIL import Image
-
     free = np.setdiff1d(np.arange(256), greys[~clear])
     if not len(free):
         greys[greys == 255] = 254
         free = np.array([255])
-    greys[clear] = free[0]
-    out = Image.fromarray(greys, "P")
-    out.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
-    out.save(sink, "GIF", transparency=int(free[0]))
+    _save_indexed(greys, clear, int(free[0]), np.repeat(np.arange(256), 3).tolist(), sink)
+
+
+def _save_indexed(
+    values: npt.NDArray[np.uint8],
+    clear: npt.NDArray[np.bool_],
+    free: int,
+    palette: list[int],
+    sink: BinaryIO,
+) -> None:
+    """``values``: places in the ``palette``, of which ``free`` is for what is ``clear``."""
+    from PIL import Image
+
+    values[clear] = free
+    out = Image.fromarray(values, "P")
+    out.putpalette(palette)
+    out.save(sink, "GIF", transparency=free)

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from hyperfocal import paths
 from hyperfocal.errors import InputError, InputMissing, OutputRefused
+from hyperfocal.training.drawing import check_drawing, write_drawing
 
 FILE = "metrics.csv"
 COLUMNS = (
@@ -154,8 +155,7 @@ def draw(runs: Sequence[Path], out: Path) -> None:
 
 def check_figure(out: Path) -> None:
     """:class:`OutputRefused` unless ``out`` is a name that a figure can be written under."""
-    if not out.name or out.is_dir():
-        raise OutputRefused(f"{out} is a folder, where a file is needed")
+    check_drawing(out)
     if out.suffix.lower() not in _FIGURES:
         raise OutputRefused(f"{out}: the name must end in one of {', '.join(_FIGURES)}")
 
@@ -163,13 +163,8 @@ def check_figure(out: Path) -> None:
 def save_figure(figure: Any, out: Path) -> None:
     """Write a matplotlib figure whole or not at all; :class:`OutputRefused` where that fails."""
     check_figure(out)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        figure.savefig(partial, dpi=110, format=out.suffix[1:].lower())
-        partial.replace(out)
-    except (OSError, ValueError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputRefused(f"{out} cannot be written: {error}") from error
+    ending = out.suffix[1:].lower()
+    write_drawing(out, lambda partial: figure.savefig(partial, dpi=110, format=ending))
 
 
 def _label(run: Path) -> str:

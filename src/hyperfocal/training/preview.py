@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hyperfocal.errors import OutputRefused, SettingsError
+from hyperfocal.errors import SettingsError
 from hyperfocal.training.data import Pixels, bicubic_pair, read_rgb
 from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.degraded import degraded_pair
+from hyperfocal.training.drawing import write_drawing
 
 _GAP = 6
 _TEXT = 250
@@ -43,15 +44,7 @@ def contact_sheet(
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as PNG whole or not at all; :class:`OutputRefused` where it cannot be."""
-    if not path.name or path.is_dir():
-        raise OutputRefused(f"{path} is a folder, where a file is needed")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        sheet.save(partial, format="PNG")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputRefused(f"{path} cannot be written: {error.strerror or error}") from error
+    write_drawing(path, lambda partial: sheet.save(partial, format="PNG"))
 
 
 def _middle(picture: Pixels, side: int) -> Pixels:
