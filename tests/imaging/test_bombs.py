@@ -72,6 +72,21 @@ def test_exif_whose_pointers_lead_back(within: Callable[[int], None]) -> None:
     within(8)
 
 
+def test_exif_of_directories_within_each_other() -> None:
+    """Those further in than any program puts them are not looked at."""
+    nested = [
+        struct.pack("<HHHII", 1, 0x8769, 4, 1, 8 + 18 * number) + bytes(4)
+        for number in range(1, 3000)
+    ]
+    last = struct.pack("<HHHII", 1, 0x0112, 3, 1, 1) + bytes(4)
+    block = b"II*\0\x08\0\0\0" + b"".join([*nested, last])
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=b"Exif\0\0" + block)
+    picture = imaging.open(buffer.getvalue())
+    assert picture.metadata.exif == block
+    assert picture.notes == ()
+
+
 def test_a_tiff_whose_fields_all_claim_the_whole_file(within: Callable[[int], None]) -> None:
     size = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
     strip = [(273, 4, 1, 8), (279, 4, 1, 1)]

@@ -17,6 +17,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _SWAP = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 13: 4, 12: 8, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_ENTRIES = 4096
+_DEEPEST = 2
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
@@ -184,26 +185,27 @@ class _Parser:
         self._left = 2 * len(data)
         self._seen: set[int] = set()
 
-    def directory(self, offset: int) -> Directory:
-        """The one at ``offset``."""
+    def directory(self, offset: int, depth: int = 0) -> Directory:
+        """The one at ``offset``, inside ``depth`` others."""
         self._seen.add(offset)
         found = Directory()
         for entry in entries(self._data, self._where, offset)[0]:
             # The first counts, as for libtiff: tifffile puts its own description second.
             if entry.tag not in found.fields:
                 raw = self._value(entry)
-                item = self._inside(raw) if entry.tag in SUB_IFDS else Field(entry.type, raw)
+                is_pointer = entry.tag in SUB_IFDS
+                item = self._inside(raw, depth) if is_pointer else Field(entry.type, raw)
                 if item is not None:
                     found.fields[entry.tag] = item
         return found
 
-    def _inside(self, pointer: bytes) -> Field | None:
-        """What a pointer leads to; None where that is nowhere, or where the parser was before."""
+    def _inside(self, pointer: bytes, depth: int) -> Field | None:
+        """What a pointer leads to; None where that is nowhere, too deep, or where it was before."""
         target = int.from_bytes(pointer, "little")
-        if target in self._seen:
+        if target in self._seen or depth > _DEEPEST:
             return None
         try:
-            inside = self.directory(target)
+            inside = self.directory(target, depth + 1)
         except _Overlapping:
             raise
         except ValueError:
