@@ -22,12 +22,15 @@ def filled(readme: str) -> str:
 
 def quality() -> str:
     """A shipped model and precision a row, a suite a column, bicubic first."""
+    from hyperfocal.evaluate.measuring import SUITES
     from hyperfocal.models.card import ModelCard
     from hyperfocal.models.registry import SHIPPED
 
     cards = [ModelCard.read(path) for path in sorted(SHIPPED.glob("*.toml"))]
     cards = sorted((card for card in cards if card.quality), key=lambda card: card.scale)
-    suites = sorted({(entry.suite, entry.images) for card in cards for entry in card.quality})
+    named = {choice.suite for choice in SUITES}
+    measured = {(entry.suite, entry.images) for card in cards for entry in card.quality}
+    suites = sorted(key for key in measured if key[0] in named)
     if not suites:
         return ""
     rows = [["scale", "model", *(f"{suite} ({images})" for suite, images in suites)]]

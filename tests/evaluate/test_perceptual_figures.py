@@ -4,10 +4,10 @@ from PIL import Image
 
 from hyperfocal.errors import InputMissing
 from hyperfocal.evaluate.perceptual import perceptual
-from hyperfocal.evaluate.run import enlarge_bicubic
 from hyperfocal.quality import imresize
 from hyperfocal.quality.fsim import fsim
 from hyperfocal.quality.perceptual import gmsd, haarpsi
+from hyperfocal.quality.resize import enlarge_bicubic
 
 
 def test_bicubic_through_the_engine_looks_as_bicubic_by_itself(originals):

@@ -86,11 +86,18 @@ def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
     assert result.exit_code == 0
     assert "measured val" in result.stderr
     card = ModelCard.read(Path("model/tiny-x2.toml"))
-    assert [(q.suite, q.precision, q.images) for q in card.quality] == [
+    told = {(q.suite, q.precision, q.images): q for q in card.quality}
+    assert list(told) == [
         ("val", "float", 1),
         ("val", "int8", 1),
+        ("validation", "float", 2),
+        ("validation", "int8", 2),
     ]
-    assert facts(result)["val (1), int8"].startswith(f"{card.quality[1].psnr:.3f} dB")
+    for (suite, precision, images), entry in told.items():
+        shown = facts(result)[f"{suite} ({images}), {precision}"]
+        assert shown == f"{entry.psnr:.3f} dB, {entry.ssim:.4f}"
+    assert [(s.precision, s.side) for s in card.speed] == [("float", 512), ("int8", 512)]
+    assert facts(result)["512x512, int8"] == f"{card.speed[1].median:.1f} ms"
     missing = run("export", "nowhere.ckpt")
     assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
 

@@ -8,10 +8,11 @@ from statistics import fmean
 
 from hyperfocal.evaluate.engine import load_engine
 from hyperfocal.evaluate.pairs import Bytes, read_example
-from hyperfocal.evaluate.run import enlarge_bicubic, select
+from hyperfocal.evaluate.run import select
 from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.quality.fsim import fsim
 from hyperfocal.quality.perceptual import gmsd, haarpsi
+from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
 
 

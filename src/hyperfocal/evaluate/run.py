@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-
 from hyperfocal.errors import GarbledOutput, InputError, UsageError
 from hyperfocal.evaluate.engine import Enlarge, load_engine
 from hyperfocal.evaluate.pairs import Bytes, Example, read_example
@@ -17,7 +15,7 @@ from hyperfocal.evaluate.report import BicubicMean, ImageScore, Report, mean_of
 from hyperfocal.evaluate.suites import Suite, find_suite
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import Scores, scores
-from hyperfocal.quality.resize import imresize
+from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.quality.similarity import WINDOW
 from hyperfocal.settings import Settings
 
@@ -99,11 +97,6 @@ def _scored(example: Example, scale: int) -> Bytes:
             f"{least}x{least} on"
         )
     return example.high
-
-
-def enlarge_bicubic(low: Bytes, scale: int) -> Bytes:
-    """Bicubic enlargement in 8 bits, as MATLAB does it."""
-    return imresize(low, float(scale)).astype(np.uint8, copy=False)
 
 
 def measure(

@@ -101,6 +101,11 @@ def imresize(
     return out
 
 
+def enlarge_bicubic(image: npt.NDArray[np.uint8], scale: int) -> npt.NDArray[np.uint8]:
+    """Bicubic enlargement in 8 bits: what models are measured beside."""
+    return imresize(image, float(scale)).astype(np.uint8, copy=False)
+
+
 def resize_picture_array(array: Array, size: tuple[int, int]) -> Array:
     """Resize a picture to ``(height, width)``, antialiased, in its own dtype.
 

@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
 from hyperfocal.errors import ModelBroken
-from hyperfocal.models.card import ModelCard, Precision, Weights
+from hyperfocal.models.card import ModelCard, Precision, Quality, Weights
 from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import Entry
 from hyperfocal.paths import made_folder
-from hyperfocal.quality import psnr
+from hyperfocal.quality.metrics import Scores, psnr, scores
+from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
 from hyperfocal.training.calibrate import observe, training_pictures
 from hyperfocal.training.consistency import correction
@@ -34,16 +36,24 @@ EXPORTABLE = ("plain",)
 """Architectures that can be folded into the graph that ships."""
 
 
+VALIDATION = "validation"
+"""What a card calls the pictures that its experiment validates with."""
+
+
 @dataclass(frozen=True)
 class Exported:
-    """A written model and its mean validation PSNR in dB, by precision.
+    """A written model.
 
     ``clipped_share``: of the activations in int8; None where the training found the ranges.
     """
 
     card: ModelCard
-    validation: dict[Precision, float]
     clipped_share: float | None
+
+    @property
+    def validation(self) -> dict[Precision, float]:
+        """Mean validation PSNR in dB, by precision, as on the card."""
+        return {q.precision: q.psnr for q in self.card.quality if q.suite == VALIDATION}
 
 
 def export(
@@ -59,8 +69,9 @@ def export(
     weights that are best rounded one by one. What is best is chosen on the validation pictures, by
     the graphs that ship on the runtime that ships. Where the experiment wants the net consistent,
     each of both gets a correction, for what it makes of these training pictures. The float file
-    tells, as the card does, what its weights cost, for trainings that go on from them. Files appear
-    in ``folder`` only when all are made.
+    tells, as the card does, what its weights cost, for trainings that go on from them. The card
+    tells how good both are on the validation pictures, too. Files appear in ``folder`` only when
+    all are made.
 
     :class:`ModelBroken` where the weights, or what they make of pictures, are no numbers; and what
     :func:`~hyperfocal.training.stored.read_stored` raises.
@@ -100,12 +111,11 @@ def export(
             if precision == "float":
                 write_cost(graph, stored.cost)
             files[precision] = _serialised(graph)
-        scores = {precision: trial.score(precision, made) for precision, made in files.items()}
-    card = card.model_copy(
-        update={"weights": {kind: _write(made, folder, card, kind) for kind, made in files.items()}}
-    )
+        quality = trial.quality(files)
+    weights_of = {kind: _write(made, folder, card, kind) for kind, made in files.items()}
+    card = card.model_copy(update={"weights": weights_of, "quality": quality})
     card.write(folder / f"{card.name}.toml")
-    return Exported(card, scores, rounding.clipped_share)
+    return Exported(card, rounding.clipped_share)
 
 
 def _failed(weights: Path) -> ModelBroken:
@@ -127,7 +137,28 @@ class _Trial:
         """Mean luma PSNR in dB over the validation pairs."""
         model = self._loaded(precision, data)
         shave = self.card.scale
-        return float(np.mean([psnr(model.run(lr), hr, shave=shave) for lr, hr in self.pairs]))
+        return fmean(psnr(model.run(lr), hr, shave=shave) for lr, hr in self.pairs)
+
+    def quality(self, files: dict[Precision, bytes]) -> tuple[Quality, ...]:
+        """What weights make of the validation pairs, by the protocol, and what bicubic does."""
+        scale = self.card.scale
+        cubic = _mean(scores(enlarge_bicubic(lr, scale), hr, shave=scale) for lr, hr in self.pairs)
+        measured = []
+        for precision, data in files.items():
+            model = self._loaded(precision, data)
+            found = _mean(scores(model.run(lr), hr, shave=scale) for lr, hr in self.pairs)
+            measured.append(
+                Quality(
+                    suite=VALIDATION,
+                    precision=precision,
+                    images=len(self.pairs),
+                    psnr=round(found[0], 3),
+                    ssim=round(found[1], 4),
+                    bicubic_psnr=round(cubic[0], 3),
+                    bicubic_ssim=round(cubic[1], 4),
+                )
+            )
+        return tuple(measured)
 
     def answers(
         self, precision: Precision, data: bytes, pairs: Iterable[tuple[Pixels, Pixels]]
@@ -143,6 +174,12 @@ class _Trial:
         card = self.card.model_copy(update={"weights": {precision: weights}})
         settings = Settings(precision=precision, cache=self.folder / "cache")
         return load_entry(Entry(card, self.folder), settings)
+
+
+def _mean(found: Iterable[Scores]) -> tuple[float, float]:
+    """PSNR in dB, and SSIM."""
+    psnrs, ssims = zip(*((each.psnr, each.ssim) for each in found), strict=True)
+    return fmean(psnrs), fmean(ssims)
 
 
 @dataclass(frozen=True)

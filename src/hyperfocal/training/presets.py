@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-
 from hyperfocal.quality.metrics import psnr
-from hyperfocal.quality.resize import imresize
+from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.training.data import OneBatch
 from hyperfocal.training.degraded import training_pool
 from hyperfocal.training.experiment import Experiment
@@ -55,10 +53,7 @@ def overfit_one_batch(
         trained = fit(plan, folder, progress=progress, tracking=False, preset="one-batch")
     pairs = OneBatch(training_pool(plan)).pairs()
     scale = plan.net.scale
-    bicubic = fmean(
-        psnr(imresize(lr, float(scale)).astype(np.uint8, copy=False), hr, shave=scale)
-        for lr, hr in pairs
-    )
+    bicubic = fmean(psnr(enlarge_bicubic(lr, scale), hr, shave=scale) for lr, hr in pairs)
     return Learnt(bicubic, trained.best_psnr, trained.steps)
 
 

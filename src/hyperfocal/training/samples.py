@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from PIL import Image, ImageDraw
 
-from hyperfocal.quality.resize import imresize
+from hyperfocal.quality.resize import enlarge_bicubic, imresize
 from hyperfocal.training.data import Pixels
 from hyperfocal.training.module import Restoration
 
@@ -52,7 +52,7 @@ class Samples(Callback):
             made = pl_module.average(x)[0].float().nan_to_num().clamp(0, 1)
             pixels: Pixels = (made * 255.0).round().byte().permute(1, 2, 0).cpu().numpy()
             squares = low.repeat(scale, axis=0).repeat(scale, axis=1)
-            cubic: Pixels = imresize(low, float(scale)).astype(np.uint8, copy=False)
+            cubic = enlarge_bicubic(low, scale)
             rows.append((squares, cubic, pixels, high))
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{trainer.global_step:07d}.png"
