@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from hyperfocal.errors import UsageError
 
 
+def encodable(text: str) -> str:
+    """``text`` for a file that only tells: bytes of a name that are no text are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def check_text(given: Mapping[str, object]) -> None:
     """By name. :class:`UsageError` for half a pair of surrogates: bytes of a command line, say.
 

@@ -40,7 +40,9 @@ def test_the_same_measurement_is_replaced_and_others_kept(report, card):
     ]
 
 
-@pytest.mark.parametrize("change", [{"model": "other-x2"}, {"scale": 4}, {"precision": "bf16"}])
+@pytest.mark.parametrize(
+    "change", [{"model": "other-x2"}, {"scale": 4}, {"precision": "bf16"}, {"suite": "validation"}]
+)
 def test_a_report_that_does_not_belong_on_the_card_is_refused(report, card, change):
     before = card.read_bytes()
     with pytest.raises(UsageError):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import math
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from discs import discs, write_pictures
 from PIL import Image
@@ -21,6 +26,7 @@ from hyperfocal.errors import (
     ModelError,
     ModelMissing,
     OutputExists,
+    OutputRefused,
     PairMismatch,
     SettingsError,
     UsageError,
@@ -29,7 +35,7 @@ from hyperfocal.evaluate import SuiteChoice
 from hyperfocal.models.card import ModelCard
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
-from hyperfocal.retrain import Plan, retrain
+from hyperfocal.retrain import Plan, RetrainReport, retrain, run
 from hyperfocal.settings import Settings
 
 
@@ -40,19 +46,28 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def plan(champion: Path, originals: Path, tmp_path: Path) -> Plan:
-    return Plan(originals, str(champion), out=tmp_path / "out", steps=120, rate=4e-3)
+    return Plan(originals, str(champion), out=tmp_path / "out", steps=120, rate=4e-3, bench=False)
 
 
 def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Path) -> None:
     suite = write_pictures(tmp_path / "frozen", range(200, 203))
     plan = replace(plan, suites=(SuiteChoice(str(suite)),), tolerance=1.0)
-    report, out = retrain(plan, settings, progress=False)
+    report, out = retrain(replace(plan, bench=True), settings, progress=False)
     assert report.verdict.better
     assert [found.new for found in report.suites] == [True, False]
     assert report.suites[0].gain > 0.02
     assert report.data["held_back"] == 2
     assert report.data["training"] == 7
     entry = read_entry(out / "tiny-retrained-x2.toml")
+    told = [(q.suite, q.precision) for q in entry.card.quality]
+    precision = report.suites[0].precision
+    assert told == [
+        ("frozen", precision),
+        ("held-back", precision),
+        ("validation", "float"),
+        ("validation", "int8"),
+    ]
+    assert [speed.precision for speed in entry.card.speed] == ["float", "int8"]
     # What the champion cost, which its card tells, is counted too.
     training = entry.card.training
     assert (
@@ -82,7 +97,23 @@ def test_one_that_is_asked_four_times_stays_that(
     ModelCard.read(own).model_copy(update={"self_ensemble": True}).write(own)
     report, out = retrain(replace(plan, champion=str(own)), settings, progress=False)
     assert report.verdict.better
-    assert read_entry(out / "tiny-retrained-x2.toml").card.self_ensemble
+    card = read_entry(out / "tiny-retrained-x2.toml").card
+    assert card.self_ensemble
+    # The export measures single answers, which are not this model's.
+    assert [q.suite for q in card.quality] == ["held-back"]
+
+
+def test_of_weights_that_are_not_exported_the_card_tells_nothing(
+    plan: Plan, champion: Path, settings: Settings, tmp_path: Path
+) -> None:
+    own = shutil.copytree(champion.parent, tmp_path / "own") / champion.name
+    card = ModelCard.read(own)
+    card.model_copy(update={"weights": {"float": card.weights["float"]}}).write(own)
+    report, out = retrain(replace(plan, champion=str(own)), settings, progress=False)
+    assert report.verdict.better
+    made = read_entry(out / "tiny-retrained-x2.toml").card
+    assert made.weights.keys() == {"float"}
+    assert {q.precision for q in made.quality} == {"float"}
 
 
 def test_what_is_not_better_is_refused_with_the_reason(plan: Plan, settings: Settings) -> None:
@@ -128,6 +159,19 @@ def test_a_suite_that_shares_a_picture_is_refused(
         retrain(plan, settings, progress=False)
     assert plan.out is not None
     assert not plan.out.exists()
+
+
+@pytest.mark.parametrize(("new", "frozen"), [("L", "RGB"), ("RGB", "L")])
+def test_a_grey_photograph_is_known_again_in_colour(
+    plan: Plan, settings: Settings, tmp_path: Path, new: str, frozen: str
+) -> None:
+    suite = write_pictures(tmp_path / "frozen", range(200, 203))
+    grey = Image.fromarray(discs(111)).convert("L")
+    grey.convert(new).save(plan.data / "one.png")
+    grey.convert(frozen).save(suite / "other.png")
+    plan = replace(plan, suites=(SuiteChoice(str(suite)),))
+    with pytest.raises(InputError, match=r"other\.png of the suite frozen is among the new"):
+        retrain(plan, settings, progress=False)
 
 
 def test_copies_do_not_count(plan: Plan, settings: Settings, tmp_path: Path) -> None:
@@ -186,6 +230,106 @@ def test_an_interrupted_one_goes_on_only_if_asked(
     assert report.cost["steps"] == 120
 
 
+def test_one_that_is_stopped_while_it_is_published_is_finished(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, left = run._replace, [0]
+
+    def stopping(source: Path, target: Path) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        real(source, target)
+
+    monkeypatch.setattr(run, "_replace", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(plan, settings, progress=False)
+    # Nothing is trained or measured again.
+    monkeypatch.setattr(run, "_measure", None)
+    with pytest.raises(SettingsError, match="another margin or tolerance"):
+        retrain(replace(plan, tolerance=0.5), settings, resume=True, progress=False)
+    assert plan.out is not None
+    moved = 0
+    while (plan.out / "work").exists():
+        with pytest.raises(OutputExists, match="--resume"):
+            retrain(plan, settings, progress=False)
+        left[0], moved = 1, moved + 1
+        with contextlib.suppress(KeyboardInterrupt):
+            report, _ = retrain(plan, settings, resume=True, progress=False)
+    kept = {"held-back", "metrics.csv", "report.json", "report.md", *report.files}
+    assert {entry.name for entry in plan.out.iterdir()} == kept
+    assert moved == len(kept) == 7
+    assert RetrainReport.read(plan.out / "report.json") == report
+
+
+def test_no_room_for_the_report_costs_nothing(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(plan, steps=2, margin=50.0)
+
+    def full(path: Path, write: object) -> None:
+        raise OutputRefused(f"{path}: no space left on the disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hyperfocal.retrain.report.write_file", full)
+        with pytest.raises(OutputRefused, match="no space left"):
+            retrain(plan, settings, progress=False)
+    assert plan.out is not None
+    assert [entry.name for entry in plan.out.iterdir()] == ["work"]
+    report, out = retrain(plan, settings, resume=True, progress=False)
+    assert not report.verdict.better
+    assert (out / "held-back").is_dir()
+
+
+def test_another_champion_of_the_same_name_is_not_gone_on_with(
+    plan: Plan, champion: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    own = shutil.copytree(champion.parent, tmp_path / "own") / champion.name
+    plan = replace(plan, champion=str(own))
+    with monkeypatch.context() as broken:
+        broken.setattr(run, "fit", stop)
+        with pytest.raises(Cancelled):
+            retrain(plan, settings, progress=False)
+    card = ModelCard.read(own)
+    file = own.with_name(card.weights["float"].file)
+    model = onnx.load(file)
+    model.graph.doc_string = "imported anew"
+    onnx.save(model, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    weights = {**card.weights, "float": card.weights["float"].model_copy(update={"sha256": digest})}
+    card.model_copy(update={"weights": weights}).write(own)
+    with pytest.raises(SettingsError, match="another model called tiny-x2"):
+        retrain(plan, settings, resume=True, progress=False)
+
+
+def test_a_champion_that_may_know_what_is_held_back_is_told(
+    plan: Plan, champion: Path, settings: Settings, tmp_path: Path
+) -> None:
+    report, _ = retrain(replace(plan, steps=2, margin=0.0), settings, progress=False)
+    assert not any("before" in note for note in report.notes)
+    own = shutil.copytree(champion.parent, tmp_path / "own") / champion.name
+    card = ModelCard.read(own)
+    data = "tiny-x2, then 30 pictures of new (sha256 0123456789abcdef), reduced bicubically"
+    training = card.training.model_copy(update={"data": data})
+    card.model_copy(update={"training": training}).write(own)
+    again = replace(plan, champion=str(own), steps=2, margin=0.0, out=tmp_path / "again")
+    report, _ = retrain(again, settings, progress=False)
+    assert any("trained on pictures of a folder of this name before" in n for n in report.notes)
+
+
+def test_a_folder_whose_name_is_no_text(plan: Plan, settings: Settings, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9s")
+    plan.data.rename(odd)
+    plan = replace(plan, data=odd, steps=2, margin=0.0)
+    _, out = retrain(plan, settings, progress=False)
+    assert "- folder: caf\\udce9s" in (out / "report.md").read_text()
+    with pytest.raises(UsageError, match="is no text"):
+        retrain(replace(plan, out=odd / "out"), settings, progress=False)
+
+
 @pytest.mark.parametrize(
     "theirs", ["work/thesis.txt", "work/data/a.csv", "held-back/notes.txt", "metrics.csv"]
 )
@@ -239,7 +383,7 @@ def test_one_that_is_stopped_says_how_to_go_on(
         ({"champion": "bicubic-x2"}, ModelError, "not weights"),
         ({"champion": "no-such-model"}, ModelMissing, "no-such-model"),
         ({"name": "photo-fast-x2"}, UsageError, "already"),
-        ({"minutes": 1.0}, UsageError, "either minutes or steps"),
+        ({"suites": (SuiteChoice("validation"),)}, UsageError, "the training chose by"),
         ({"data": Path("nowhere")}, InputMissing, "nowhere"),
     ],
 )
@@ -254,6 +398,22 @@ def test_what_cannot_be_is_told_before_anything_is_written(
         retrain(replace(plan, **changes), settings, progress=False)  # type: ignore[arg-type]
     assert plan.out is not None
     assert not plan.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"minutes": 1.0}, "either minutes or steps"),
+        ({"steps": None}, "either minutes or steps"),
+        ({"margin": math.inf}, "the margin must be a number of dB"),
+        ({"tolerance": math.inf}, "the tolerance must be a number of dB"),
+        ({"tolerance": -0.1}, "at least 0, not -0.1"),
+        ({"margin": math.nan}, "not nan"),
+    ],
+)
+def test_what_no_plan_can_say(plan: Plan, changes: dict[str, object], text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        replace(plan, **changes)  # type: ignore[arg-type]
 
 
 def test_the_command_exits_with_1_where_nothing_was_gained(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -210,6 +211,15 @@ def test_a_suite_is_written_once(photographs: Path, tmp_path: Path) -> None:
         write_suite(photographs / "val", out, 2)
     with pytest.raises(InputMissing, match="no folder"):
         write_suite(photographs / "nowhere", tmp_path / "other", 2)
+
+
+def test_a_suite_of_a_picture_whose_name_is_no_text(photographs: Path, tmp_path: Path) -> None:
+    pictures = photographs / "val"
+    (pictures / "4.png").rename(pictures / os.fsdecode(b"caf\xe9.png"))
+    (pictures / "5.png").unlink()
+    assert write_suite(pictures, tmp_path / "suite", 2) == 4
+    recipes = tomllib.loads((tmp_path / "suite" / "recipes.toml").read_text())["recipes"]
+    assert sorted(recipes) == [f"caf\\udce9-{part}" for part in ("00", "01", "10", "11")]
 
 
 def test_a_suite_of_namesakes_is_refused(photographs: Path, tmp_path: Path) -> None:

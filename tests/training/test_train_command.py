@@ -98,6 +98,9 @@ def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
         assert shown == f"{entry.psnr:.3f} dB, {entry.ssim:.4f}"
     assert [(s.precision, s.side) for s in card.speed] == [("float", 512), ("int8", 512)]
     assert facts(result)["512x512, int8"] == f"{card.speed[1].median:.1f} ms"
+    taken = run("export", "runs/tiny-x2/best.ckpt", "-o", "two", "--suite", "validation:1")
+    assert (taken.exit_code, "another name" in taken.stderr) == (2, True)
+    assert not Path("two").exists()
     missing = run("export", "nowhere.ckpt")
     assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
 

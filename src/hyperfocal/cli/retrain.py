@@ -70,6 +70,9 @@ def retrain(
     ),
     rate: float = typer.Option(2e-4, "--rate", min=1e-7, help="Highest learning rate."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of what is random in the training."),
+    bench: bool = typer.Option(
+        True, "--bench/--no-bench", help="Measure the speed of a better model onto its card."
+    ),
     resume: bool = typer.Option(
         False, "--resume", help="Go on with an interrupted retraining of the same options."
     ),
@@ -103,6 +106,7 @@ def retrain(
         tolerance=tolerance,
         rate=rate,
         seed=seed,
+        bench=bench,
     )
     loud = not quiet and not as_json
     report, folder = run(

@@ -197,11 +197,13 @@ def _export(
     bench: bool,
     registered: bool,
 ) -> None:
-    from hyperfocal.evaluate import SuiteChoice, measure_quality, measure_speed
+    from hyperfocal.evaluate import SuiteChoice, check_name, measure_quality, measure_speed
     from hyperfocal.training.experiment import Experiment
     from hyperfocal.training.export import export as run
 
     choices = [SuiteChoice.read(text) for text in suites]
+    for choice in choices:
+        check_name(choice.name)
     plan = None if experiment is None else Experiment.read(experiment)
     made = run(checkpoint, folder, calibration=calibration, experiment=plan)
     card, path = made.card, folder / f"{made.card.name}.toml"

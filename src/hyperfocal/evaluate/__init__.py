@@ -3,7 +3,7 @@
 from hyperfocal.evaluate.compare import Comparison, compare
 from hyperfocal.evaluate.measuring import SuiteChoice, measure_quality, measure_speed
 from hyperfocal.evaluate.protocol import ProtocolCheck
-from hyperfocal.evaluate.record import record, record_speed
+from hyperfocal.evaluate.record import check_name, record, record_speed
 from hyperfocal.evaluate.report import BicubicMean, ImageScore, Mean, Report
 from hyperfocal.evaluate.run import evaluate
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
@@ -19,6 +19,7 @@ __all__ = [
     "Report",
     "Suite",
     "SuiteChoice",
+    "check_name",
     "compare",
     "evaluate",
     "find_suite",

@@ -24,6 +24,11 @@ class SuiteChoice:
     suite: str
     first: int | None = None
 
+    @property
+    def name(self) -> str:
+        """What the suite is called on a card."""
+        return Path(self.suite).resolve().name
+
     @classmethod
     def read(cls, text: str) -> SuiteChoice:
         """``"Set5"``, or ``"Urban100:20"`` for the first 20 pictures."""

@@ -8,15 +8,24 @@ from typing import get_args
 from hyperfocal.errors import UsageError
 from hyperfocal.evaluate.bench import Row
 from hyperfocal.evaluate.report import Report
-from hyperfocal.models.card import ModelCard, Precision, Quality, Speed
+from hyperfocal.models.card import VALIDATION, ModelCard, Precision, Quality, Speed
+
+
+def check_name(suite: str) -> None:
+    """:class:`UsageError` for the name of a suite that means something else on a card."""
+    if suite == VALIDATION:
+        raise UsageError(
+            f"'{VALIDATION}' on a card means the pictures that the training chose by; give the "
+            "folder of the suite another name"
+        )
 
 
 def record(report: Report, path: Path) -> ModelCard:
     """Put a report's means on the card at ``path``, and give the new card back.
 
     Replaces what the card said for the same suite, precision and number of pictures, and keeps
-    the rest. :class:`UsageError` when the report is of another model, scale
-    or kind of weights.
+    the rest. :class:`UsageError` when the report is of another model, scale or kind of weights, or
+    of a suite with the name of what is no suite.
     """
     card = ModelCard.read(path)
     if (report.model, report.scale) != (card.name, card.scale):
@@ -24,6 +33,7 @@ def record(report: Report, path: Path) -> ModelCard:
             f"{path} is the card of {card.name} x{card.scale}, the report of "
             f"{report.model} x{report.scale}"
         )
+    check_name(report.suite)
     if report.precision not in get_args(Precision):
         raise UsageError(f"a card has no place for figures of {report.precision}")
     measured = Quality.model_validate(

@@ -18,6 +18,9 @@ from hyperfocal.models.toml import write_toml
 
 Precision = Literal["float", "int8"]
 
+VALIDATION = "validation"
+"""What a card calls the pictures that a training chooses by: no suite can be called so."""
+
 
 class _Section(BaseModel):
     # JSON, in which cards are told too, has neither infinity nor NaN.

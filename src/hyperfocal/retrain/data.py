@@ -50,7 +50,10 @@ class Seen:
     @classmethod
     def of(cls, path: Path, pixels: Bytes) -> Seen:
         """``pixels``: uint8 ``(H, W)`` or ``(H, W, 3)``, as they are scored."""
-        grey = luma(pixels)
+        # Grey pictures are scored on their own values, which are not the luma of the same
+        # picture saved in colour.
+        colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        grey = luma(colour)
         rows, columns = (
             np.unique(np.arange(min(side, _GRID)) * side // min(side, _GRID)) for side in grey.shape
         )
@@ -59,7 +62,7 @@ class Seen:
         widths = np.diff(columns, append=grey.shape[1])
         look = np.zeros((_GRID, _GRID), np.float32)
         look[: len(rows), : len(columns)] = sums / np.outer(heights, widths)
-        return cls(path, digest_of(pixels), look.ravel())
+        return cls(path, digest_of(colour), look.ravel())
 
 
 def digest_of(pixels: Bytes) -> str:

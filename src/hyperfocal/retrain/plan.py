@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from hyperfocal.retrain.champion import Champion
 from hyperfocal.retrain.data import Parted
 from hyperfocal.retrain.staging import CHOOSING, TRAINING, stage
 from hyperfocal.settings import Settings
+from hyperfocal.text import encodable
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.given_pairs import HIGH
 
@@ -40,6 +42,7 @@ class Plan:
     the challenger, made from the champion's if not given. ``degradation``: of LR pictures made
     here, by the champion's name if not given. Exactly one of ``minutes`` and ``steps``.
     ``margin`` and ``tolerance`` in dB, see :func:`judge`. ``rate``: the highest learning rate.
+    ``bench``: whether a better one is timed for its card.
     """
 
     data: Path
@@ -54,6 +57,15 @@ class Plan:
     tolerance: float = 0.02
     rate: float = 2e-4
     seed: int = 0
+    bench: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "tolerance"):
+            value = getattr(self, name)
+            if not 0.0 <= value < math.inf:
+                raise UsageError(f"the {name} must be a number of dB, at least 0, not {value:g}")
+        if (self.minutes is None) == (self.steps is None):
+            raise UsageError("give either minutes or steps, not both")
 
 
 def name_of(plan: Plan, champion: Champion) -> str:
@@ -160,6 +172,11 @@ def prepare(
                 f"{work.parent} was begun with other data or options; go on with the same, or "
                 "name another folder"
             )
+        if (work / _START).read_bytes() != champion.weights:
+            raise SettingsError(
+                f"{work.parent} was begun with another model called {champion.card.name}; name "
+                "another folder"
+            )
         return old
     # What is there without a plan was interrupted while it was being staged.
     work.mkdir(parents=True, exist_ok=True)
@@ -197,7 +214,10 @@ def described(parted: Parted, degradation: Degradation) -> str:
         "real": "blurred, resized, made noisy and compressed at random",
         "given": "with low-resolution pictures of their own",
     }
-    return (
-        f"{len(parted.training)} pictures of {parted.folder.resolve().name} "
-        f"(sha256 {parted.digest[:16]}), {kinds[degradation]}"
-    )
+    pictures = f"{len(parted.training)} {source_of(parted)}{parted.digest[:16]})"
+    return f"{pictures}, {kinds[degradation]}"
+
+
+def source_of(parted: Parted) -> str:
+    """What stands on the card of any model that learnt from pictures of this folder."""
+    return f"pictures of {encodable(parted.folder.resolve().name)} (sha256 "

@@ -11,7 +11,7 @@ from hyperfocal.evaluate.report import Report
 from hyperfocal.imaging.atomic import write_file
 
 NEW = "new pictures, held back"
-_FILE = "report"
+JSON, MARKDOWN = "report.json", "report.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,19 @@ class RetrainReport:
         plain["verdict"]["reasons"] = list(self.verdict.reasons)
         return {**plain, "notes": list(self.notes), "files": list(self.files)}
 
+    @classmethod
+    def read(cls, path: Path) -> RetrainReport:
+        """What :meth:`write` wrote as JSON."""
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        verdict = Verdict(plain["verdict"]["better"], tuple(plain["verdict"]["reasons"]))
+        suites = tuple(
+            Compared(**{name: value for name, value in found.items() if name != "gain"})
+            for found in plain["suites"]
+        )
+        notes, files = tuple(plain["notes"]), tuple(plain["files"])
+        told = {"verdict": verdict, "suites": suites, "notes": notes, "files": files}
+        return cls(**{**plain, **told})
+
     def to_markdown(self) -> str:
         """The same, to be read."""
         verdict = "better: exported" if self.verdict.better else "refused: nothing was exported"
@@ -150,10 +163,10 @@ class RetrainReport:
         return "\n".join(lines) + "\n"
 
     def write(self, folder: Path) -> None:
-        """``report.json`` and ``report.md``, each whole or not at all."""
+        """:data:`MARKDOWN`, and then :data:`JSON`, each whole or not at all."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        _write(folder / f"{_FILE}.json", text)
-        _write(folder / f"{_FILE}.md", self.to_markdown())
+        _write(folder / MARKDOWN, self.to_markdown())
+        _write(folder / JSON, text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,10 +15,10 @@ from hyperfocal.errors import (
     Cancelled,
     GarbledOutput,
     OutputExists,
-    UsageError,
+    SettingsError,
 )
-from hyperfocal.evaluate.measuring import SuiteChoice
-from hyperfocal.evaluate.record import record
+from hyperfocal.evaluate.measuring import SuiteChoice, measure_speed
+from hyperfocal.evaluate.record import check_name, record
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate, select
 from hyperfocal.evaluate.suites import find_suite
@@ -38,10 +38,12 @@ from hyperfocal.retrain.plan import (
     may_stage,
     name_of,
     prepare,
+    source_of,
 )
-from hyperfocal.retrain.report import Compared, RetrainReport, Verdict, judge
+from hyperfocal.retrain.report import JSON, MARKDOWN, Compared, RetrainReport, Verdict, judge
 from hyperfocal.retrain.staging import HELD_BACK
 from hyperfocal.settings import Settings
+from hyperfocal.text import check_text
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import Trained, fit
@@ -69,12 +71,12 @@ def retrain(
     """
     settings = settings or Settings.read()
     say = told or (lambda text: None)
-    if (plan.minutes is None) == (plan.steps is None):
-        raise UsageError("give either minutes or steps, not both")
     champion = read_champion(plan.champion, settings)
     name = name_of(plan, champion)
     out = plan.out or Path("retrained") / name
     work = out / _WORK
+    # The plan of the training, as TOML, tells where it reads.
+    check_text({"the folder for the results": str(work.resolve())})
     _check_free(out, resume=resume)
 
     say(f"reading {plan.data}")
@@ -84,6 +86,7 @@ def retrain(
     for reason in parted.unreadable:
         say(f"left out: {reason}")
     for choice in plan.suites:
+        check_name(choice.name)
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
         refuse_shared(suite, champion.card.scale, parted, settings)
 
@@ -92,6 +95,8 @@ def retrain(
         # Another one may have begun, or ended, since.
         _check_free(out, resume=resume)
         experiment = prepare(plan, champion, name, degradation, parted, work, settings)
+        if (work / JSON).is_file():
+            return _published(plan, out), out
         precision = champion.shipped_precision
         champions = _measure(champion.card_path, precision, plan, work, settings, say)
         say(f"training on {len(parted.training)} pictures")
@@ -118,21 +123,30 @@ def retrain(
             },
             cost=_cost(trained, card, experiment),
             validation={k: v for k, v in made.validation.items() if k in card.weights},
-            notes=_notes(plan, parted),
+            notes=_notes(plan, champion, parted),
             files=_files(card) if verdict.better else (),
         )
-        _publish(out, report, ModelCard.read(path))
+        if verdict.better and plan.bench:
+            say(f"timing {name}")
+            measure_speed(path, settings)
+        # From here on only names change: what has no room fails here, and can go on.
+        report.write(work)
+        _publish(out, report)
         return report, out
 
 
 def _check_free(out: Path, *, resume: bool) -> None:
     begun = (out / _WORK / PLAN).is_file()
+    if (out / JSON).exists():
+        raise OutputExists(f"{out} holds a retraining already; name another folder")
     if begun and not resume:
         raise OutputExists(
             f"{out} holds a retraining that was interrupted: go on with it (--resume), or name "
             "another folder"
         )
-    if any(out.glob("report.*")) or any(out.glob("*.onnx")):
+    if (out / _WORK / JSON).is_file():
+        return
+    if (out / MARKDOWN).exists() or any(out.glob("*.onnx")):
         raise OutputExists(f"{out} holds a retraining already; name another folder")
     if begun:
         return
@@ -163,7 +177,7 @@ def _measure(
     reports = []
     held_back = SuiteChoice(str(work / DATA / HELD_BACK))
     for choice in (held_back, *plan.suites):
-        say(f"measuring {card.stem} on {Path(choice.suite).name}")
+        say(f"measuring {card.stem} on {choice.name}")
         reports.append(evaluate(choice.suite, str(card), None, choice.first, settings, precision))
     return reports
 
@@ -207,6 +221,10 @@ def _card(
             "training": training,
             # It ships as the champion does: what was not measured is not exported.
             "weights": {kind: w for kind, w in card.weights.items() if kind in old.weights},
+            # Of one answer, not of the mean of several.
+            "quality": ()
+            if old.self_ensemble
+            else tuple(q for q in card.quality if q.precision in old.weights),
         }
     )
 
@@ -224,8 +242,13 @@ def _cost(trained: Trained, card: ModelCard, experiment: Experiment) -> dict[str
     }
 
 
-def _notes(plan: Plan, parted: Parted) -> tuple[str, ...]:
+def _notes(plan: Plan, champion: Champion, parted: Parted) -> tuple[str, ...]:
     notes = []
+    if source_of(parted) in champion.card.training.data:
+        notes.append(
+            f"{champion.card.name} was trained on pictures of a folder of this name before: if "
+            "some are gone by now, others that it knows may be held back, which favours it"
+        )
     if not plan.suites:
         notes.append("no frozen suite was given: what the model may have lost is not measured")
     if len(parted.held_back) < 10:
@@ -244,19 +267,30 @@ def _files(card: ModelCard) -> tuple[str, ...]:
     return (f"{card.name}.toml", *(weights.file for weights in card.weights.values()))
 
 
-def _publish(out: Path, report: RetrainReport, card: ModelCard) -> None:
-    """Move what is kept out of the work folder, and remove that.
+def _published(plan: Plan, out: Path) -> RetrainReport:
+    """The report of a retraining that was stopped when all was done but the moving."""
+    report = RetrainReport.read(out / _WORK / JSON)
+    if (report.margin, report.tolerance) != (plan.margin, plan.tolerance):
+        raise SettingsError(
+            f"{out} was judged with another margin or tolerance; go on with the same, or name "
+            "another folder"
+        )
+    _publish(out, report)
+    return report
 
-    The card comes last: weights without one are no model.
+
+def _publish(out: Path, report: RetrainReport) -> None:
+    """Move what is kept out of the work folder, as far as it still is there, and remove that.
+
+    The card comes after its weights: weights without one are no model. The report for programs
+    comes last: without it, in ``work``, nobody would know what is still to be moved.
     """
     work = out / _WORK
-    for source in (work / DATA / HELD_BACK, work / _FIT / _CURVES):
+    files = [work / _MODEL / file for file in reversed(report.files)]
+    kept = (work / DATA / HELD_BACK, work / _FIT / _CURVES, *files, work / MARKDOWN, work / JSON)
+    for source in kept:
         if source.exists():
             _replace(source, out / source.name)
-    if report.verdict.better:
-        for file in reversed(_files(card)):
-            _replace(work / _MODEL / file, out / file)
-    report.write(out)
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 
 from hyperfocal.errors import ModelBroken
-from hyperfocal.models.card import ModelCard, Precision, Quality, Weights
+from hyperfocal.models.card import VALIDATION, ModelCard, Precision, Quality, Weights
 from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import Entry
 from hyperfocal.paths import made_folder
@@ -34,10 +34,6 @@ from hyperfocal.training.weights import Array, Folded
 
 EXPORTABLE = ("plain",)
 """Architectures that can be folded into the graph that ships."""
-
-
-VALIDATION = "validation"
-"""What a card calls the pictures that its experiment validates with."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PIL import Image
 from hyperfocal import paths
 from hyperfocal.errors import OutputExists, OutputRefused, SettingsError
 from hyperfocal.models.toml import write_toml
+from hyperfocal.text import encodable
 from hyperfocal.training.data import pictures_in, read_rgb
 from hyperfocal.training.degradations import Degradations
 from hyperfocal.training.degraded import PARTS, degraded_pair, parts, refuse_small
@@ -52,7 +53,7 @@ def _write(files: list[Path], out: Path, scale: int) -> int:
             low, high, recipe = degraded_pair(part, name, scale, 1, Degradations())
             for folder, pixels in (("HR", high), ("LR", low)):
                 Image.fromarray(pixels).save(out / folder / f"{name}.png")
-            done[name] = str(recipe)
+            done[encodable(name)] = str(recipe)
     text = write_toml({"scale": scale, "recipes": done})
     (out / "recipes.toml").write_text(text, encoding="utf-8")
     return len(done)

@@ -146,4 +146,6 @@ class Degradations:
 
 def seed_of(name: str) -> int:
     """A seed that depends on a file's name and on nothing else, so that it holds for ever."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return int.from_bytes(
+        hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:8], "big"
+    )
