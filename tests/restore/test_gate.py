@@ -91,3 +91,16 @@ def test_patterns_that_enlarging_blurs_are_not_refused(conv_net, period):
     pixels = np.repeat(grid[..., None], 3, 2).astype(np.uint8)
     Upscaler(conv_net(2))(Picture(pixels), 2)
     Upscaler.load("bicubic-x4")(Picture(pixels), 4)
+
+
+@pytest.mark.parametrize("brightest", [1.0, 3.0, 1000.0])
+def test_garbage_beside_a_bright_lamp_is_garbage(replicate, brightest):
+    def noise(made):
+        return np.random.default_rng(0).random(made.shape, np.float32)
+
+    board = np.kron(np.indices((16, 16)).sum(axis=0) % 2, np.ones((8, 8)))
+    pixels = np.repeat(board[:, :, None], 3, axis=2).astype(np.float32)
+    pixels[0, 0] = brightest
+    with pytest.raises(GarbledOutput, match="does not resemble the input"):
+        Upscaler(replicate(2, change=noise))(Picture(pixels), 2)
+    assert Upscaler(replicate(2))(Picture(pixels), 2).picture.pixels.max() <= brightest

@@ -52,10 +52,10 @@ class Deviation:
         """Of the picture."""
         return decibels(1.0, self.total)
 
-    def cell_decibels(self) -> npt.NDArray[np.float64]:
-        """Of each cell."""
+    def cell_decibels(self, unit: float = 1.0) -> npt.NDArray[np.float64]:
+        """Of each cell. ``unit``: what counts as 1 instead of the span, as a part of it."""
         floor = 10.0 ** (-DECIBEL_CAP / 10.0)
-        return np.asarray(-10.0 * np.log10(np.maximum(self.cells, floor)))
+        return np.asarray(-10.0 * np.log10(np.maximum(self.cells / (unit * unit), floor)))
 
     def fidelity(self) -> Fidelity:
         """The figures for the user."""

@@ -43,12 +43,18 @@ def check_tile(model: str, seen: Array, made: Array) -> None:
             raise GarbledOutput(f"{model} made a flat area of {low:g} out of one that is not flat")
 
 
-def check_faithful(deviation: Deviation, output: Array, input: Array, native: int) -> None:
+def check_faithful(
+    deviation: Deviation, output: Array, input: Array, native: int, span: float
+) -> None:
     """:class:`GarbledOutput` if some part of the result has nothing to do with the input.
 
     ``native``: the scale that the models enlarged to before any reduction to the output's size.
+    ``span``: what was counted as 1 for ``deviation``.
     """
-    decibels = deviation.cell_decibels()
+    # Of floats nets see what is in [0, 1]: beside one bright lamp all they make of it would look
+    # like small deviations.
+    is_float = np.issubdtype(input.dtype, np.floating)
+    decibels = deviation.cell_decibels(1.0 / span if is_float else 1.0)
     order = np.argsort(decibels, axis=None)[:_CELLS]
     for index in order:
         row, column = np.unravel_index(index, decibels.shape)

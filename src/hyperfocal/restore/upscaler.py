@@ -239,7 +239,7 @@ def _check(
 ) -> tuple[Deviation, int]:
     """The sanity gate, then back-projection: garbage must not be bent into something likely."""
     deviation = measure(current, colour, samples.span)
-    check_faithful(deviation, current, colour, native)
+    check_faithful(deviation, current, colour, native, samples.span)
     if bound_db is None or deviation.decibels >= bound_db:
         return deviation, 0
     return project(
