@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +19,11 @@ from hyperfocal.training.degradations import (
     Degradations,
     LowLight,
     LowLightRange,
+    Noise,
     Recipe,
     Resize,
 )
+from hyperfocal.training.degradations.pipeline import CleanReduction
 
 DRAWS = 20_000
 # The draws are seeded, so a test either passes always or never. A right distribution falls below
@@ -185,3 +189,143 @@ def test_the_kernel_of_a_sinc_is_the_low_pass_of_a_disc(cutoff: float) -> None:
     r[10, 10] = 1e-6  # the limit at the centre, by the same formula
     want = cutoff * special.j1(cutoff * math.pi * r) / (2.0 * r)
     np.testing.assert_allclose(kernel, want / want.sum(), atol=1e-7)
+
+
+# So large that no factor but 1 gives the final size when it is rounded.
+LOW = (4_000_000, 2_000_000)
+SCALE = 2
+KINDS = {Blur: "b", LowLight: "l", Noise: "n", Compress: "c", CleanReduction: "x"}
+ORDER = re.compile(
+    "(?P<blur>b)?((?P<resize>r)|(?P<only>f))(?P<low_light>l)?(?P<noise>n)?"
+    "((?P<compression>c)(?P<blur_again>b)?(?P<resize_again>r)?(?P<noise_again>n)?)?(?P<last>f)?"
+)
+Rounds = dict[str, Any]
+
+
+def rounds(recipe: Recipe) -> Rounds:
+    """Its steps by what they were drawn from; those to the final size are ``only`` and ``last``."""
+    letters = "".join(
+        ("f" if step.size == LOW else "r") if isinstance(step, Resize) else KINDS[type(step)]
+        for step in recipe.steps
+    )
+    found = ORDER.fullmatch(letters)
+    assert found is not None, letters
+    return {name: recipe.steps[found.start(name)] for name in found.groupdict() if found[name]}
+
+
+@pytest.fixture(scope="module")
+def ranges() -> Degradations:
+    """The usual ones, but that a second round always begins with a file, and nothing comes last."""
+    usual = Degradations(clean=0.0)
+    return replace(
+        usual,
+        compression=replace(usual.compression, probability=1.0),
+        final_sinc=replace(usual.final_sinc, probability=0.0),
+        final_compression=replace(usual.final_compression, probability=0.0),
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn(ranges: Degradations) -> list[Rounds]:
+    generator = np.random.default_rng(14)
+    size = LOW[0] * SCALE, LOW[1] * SCALE
+    return [rounds(ranges.draw(generator, size, SCALE)) for _ in range(DRAWS)]
+
+
+def pixel(steps: Rounds) -> float:
+    """How many pixels there are to one of the final picture, a side, in the second round."""
+    return steps["resize"].size[0] / LOW[0] if "resize" in steps else 1.0
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("name", ["blur", "resize", "low_light", "noise"])
+def test_steps_of_the_first_round_come_as_often_as_they_say(
+    name: str, twice: bool, ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    some = [steps for steps in drawn if ("compression" in steps) == twice]
+    assert_share(sum(name in steps for steps in some), len(some), getattr(ranges, name).probability)
+
+
+@pytest.mark.parametrize("name", ["blur_again", "resize_again", "noise_again"])
+def test_steps_of_the_second_round_come_as_often_as_they_say(
+    name: str, ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    twice = [steps for steps in drawn if "compression" in steps]
+    assert_share(len(twice), DRAWS, ranges.second)
+    found = sum(name in steps for steps in twice)
+    assert_share(found, len(twice), getattr(ranges, name).probability)
+
+
+def test_one_more_resize_is_made_where_the_size_is_not_yet_the_final_one(
+    drawn: list[Rounds],
+) -> None:
+    for steps in drawn:
+        assert ("last" in steps) == ("resize" in steps or "resize_again" in steps)
+
+
+@pytest.mark.parametrize("name", ["noise", "noise_again"])
+def test_noise_is_as_strong_as_its_round_says(
+    name: str, ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    of, noises = getattr(ranges, name), [steps[name] for steps in drawn if name in steps]
+    assert_log_uniform([noise.level for noise in noises], *of.level)
+    assert_share(sum(noise.kind == "poisson" for noise in noises), len(noises), of.poisson)
+    assert_share(sum(noise.grey for noise in noises), len(noises), of.grey)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("name", ["resize", "resize_again"])
+def test_sizes_in_between_are_multiples_of_the_final_one(
+    name: str, side: int, ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    factors = [steps[name].size[side] / LOW[side] for steps in drawn if name in steps]
+    assert_log_uniform(factors, *getattr(ranges, name).factor)
+
+
+@pytest.mark.parametrize("name", ["blur", "blur_again"])
+def test_blurs_are_as_wide_as_their_round_says_in_pixels_of_the_final_picture(
+    name: str, ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    of = getattr(ranges, name)
+    pairs = [
+        (steps[name], SCALE if name == "blur" else pixel(steps)) for steps in drawn if name in steps
+    ]
+    sincs = [(blur, fine) for blur, fine in pairs if blur.kind == "sinc"]
+    assert_share(len(sincs), len(pairs), of.sinc)
+    assert_uniform([blur.sigma / fine for blur, fine in pairs if blur.kind != "sinc"], *of.sigma)
+    # No ringing is finer than the pixels that there are.
+    cutoffs = [blur.cutoff / math.pi * max(fine, 1.0) for blur, fine in sincs]
+    assert_uniform(cutoffs, *of.cutoff)
+
+
+@pytest.mark.parametrize(("fine", "times"), [(0.5, 1.0), (1.0, 1.0), (2.0, 2.0), (4.0, 4.0)])
+def test_a_sinc_is_cut_off_below_what_the_final_picture_can_show(
+    fine: float, times: float, generator: np.random.Generator
+) -> None:
+    ranges = BlurRange(probability=1.0, generalised=0.0, plateau=0.0, sinc=1.0)
+    blurs = [ranges.draw(generator, fine) for _ in range(DRAWS)]
+    assert_uniform([blur.cutoff / math.pi * times for blur in blurs if blur], *ranges.cutoff)
+
+
+def test_filters_are_as_likely_as_each_other_and_few_are_aliased(
+    ranges: Degradations, drawn: list[Rounds]
+) -> None:
+    smaller, larger = [], []
+    for steps in drawn:
+        height = LOW[0] * SCALE
+        for name in ("resize", "only", "resize_again", "last"):
+            if name in steps:
+                to = smaller if steps[name].size[0] <= height else larger
+                to.append(steps[name])
+                height = steps[name].size[0]
+    for resizes, filters in (
+        (smaller, ("area", "bilinear", "bicubic")),
+        (larger, ("bilinear", "bicubic")),
+    ):
+        found = Counter(resize.filter for resize in resizes)
+        assert found.keys() == set(filters)
+        for name in filters:
+            assert_share(found[name], len(resizes), 1 / len(filters))
+            aliased = sum(not one.antialias for one in resizes if one.filter == name)
+            # The mean of an area has nothing to leave out.
+            assert_share(aliased, found[name], 0.0 if name == "area" else ranges.resize.aliased)

@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 
 from hyperfocal.quality import imresize
-from hyperfocal.training.degradations import Compress, Degradations, seed_of
+from hyperfocal.training.degradations import (
+    Blur,
+    Compress,
+    Degradations,
+    LowLight,
+    LowLightRange,
+    Noise,
+    Resize,
+    seed_of,
+)
 from hyperfocal.training.degradations.pipeline import CleanReduction
+from hyperfocal.training.degradations.resizing import from_bytes
 
 Textured = Callable[[int, int], np.ndarray]
 
@@ -19,6 +29,34 @@ def test_any_recipe_gives_a_picture_of_the_right_size(scale: int, textured: Text
         low = Degradations().degrade(hr, scale, np.random.default_rng(seed))
         assert low.shape == (96 // scale, 96 // scale, 3)
         assert low.dtype == np.uint8
+
+
+def test_every_step_on_the_way_is_a_picture_and_no_level_goes_round_its_end() -> None:
+    hr = np.zeros((72, 120, 3), np.uint8)
+    hr[:, 60:] = 255
+    ranges = Degradations(second=0.5, low_light=LowLightRange(probability=0.3))
+    kinds = set()
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        recipe = ranges.draw(generator, (72, 120), 2)
+        pixels = from_bytes(hr)
+        for step in recipe.steps:
+            kinds.add(type(step))
+            size = step.size if isinstance(step, (Resize, CleanReduction)) else pixels.shape[:2]
+            pixels = step.apply(pixels, generator)
+            assert pixels.shape == (*size, 3)
+            assert pixels.dtype == np.float32
+            assert np.isfinite(pixels).all()
+            if isinstance(step, Compress):
+                assert pixels.min() >= 0.0
+                assert pixels.max() <= 1.0
+        low = recipe.apply(hr, generator)
+        assert low.shape == (36, 60, 3)
+        assert low.dtype == np.uint8
+        # Ringing and noise go beyond black and white, and are cut off there.
+        assert low[:, :24].mean() < 25
+        assert low[:, 36:].mean() > 240
+    assert kinds == {Blur, CleanReduction, Compress, LowLight, Noise, Resize}
 
 
 def test_the_seed_decides_everything(textured: Textured) -> None:
