@@ -140,6 +140,51 @@ def _seen(net: DepthProSR, tiles: Tensor) -> Tensor:
     return F.interpolate(plane, size=tiles.shape[2:], mode="bilinear").expand(-1, 3, -1, -1)
 
 
+@pytest.fixture
+def averaging(seeing: DepthProSR) -> Iterator[DepthProSR]:
+    """The net with ViTs that only look, and with convolutions that only take means."""
+    parts = nn.ModuleList([seeing.encoder.neck, seeing.head])
+    kept = {name: value.clone() for name, value in parts.state_dict().items()}
+    for module in parts.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.constant_(module.weight, 1.0 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    yield seeing
+    parts.load_state_dict(kept)
+
+
+LEVELS = 5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("level", [*range(LEVELS), "picture"])
+def test_the_head_leaves_what_it_is_given_where_it_is(
+    averaging: DepthProSR, level: int | str
+) -> None:
+    """One level at a time, as a cell of the finest is a sixteenth of one of the coarsest."""
+
+    def only(_: nn.Module, given: tuple[list[Tensor], Tensor]) -> tuple[list[Tensor], Tensor]:
+        features, enlarged = given
+        assert len(features) == LEVELS
+        kept = [plane * (n == level) for n, plane in enumerate(features)]
+        return kept, enlarged * (level == "picture")
+
+    def residual(x: Tensor) -> Tensor:
+        return averaging(x) - averaging.enlarge(x)
+
+    # Clear of the ends of all four tiles: what goes over one would come back at the other.
+    height, width, y, x = 290, 330, 138.0, 160.0
+    # From grey up, nothing is negative that the ReLUs would cut off.
+    grey = torch.full((1, 3, height, width), 0.5)
+    with averaging.head.register_forward_pre_hook(only):
+        change = residual(grey + 0.5 * blob(height, width, y, x, sigma=16.0)) - residual(grey)
+    found = centre(change[0].mean(0), 1.0)
+    # A cell is 32 to 2 pixels wide.
+    assert abs(found[0] - 2 * y) < 0.5
+    assert abs(found[1] - 2 * x) < 0.5
+
+
 @pytest.mark.parametrize("length", [512, 513, 700, 1024, 1500, 2049])
 def test_tiles_cover_and_overlap(length: int) -> None:
     begins = starts(length, TILE)
