@@ -3,9 +3,9 @@
     python benchmarks/depthpro.py [--depth 4] [--width 1024] [--runs 3] [--threads 2]
     python benchmarks/depthpro.py --parts
 
-Each form is measured in a process of its own, so that its peak memory is its own. ``--parts``
-only counts where the parameters are, into depthpro-parts.json. Needs the extras ``train`` and
-``depthpro``.
+Each form is made and saved by one process, and loaded and measured by another, so that its peak
+memory is its own: what int8 is made of is the float net. ``--parts`` only counts parameters and
+tiles, into depthpro-parts.json. Needs the extras ``train`` and ``depthpro``.
 """
 
 from __future__ import annotations
@@ -16,29 +16,46 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 SIDE = 512
-FORMS = ("float32", "bfloat16", "int8, dynamic")
+INT8 = "int8, dynamic"
+FORMS = ("float32", "bfloat16", INT8)
 
 
-def measure(form: str, width: int, depth: int, runs: int, threads: int) -> dict[str, object]:
-    """Parameters, GMACs, milliseconds and MB of one form, on a SIDE x SIDE picture to x2."""
+def make(form: str, width: int, depth: int, file: Path) -> None:
+    """Save one form of the net, with random weights, and its number of parameters."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
     from hyperfocal.training.nets.depthpro_sr import DepthProSR
 
-    torch.set_num_threads(threads)
     torch.manual_seed(0)
     net = DepthProSR(2, width=width, depth=depth).eval()
     parameters = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    if form == INT8:
+        net = torch.ao.quantization.quantize_dynamic(net, {torch.nn.Linear}, torch.qint8)
+    torch.save((net, parameters), file)
+
+
+def measure(form: str, file: Path, runs: int, threads: int) -> dict[str, object]:
+    """Parameters, GMACs, milliseconds and MB of a saved form, on a SIDE x SIDE picture to x2."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from hyperfocal.models.hardware import processor
+    from hyperfocal.training.nets.depthpro_sr import DepthProSR
+
+    torch.set_num_threads(threads)
+    # A class of transformers learns which layers to hand out as one of it is built; here of
+    # nothing: without storage.
+    with torch.device("meta"):
+        DepthProSR(2, width=64, depth=1)
+    net, parameters = torch.load(file, weights_only=False)
     picture = torch.rand(1, 3, SIDE, SIDE)
     macs = None
-    if form == "int8, dynamic":
-        net = torch.ao.quantization.quantize_dynamic(net, {torch.nn.Linear}, torch.qint8)
-    elif form == "float32":
+    if form == "float32":
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             net(picture)
         macs = counter.get_total_flops() / 2e9
@@ -49,16 +66,22 @@ def measure(form: str, width: int, depth: int, runs: int, threads: int) -> dict[
             net(picture)
             seconds.append(time.perf_counter() - started)
     return {
-        "form": form,
-        "width": width,
-        "depth": depth,
         "parameters": parameters,
         "gmacs": macs,
         "ms": 1000.0 * statistics.median(seconds),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000.0,
+        "made_apart": True,
         "threads": threads,
         "runs": runs,
+        "processor": processor().name,
     }
+
+
+def tiles() -> int:
+    """How many tiles the net makes of a SIDE x SIDE picture to x2."""
+    from hyperfocal.training.nets.depthpro_sr import TILE, starts
+
+    return len(starts(2 * SIDE, TILE)) ** 2
 
 
 def count(width: int, depth: int) -> dict[str, int]:
@@ -97,6 +120,20 @@ def write(name: str, content: object) -> None:
     partial.replace(target)
 
 
+def write_parts(width: int, depth: int) -> None:
+    """Count parameters and tiles, and write both."""
+    write("depthpro-parts.json", {"parameters": count(width, depth), "tiles": tiles()})
+
+
+def again(given: argparse.Namespace, *words: str) -> str:
+    """Run this program once more with the same numbers; the last line that it prints."""
+    command = [sys.executable, __file__, *words]
+    for name in ("width", "depth", "runs", "threads"):
+        command += [f"--{name}", str(getattr(given, name))]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.rpartition("\n")[0].rpartition("\n")[2]
+
+
 def main() -> None:
     """Measure every form, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,22 +141,28 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=4)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--parts", action="store_true", help="only count parameters and tiles")
     parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
-    parser.add_argument("--parts", action="store_true", help="only count the parameters")
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.parts:
-        write("depthpro-parts.json", count(given.width, given.depth))
+        write_parts(given.width, given.depth)
         return
-    if given.form is not None:
-        print(json.dumps(measure(given.form, given.width, given.depth, given.runs, given.threads)))
+    if given.make is not None:
+        make(given.form, given.width, given.depth, given.make)
+        return
+    if given.measure is not None:
+        print(json.dumps(measure(given.form, given.measure, given.runs, given.threads)))
         return
     rows = []
-    for form in FORMS:
-        command = [sys.executable, __file__, "--form", form]
-        for name in ("width", "depth", "runs", "threads"):
-            command += [f"--{name}", str(getattr(given, name))]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMS:
+            file = Path(folder) / "net.pt"
+            again(given, "--form", form, "--make", str(file))
+            measured = json.loads(again(given, "--form", form, "--measure", str(file)))
+            shape = {"form": form, "width": given.width, "depth": given.depth}
+            rows.append(shape | measured)
     print(f"{'form':14} {'M parameters':>12} {'GMACs':>8} {'ms':>8} {'pictures/s':>10} {'MB':>6}")
     for row in rows:
         macs = f"{row['gmacs']:.0f}" if row["gmacs"] else "same"
@@ -128,7 +171,7 @@ def main() -> None:
             f" {1000.0 / row['ms']:10.2f} {row['peak_mb']:6.0f}"
         )
     write("depthpro.json", rows)
-    write("depthpro-parts.json", count(given.width, given.depth))
+    write_parts(given.width, given.depth)
 
 
 if __name__ == "__main__":

@@ -97,20 +97,28 @@ def _cost() -> str:
         shown = [form.get(key) for key in ("parameters", "gmacs", "seconds", "rate", "mb")]
         rows.append([form["name"], *("" if value is None else f"{value:g}" for value in shown)])
     table = markdown(rows, "-#####")
-    return "\n\n".join([table, _runs(measured), published["note"].strip(), _parts(published)])
+    counted = json.loads(_PARTS.read_text(encoding="utf-8"))
+    note = textwrap.fill(" ".join(published["note"].format(**counted).split()), 100)
+    return "\n\n".join([table, _runs(measured), note, _parts(published, counted["parameters"])])
 
 
 def _runs(measured: list[dict[str, Any]]) -> str:
-    """How often was measured, and on what."""
+    """How often was measured and on what, and whether the memory is that of the form alone."""
     runs = min(row["runs"] for row in measured)
     threads = " or ".join(str(count) for count in sorted({row["threads"] for row in measured}))
     times = "from a single run each" if runs == 1 else f"medians of {runs} runs"
-    return f"The times here are {times}, on {threads} threads."
+    names = sorted({row["processor"] or "a processor whose name was not kept" for row in measured})
+    text = f"The times here are {times}, on {threads} threads of {' or '.join(names)}."
+    if not all(row["made_apart"] for row in measured if "int8" in row["form"]):
+        text += (
+            " The process that measured int8 built the float net first: its memory is that of the "
+            "float net, and cannot show what int8 saves."
+        )
+    return textwrap.fill(text, 100)
 
 
-def _parts(published: dict[str, Any]) -> str:
+def _parts(published: dict[str, Any], counted: dict[str, int]) -> str:
     """Where the parameters are, and where those of other counts may be; in millions."""
-    counted = json.loads(_PARTS.read_text(encoding="utf-8"))
     here = {name: count for name, count in counted.items() if not name.startswith("absent_")}
     view, fusion = counted["absent_field_of_view"], counted["absent_fusion"]
     depth_head = counted["absent_depth_head"]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("transformers")
+
+from hyperfocal.models.hardware import processor
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "benchmarks")]
 
 import training_page  # noqa: E402
-from depthpro import count  # noqa: E402
+from depthpro import INT8, again, count, make, tiles  # noqa: E402
 
 WIDTH, DEPTH = 1024, 4
 
@@ -36,7 +40,7 @@ def vit(width: int, depth: int, token: int = 16, patch: int = 128) -> int:
 
 def test_parts_are_those_of_the_net_that_was_measured() -> None:
     parts = count(WIDTH, DEPTH)
-    assert parts == read("depthpro-parts.json")
+    assert {"parameters": parts, "tiles": tiles()} == read("depthpro-parts.json")
     here = sum(size for name, size in parts.items() if not name.startswith("absent_"))
     for row in read("depthpro.json"):
         assert (row["width"], row["depth"], row["parameters"]) == (WIDTH, DEPTH, here)
@@ -56,13 +60,49 @@ def test_parts_are_as_large_as_their_layers() -> None:
     assert parts["absent_fusion"] == levels + 4 * 4 * features * features
 
 
+def row(**changes: Any) -> dict[str, Any]:
+    usual = {"form": INT8, "made_apart": True, "threads": 2, "runs": 1, "processor": "A Chip 5"}
+    return usual | changes
+
+
 @pytest.mark.parametrize(
     ("runs", "said"), [([1, 1], "a single run each"), ([5, 5], "medians of 5 runs")]
 )
-def test_the_page_says_how_often_was_measured(runs: list[int], said: str) -> None:
-    told = training_page._runs([{"runs": number, "threads": 2} for number in runs])
+def test_the_page_says_how_often_was_measured_and_on_what(runs: list[int], said: str) -> None:
+    told = training_page._runs([row(runs=number) for number in runs])
     assert said in told
-    assert "2 threads" in told
+    assert "2 threads of A Chip 5." in told
+    assert "not kept" in training_page._runs([row(processor=None)])
+
+
+@pytest.mark.parametrize(
+    ("form", "apart", "said"), [(INT8, False, True), (INT8, True, False), ("float32", False, False)]
+)
+def test_the_page_says_where_the_memory_of_int8_is_not_its_own(
+    form: str, apart: bool, said: bool
+) -> None:
+    told = " ".join(training_page._runs([row(form=form, made_apart=apart)]).split())
+    assert ("cannot show what int8 saves" in told) == said
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_int8_is_measured_by_a_process_that_has_no_float_net(tmp_path: Path) -> None:
+    file = tmp_path / "net.pt"
+    make(INT8, 64, 1, file)
+    net, parameters = torch.load(file, weights_only=False)
+    assert not [module for module in net.modules() if type(module) is torch.nn.Linear]
+    here = {name: n for name, n in count(64, 1).items() if not name.startswith("absent_")}
+    assert parameters == sum(here.values())
+    given = Namespace(width=64, depth=1, runs=1, threads=1)
+    found = json.loads(again(given, "--form", INT8, "--measure", str(file)))
+    assert found.keys() | {"form", "width", "depth"} == read("depthpro.json")[0].keys()
+    assert found["made_apart"]
+    assert found["processor"] == processor().name
+
+
+def test_the_page_says_how_many_tiles_there_are() -> None:
+    assert tiles() == 9, "they begin at 0, 256 and 512 of 1024 pixels"
+    assert "sees 9, which overlap," in " ".join(training_page._cost().split())
 
 
 def test_the_figures_on_the_page_add_up() -> None:
