@@ -155,6 +155,14 @@ def test_models_import_verify_use_and_damage(run: Run, photo: Photo, tmp_path: P
     assert "BAD" in verified.text
 
 
+def test_models_import_under_the_name_of_an_alias(run: Run, tmp_path: Path) -> None:
+    nearest_neighbour(tmp_path / "Double.onnx")
+    run("models", "alias", "champion-x2", "bicubic-x2")
+    answer = run("models", "import", "Double.onnx", "--name", "champion-x2")
+    assert answer.code == 1
+    assert "'champion-x2' is an alias" in answer.err
+
+
 def test_models_import_of_what_is_no_model(run: Run) -> None:
     Path("a.onnx").write_bytes(b"no model")
     assert run("models", "import", "a.onnx").code == 4

@@ -227,6 +227,16 @@ def test_what_an_alias_stands_for_is_not_overwritten(bring, network, settings, t
     assert bring(network(seed=2), name="mine-x2", overwrite=True) != before
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_model_takes_no_name_of_an_alias(bring, network, settings, overwrite):
+    """It would be served to whoever asks for the alias."""
+    models.set_alias("champion-x2", "bicubic-x2", settings=settings)
+    with pytest.raises(OutputExists, match=r"'champion-x2' is an alias, .* 'bicubic-x2'.* another"):
+        bring(network(), name="champion-x2", overwrite=overwrite)
+    assert models.show("champion-x2", settings=settings).name == "bicubic-x2"
+    assert not list(settings.models.glob("champion*"))
+
+
 def test_a_folder_that_cannot_be_written(bring, network, settings):
     settings.models.write_text("a file where the folder should be")
     with pytest.raises(OutputRefused, match="cannot be written"):
@@ -273,6 +283,23 @@ def test_two_that_take_one_name_at_the_same_time(carded, settings, bring, networ
     assert models.show("mine-x2", settings=settings).scale == 3
     assert all(verdict.ok for verdict in models.verify("mine-x2", settings=settings))
     assert len(list(settings.models.glob("[!.]*"))) == 2
+
+
+def test_an_alias_that_takes_the_name_at_the_same_time(carded, settings, monkeypatch):
+    from hyperfocal.models import importing
+
+    read = importing._read
+
+    def slow(path):
+        data = read(path)
+        if path.suffix == ".onnx":
+            models.set_alias("mine-x2", "bicubic-x2", settings=settings)
+        return data
+
+    monkeypatch.setattr(importing, "_read", slow)
+    with pytest.raises(OutputExists, match="is an alias"):
+        models.import_card(carded, settings=settings)
+    assert [path.name for path in settings.models.glob("[!.]*")] == ["aliases"]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from hyperfocal.errors import (
     OutputRefused,
     UsageError,
 )
-from hyperfocal.models.aliasing import changing, pointing_at
+from hyperfocal.models.aliasing import aliases, changing, pointing_at
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
 from hyperfocal.models.hardware import available_cores
@@ -41,8 +41,8 @@ def import_onnx(
     enlarged by 1 to 8. Scale, input multiple and receptive radius are measured by running it,
     which takes seconds. :class:`ModelBroken` says why a network cannot be used,
     :class:`ModelMissing` that there is no such file, :class:`UsageError` that the name cannot
-    be had, :class:`OutputExists` that it is taken: by a model (unless ``overwrite``), or by one
-    that an alias stands for.
+    be had, :class:`OutputExists` that it is taken: by an alias, by a model (unless ``overwrite``),
+    or by one that an alias stands for.
     """
     from hyperfocal.models.probing import probe
 
@@ -95,6 +95,12 @@ def import_card(
 def _free_name(name: str | None, path: Path, settings: Settings, overwrite: bool) -> str:
     """A name that can be had; :class:`UsageError` or :class:`OutputExists`."""
     name = _usable_name(name, path)
+    # A model hides an alias of its name: whoever asks for the alias would get this one.
+    if (target := aliases(settings).get(name)) is not None:
+        raise OutputExists(
+            f"'{name}' is an alias, which stands for '{target}': import this one under another "
+            f"name (--name), and let '{name}' stand for that"
+        )
     if not paths.exists(settings.models / f"{name}.toml"):
         return name
     if not overwrite:
