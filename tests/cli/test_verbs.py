@@ -124,6 +124,18 @@ def test_a_family_by_its_alias(run: Run, photo: Photo) -> None:
     run("models", "alias", "champion", "bicubic")
     assert run("upscale", "-m", "champion", photo("a.png")).code == 0
     assert Path("a@2x.png").exists()
+    assert "bicubic-x3" in run("models", "verify", "champion").text
+    run("models", "alias", "champion-x2", "bicubic-x2")
+    rows = run("bench", "-m", "champion-x2", "--side", "8", "--runs", "2", "--json").json["rows"]
+    assert [row["model"] for row in rows] == ["bicubic-x2"]
+
+
+def test_the_verbs_that_measure_know_an_alias_of_a_family(run: Run, suite: Path) -> None:
+    run("models", "alias", "champion", "photo-realtime")
+    report = run("evaluate", "--suite", suite, "-m", "champion", "-s", "2", "--json").json
+    assert report["model"] == "photo-realtime-x2"
+    rows = run("bench", "-m", "champion", "--side", "8", "--runs", "2", "--json").json["rows"]
+    assert [row["model"] for row in rows] == ["photo-realtime-x2", "photo-realtime-x4"]
 
 
 def nearest_neighbour(path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from hyperfocal import models
 from hyperfocal.errors import (
     GarbledOutput,
     InputError,
@@ -19,6 +20,7 @@ from hyperfocal.evaluate.pairs import read_example
 from hyperfocal.evaluate.run import measure, measure_bicubic
 from hyperfocal.quality import DECIBEL_CAP, imresize
 from hyperfocal.quality.luma import luma
+from hyperfocal.settings import Settings
 
 
 def test_bicubic_through_the_engine_scores_as_bicubic_by_itself(originals):
@@ -158,6 +160,16 @@ def test_an_unknown_model_or_precision_or_suite(originals, monkeypatch):
 def test_a_family_is_measured_under_the_name_of_the_member_that_runs(originals):
     report = evaluate(originals, "bicubic", 3)
     assert (report.model, report.scale) == ("bicubic-x3", 3)
+
+
+@pytest.mark.parametrize("scale", [None, 3])
+def test_an_alias_is_measured_under_the_name_of_what_runs(originals, tmp_path, scale):
+    settings = Settings(models=tmp_path / "models")
+    models.set_alias("champion", "bicubic", settings=settings)
+    report = evaluate(originals, "champion", scale, settings=settings)
+    assert (report.model, report.scale) == (f"bicubic-x{scale or 2}", scale or 2)
+    models.set_alias("champion", "bicubic-x4", settings=settings)
+    assert evaluate(originals, "champion", scale, settings=settings).model == "bicubic-x4"
 
 
 def test_a_picture_too_small_to_be_scored_is_named(originals, make_scene):

@@ -30,6 +30,8 @@ def test_a_name_that_moves(settings):
 def test_an_alias_of_a_family_is_the_family(settings):
     models.set_alias("champion", "photo-realtime", settings=settings)
     assert Upscaler.load("champion", settings=settings).scales == (2, 4)
+    with pytest.raises(ModelMissing, match=r"'photo-realtime', which 'champion' .* mean photo-r"):
+        models.show("champion", settings=settings)
 
 
 @pytest.mark.parametrize(

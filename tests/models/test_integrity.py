@@ -36,6 +36,18 @@ def test_verify_by_pattern(settings, add_model, network):
     assert models.verify("nothing", settings=settings) == []
 
 
+def test_verify_of_an_alias_and_of_a_family(settings):
+    models.set_alias("champion", "bicubic", settings=settings)
+    models.set_alias("champion-x2", "bicubic-x2", settings=settings)
+    family = ["bicubic-x2", "bicubic-x3", "bicubic-x4"]
+    for name, expected in (
+        ("champion", family),
+        ("bicubic", family),
+        ("champion-x2", ["bicubic-x2"]),
+    ):
+        assert [v.name for v in models.verify(name, settings=settings)] == expected
+
+
 def test_shipped_models_are_whole(settings):
     verdicts = models.verify(settings=settings)
     assert verdicts

@@ -21,7 +21,8 @@ def bench(
         "-m",
         "--model",
         metavar="MODEL",
-        help="A model or a wildcard; may be given more than once; left out, all models.",
+        help="A model, a family, an alias or a wildcard; may be given more than once; left out, "
+        "all models.",
     ),
     scale: float | None = typer.Option(None, "-s", "--scale", help="Left out, each model's own."),
     side: int = typer.Option(512, "--side", min=1, help="Side of the square picture in pixels."),
@@ -63,12 +64,11 @@ def bench(
 def _chosen(patterns: list[str], settings: Settings) -> list[tuple[str, int]]:
     """Names and native scales, each model once."""
     from hyperfocal import models
+    from hyperfocal.models.registry import meant
 
     chosen: dict[str, int] = {}
     for pattern in patterns:
-        cards = models.list(pattern, settings=settings) or models.list(
-            f"{pattern}-x[0-9]", settings=settings
-        )
+        cards = models.list(meant(pattern, settings), settings=settings)
         if not cards:
             raise ModelMissing(f"no model matches '{pattern}'; see 'hyperfocal models list'")
         chosen.update({card.name: card.scale for card in cards})

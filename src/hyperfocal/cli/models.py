@@ -73,7 +73,9 @@ def show(name: str = _NAME, as_json: bool = JSON) -> None:
 
 
 def verify(
-    pattern: str = typer.Argument("*", metavar="[PATTERN]", help="Such as 'photo-*-x2'."),
+    pattern: str = typer.Argument(
+        "*", metavar="[PATTERN]", help="Such as 'photo-*-x2'; a family or an alias, too."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Check that weights are what their cards say."""

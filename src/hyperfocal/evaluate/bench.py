@@ -147,7 +147,7 @@ def measure(model: str, scale: float, side: int, runs: int, settings: Settings) 
             if turn >= _WARM_UP:
                 times[name].append((time.perf_counter() - start) * 1e3)
     return Row(
-        model=name_of(model),
+        model=name_of(model, settings),
         precision=upscaler.precision,
         scale=scale,
         side=side,

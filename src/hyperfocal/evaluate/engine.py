@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hyperfocal.errors import UsageError
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.models.aliasing import resolve
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.settings import Settings
 
@@ -46,9 +47,9 @@ def load_upscaler(model: str, settings: Settings, precision: str | None = None) 
     return Upscaler.load(model, settings=settings, precision=precision)
 
 
-def name_of(model: str) -> str:
-    """The name of a model given by name or by its card's file."""
-    return Path(model).stem if model.endswith(".toml") else model
+def name_of(model: str, settings: Settings) -> str:
+    """The name of a model given by name, by an alias or by its card's file."""
+    return Path(model).stem if model.endswith(".toml") else resolve(model, settings)
 
 
 def load_engine(
@@ -56,12 +57,13 @@ def load_engine(
 ) -> Engine:
     """Load a model, by name or by its card's file; ``scale`` is its own when not given.
 
-    A family (``"photo-fast"``) gives its member of that scale, under its own name.
+    A family (``"photo-fast"``) gives its member of that scale, under its own name, and an alias
+    what it stands for.
     :class:`UsageError` for a scale at which nothing can be measured, and whatever loading
     the model raises.
     """
     upscaler = load_upscaler(model, settings, precision)
-    model = name_of(model)
+    model = name_of(model, settings)
     wanted = upscaler.scales[0] if scale is None else scale
     if wanted != int(wanted) or not 2 <= wanted <= 8:
         raise UsageError(f"models are measured at a whole scale from 2 to 8, not {wanted:g}")

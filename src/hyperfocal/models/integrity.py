@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hyperfocal.errors import ModelBroken
 from hyperfocal.models.card import Precision
-from hyperfocal.models.registry import Entry, card_files, read_entry
+from hyperfocal.models.registry import Entry, card_files, meant, read_entry
 from hyperfocal.settings import Settings
 
 
@@ -38,13 +38,14 @@ def read_weights(entry: Entry, precision: Precision) -> bytes:
 
 
 def verify(name: str | None = None, *, settings: Settings | None = None) -> builtins.list[Verdict]:
-    """Check cards and weights of one model, of those matching a wildcard, or of all.
+    """Check cards and weights of one model, of a family, of those matching a wildcard, or of all.
 
-    One verdict for each file of weights; a builtin model, having none, gets one with precision
-    "". A name that matches nothing gives an empty list.
+    An alias is what it stands for. One verdict for each file of weights; a builtin model, having
+    none, gets one with precision "". A name that matches nothing gives an empty list.
     """
+    settings = settings or Settings.read()
     verdicts: builtins.list[Verdict] = []
-    for path in card_files(name or "*", settings or Settings.read()):
+    for path in card_files(meant(name, settings) if name else "*", settings):
         try:
             entry = read_entry(path)
         except ModelBroken as error:

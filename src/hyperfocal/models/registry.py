@@ -74,13 +74,15 @@ def find(name: str, settings: Settings | None = None) -> Entry:
     :class:`ModelMissing` names the nearest ones.
     """
     settings = settings or Settings.read()
-    path = card_file(resolve(name, settings), settings)
+    target = resolve(name, settings)
+    path = card_file(target, settings)
     if path is not None:
         return read_entry(path)
     known = [path.stem for path in card_files("*", settings)] + [*aliases(settings)]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see 'hyperfocal models list'"
-    raise ModelMissing(f"there is no model '{name}'; {hint}")
+    for_alias = "" if target == name else f", which '{name}' stands for"
+    raise ModelMissing(f"there is no model '{target}'{for_alias}; {hint}")
 
 
 def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.list[ModelCard]:
@@ -96,6 +98,14 @@ def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.li
         except ModelBroken:
             continue
     return cards
+
+
+def meant(name: str, settings: Settings) -> str:
+    """The wildcard of the models that a wildcard, a name, a family or an alias of one means."""
+    if card_files(name, settings):
+        return name
+    name = resolve(name, settings)
+    return name if card_files(name, settings) else f"{name}-x[0-9]"
 
 
 def family(name: str, settings: Settings) -> builtins.list[ModelCard]:
