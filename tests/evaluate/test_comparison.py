@@ -8,7 +8,7 @@ from hyperfocal.errors import ArrayError, InputMissing, PairMismatch
 from hyperfocal.evaluate import compare
 from hyperfocal.imaging.code_points import profile
 from hyperfocal.imaging.picture import Picture
-from hyperfocal.quality import consistency, imresize, scores
+from hyperfocal.quality import DECIBEL_CAP, consistency, imresize, scores
 
 
 def test_two_files_of_one_size(tmp_path, make_scene):
@@ -84,6 +84,13 @@ def test_samples_beyond_0_to_1_are_clipped_and_told(make_scene):
     # Consistency takes them as they are.
     small = imresize(bright, 0.5)
     assert compare(bright, small).notes == ()
+
+
+def test_floats_of_any_size_are_compared(make_scene):
+    small = imresize(make_scene(1), 0.5).astype(np.float32) / 255
+    large = imresize(small, 2).astype(np.float32)
+    large[0, 0] = -3.4e38
+    assert compare(large, small).consistency == -DECIBEL_CAP
 
 
 def test_colours_that_are_declared_otherwise_are_told(make_scene):

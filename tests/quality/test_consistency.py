@@ -1,4 +1,5 @@
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -41,6 +42,21 @@ def test_the_same_picture_at_two_depths_is_consistent():
     before = picture(30, 20)
     assert consistency(before.astype(np.uint16) * 257, before) > 95
     assert consistency(before, before) == DECIBEL_CAP
+
+
+@pytest.mark.parametrize("huge", [1e18, 1e20, -3.4e38, np.finfo(np.float32).max])
+def test_floats_of_any_size_have_a_finite_figure(huge):
+    """The no-data value of a map, for instance; in float32 its square is infinite."""
+    before = picture(20, 24, "float32")
+    after = before.repeat(2, 0).repeat(2, 1)
+    after[:9, :11] = huge
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert consistency(after, before) == -DECIBEL_CAP
+        assert np.isfinite(degrade(after, (20, 24))).all()
+    after[30, 30] = np.nan
+    with pytest.raises(ArrayError, match="not numbers"):
+        consistency(after, before)
 
 
 def test_bicubic_is_far_more_consistent_than_another_picture():

@@ -5,6 +5,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hyperfocal.errors import ArrayError
 from hyperfocal.quality import DECIBEL_CAP, mse, psnr, scores, snr, ssim
+from hyperfocal.quality.decibels import decibels
 from hyperfocal.quality.luma import luma, to_8_bit
 from hyperfocal.quality.similarity import structural_similarity as own_similarity
 
@@ -86,6 +87,13 @@ def test_equal_pictures_score_the_cap(pair):
 
 def test_a_black_reference_has_no_signal():
     assert snr(np.full((12, 12), 9, np.uint8), np.zeros((12, 12), np.uint8)) == -DECIBEL_CAP
+
+
+@pytest.mark.parametrize(
+    ("signal", "error"), [(1.0, np.inf), (1.0, 1e-12 * np.finfo(np.float64).max), (1e-200, 1e200)]
+)
+def test_an_error_beyond_all_measure_has_a_finite_figure(signal, error):
+    assert decibels(signal, error) == -DECIBEL_CAP
 
 
 def test_all_at_once_is_one_by_one(pair):

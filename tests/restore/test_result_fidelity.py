@@ -1,3 +1,4 @@
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -57,6 +58,22 @@ def test_every_result_tells_its_fidelity(conv_net, photo):
         consistency(result.picture.pixels, pixels), abs=1e-3
     )
     assert result.fidelity.worst_db <= result.fidelity.consistency_db + 1e-6
+
+
+@pytest.mark.parametrize("huge", [1e20, -3.4e38, np.finfo(np.float32).max])
+@pytest.mark.parametrize("scale", [2, 1.5])
+def test_floats_of_any_size(conv_net, photo, huge, scale):
+    """The no-data value of a map, for instance; the rest of the picture stays as it is."""
+    pixels = photo(90, 70).astype(np.float32) / 255
+    plain = Upscaler(conv_net(2))(Picture(pixels), scale).picture.pixels
+    pixels[:10, :12] = huge
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = Upscaler(conv_net(2))(Picture(pixels), scale, back_project=40)
+    made = result.picture.pixels
+    assert np.isfinite(made).all()
+    assert 20 < result.fidelity.worst_db <= result.fidelity.consistency_db < 100
+    assert np.allclose(made[60:], plain[60:], atol=0.1)
 
 
 def test_a_bound_that_is_not_met_is_an_error(conv_net, photo):

@@ -31,6 +31,13 @@ def test_a_net_sees_floats_within_the_unit_range_and_the_rest_comes_back(pixels)
     assert np.allclose(samples.from_net(seen, pixels), pixels, atol=64 * 2e-7)
 
 
+@pytest.mark.parametrize("low", [-1e20, -3.4e38])
+def test_one_huge_sample_moves_no_limit(low):
+    """Beside such a number, 1 is lost in a sum."""
+    samples = Samples.of(np.array([[low, 1.5]], np.float32))
+    assert samples.limits == (np.float32(low), 1.5)
+
+
 def test_floats_within_range_are_not_touched():
     pixels = np.random.default_rng(0).random((5, 5, 3), np.float32)
     assert np.array_equal(Samples.of(pixels).to_net(pixels), pixels)

@@ -65,11 +65,23 @@ def strips(
             taken = source[: band.high - band.low]
             np.copyto(taken, flat[band.low : band.high], casting="unsafe")
             strip = middle[:count]
-            multiply_rows(band.matrix, taken, strip)
+            # The largest floats there are overshoot, and are cut off.
+            with np.errstate(over="ignore"):
+                multiply_rows(band.matrix, taken, strip)
+            _keep_finite(strip, image)
         if not keep_columns:
-            multiply_columns(strip, columns, result[:count])
+            with np.errstate(over="ignore"):
+                multiply_columns(strip, columns, result[:count])
             strip = result[:count]
+            _keep_finite(strip, image)
         yield band.top, strip.reshape(count, size[1], *image.shape[2:])
+
+
+def _keep_finite(strip: Floats, image: Array) -> None:
+    """No infinity where the next sum would make NaN of it and its neighbours."""
+    if image.dtype.kind == "f":
+        largest = np.finfo(strip.dtype).max
+        np.clip(strip, -largest, largest, out=strip)
 
 
 def imresize(

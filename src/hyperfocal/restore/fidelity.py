@@ -20,6 +20,10 @@ from hyperfocal.quality.resize import strips
 CELL = 64
 """Side in input pixels of the squares that are also measured one by one."""
 
+# Squares of larger differences than this overflow in float32: of the no-data value of a map, for
+# instance.
+_SQUARED = 1e18
+
 Array = npt.NDArray[Any]
 
 
@@ -28,7 +32,7 @@ class Fidelity:
     """Figures that say how far the result strays from the input.
 
     ``consistency_db``: PSNR between the input and the result reduced to the input's size
-    (bicubic, antialiased), over all samples; 100 at most. ``worst_db``: the same in the worst
+    (bicubic, antialiased), over all samples; from -100 to 100. ``worst_db``: the same in the worst
     square of 64 x 64 input pixels. ``basis``: what was compared with.
     """
 
@@ -55,7 +59,8 @@ class Deviation:
     def cell_decibels(self, unit: float = 1.0) -> npt.NDArray[np.float64]:
         """Of each cell. ``unit``: what counts as 1 instead of the span, as a part of it."""
         floor = 10.0 ** (-DECIBEL_CAP / 10.0)
-        return np.asarray(-10.0 * np.log10(np.maximum(self.cells / (unit * unit), floor)))
+        cells = self.cells / (unit * unit)
+        return np.asarray(-10.0 * np.log10(np.clip(cells, floor, 1.0 / floor)))
 
     def fidelity(self) -> Fidelity:
         """The figures for the user."""
@@ -78,6 +83,8 @@ def measure(output: Array, input: Array, span: float) -> Deviation:
         count = strip.shape[0]
         if integer:
             np.clip(strip, 0.0, span, out=strip)
+        if span > _SQUARED:
+            strip = strip.astype(np.float64)
         strip -= input[top : top + count]
         flat = strip.reshape(count, -1)
         flat *= flat

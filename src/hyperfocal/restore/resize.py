@@ -43,7 +43,9 @@ def add_resized(
     for top, strip in strips(correction, (target.shape[0], target.shape[1])):
         bottom = top + strip.shape[0]
         rows = target[top:bottom]
-        strip += rows.astype(np.float32)
+        # What overflows is clipped next.
+        with np.errstate(over="ignore"):
+            strip += rows.astype(np.float32)
         round_into(strip, rows, limits)
         pages.release(rows)
         pages.release(correction[int(top * ratio) : int(bottom * ratio)])

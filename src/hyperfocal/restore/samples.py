@@ -24,19 +24,24 @@ class Samples:
     is enlarged by bicubic interpolation and added to their answer. So nothing is clipped away,
     and one bright lamp does not make the rest of the picture dark to the net.
 
-    ``low``, ``span``: the least sample and the distance to the largest, at least 0 and 1 for
-    floats, the full scale for integers.
+    ``low``, ``high``: the least and the largest sample, of floats at most 0 and at least 1, of
+    integers 0 and the full scale.
     """
 
     dtype: np.dtype[np.generic]
     is_grey: bool
     low: float
-    span: float
+    high: float
+
+    @property
+    def span(self) -> float:
+        """What fidelity counts as 1."""
+        return self.high - self.low
 
     @property
     def limits(self) -> tuple[float, float]:
         """The least and the largest sample there may be."""
-        return self.low, self.low + self.span
+        return self.low, self.high
 
     @property
     def goes_beyond(self) -> bool:
@@ -48,12 +53,10 @@ class Samples:
         """The mapping for ``(H, W)`` or ``(H, W, 3)``; :class:`ArrayError` on NaN or infinity."""
         is_grey = pixels.ndim == 2
         if np.issubdtype(pixels.dtype, np.integer):
-            span = float(np.iinfo(pixels.dtype).max)
-            return cls(pixels.dtype, is_grey, 0.0, span)
+            return cls(pixels.dtype, is_grey, 0.0, float(np.iinfo(pixels.dtype).max))
         check_finite(pixels)
         low, high = float(pixels.min()), float(pixels.max())
-        low = min(low, 0.0)
-        return cls(pixels.dtype, is_grey, low, max(high, 1.0) - low)
+        return cls(pixels.dtype, is_grey, min(low, 0.0), max(high, 1.0))
 
     def to_net(self, tile: Array) -> NetTile:
         """``(h, w)`` or ``(h, w, 3)`` as contiguous ``(h, w, 3)`` uint8 or float32 in [0, 1]."""
