@@ -186,6 +186,19 @@ def test_a_name_that_is_no_text(photo: Photo, tmp_path: Path, encoding: str) -> 
     assert b"nf \xe6\x97\xa5.png" in output_of("inspect", name)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are no text")
+def test_a_bench_in_folders_whose_names_are_no_text(tmp_path: Path) -> None:
+    folder = str(tmp_path / os.fsdecode(b"caf\xe9"))
+    done = subprocess.run(
+        [*_HYPERFOCAL, "bench", "-m", "photo-realtime-x2", "--side", "8", "--runs", "2", "--json"],
+        env={**os.environ, "HYPERFOCAL_MODELS": folder, "HYPERFOCAL_CACHE": folder},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"][0]["model"] == "photo-realtime-x2"
+
+
 def _in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
     line = command.replace("hyperfocal", f"'{sys.executable}' -m hyperfocal", 1)
     return subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, check=False)

@@ -82,10 +82,13 @@ def bench(
         raise UsageError("a bench needs at least 2 runs, 1 thread and a picture of 1 pixel")
     settings = (settings or Settings.read()).model_copy(update={"threads": threads})
     order = {"model": model, "scale": scale, "side": side, "runs": runs}
+    # As ASCII: names of folders may be no text, which pydantic's own JSON does not hold.
+    plain = json.dumps(settings.model_dump(mode="json"))
     done = subprocess.run(
-        [sys.executable, "-m", __name__, json.dumps(order), settings.model_dump_json()],
+        [sys.executable, "-m", __name__, json.dumps(order), plain],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         # Libraries read these when they are loaded. One thread for the matrix product: others
         # would still be spinning, waiting for more of it, while the model is timed.
@@ -192,7 +195,7 @@ def _peak_mb() -> float | None:
 
 def _main(order: str, settings: str) -> None:
     """The measuring process: one JSON object to stdout."""
-    given = Settings.model_validate_json(settings)
+    given = Settings.model_validate(json.loads(settings))
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
     try:
