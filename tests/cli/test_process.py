@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -197,6 +199,39 @@ def test_a_bench_in_folders_whose_names_are_no_text(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"][0]["model"] == "photo-realtime-x2"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_bench_that_is_stopped_leaves_no_process_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*_HYPERFOCAL, "bench", "-m", "bicubic-x2", "--side", "64", "--runs", "1000000"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    ) as program:
+        while not (measuring := _processes(parent=program.pid)):
+            assert program.poll() is None
+            time.sleep(0.1)
+        program.send_signal(signal.SIGTERM)
+        said = program.communicate(timeout=60)[1]
+    late = time.monotonic() + 10
+    while (left := measuring & _processes()) and time.monotonic() < late:
+        time.sleep(0.1)
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+    assert (program.returncode, left) == (130, set())
+    assert b"stopped" in said
+
+
+def _processes(parent: int | None = None) -> set[int]:
+    """Those that run, or only the children of one."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # After the name, which may hold anything.
+            state, above = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z" and parent in (None, int(above)):
+                found.add(int(path.parent.name))
+    return found
 
 
 def _in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:

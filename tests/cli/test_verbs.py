@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from hyperfocal import Picture
+from hyperfocal.models.hardware import available_cores
 from hyperfocal.quality.resize import imresize
 
 
@@ -224,6 +225,12 @@ def test_bench_measures_in_a_process_of_its_own(run: Run) -> None:
         assert row[time] > 0.0
     assert row["median"] <= row["p95"]
     assert row["peak_mb"] is None or 20 < row["peak_mb"] < 400
+
+
+def test_bench_tells_the_cores_that_it_has(run: Run) -> None:
+    short = ("--side", "8", "--runs", "2", "--threads", "100000", "--json")
+    (row,) = run("bench", "-m", "bicubic-x2", *short).json["rows"]
+    assert row["threads"] == available_cores()
 
 
 def test_bench_of_a_scale_that_cannot_be(run: Run) -> None:

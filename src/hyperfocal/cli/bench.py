@@ -8,6 +8,7 @@ import typer
 
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, PRECISION, RUNTIME, read_settings
+from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.errors import ModelMissing
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hyperfocal.settings import Settings
 
 
+@terminated_as_interrupt()
 def bench(
     model: list[str] = typer.Option(
         [],
@@ -27,7 +29,9 @@ def bench(
     scale: float | None = typer.Option(None, "-s", "--scale", help="Left out, each model's own."),
     side: int = typer.Option(512, "--side", min=1, help="Side of the square picture in pixels."),
     runs: int = typer.Option(20, "--runs", min=2, help="Runs of each kind."),
-    threads: int = typer.Option(2, "--threads", min=1, help="Processor cores to use."),
+    threads: int = typer.Option(
+        2, "--threads", min=1, help="Processor cores to use, if there are so many."
+    ),
     precision: str | None = PRECISION,
     runtime: str | None = RUNTIME,
     as_json: bool = JSON,

@@ -24,6 +24,7 @@ from hyperfocal import imaging
 from hyperfocal.errors import HyperfocalError, ModelError, UsageError
 from hyperfocal.evaluate.engine import load_upscaler, name_of
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.models.hardware import available_cores
 from hyperfocal.quality.resize import imresize
 from hyperfocal.settings import Settings
 
@@ -75,11 +76,13 @@ def bench(
     """Measure a model in a process of its own, held to ``threads`` processor cores.
 
     ``model``: a name, or the file of a card (``.toml``) wherever that lies.
-    ``side``: of the square picture; ``runs``: how many of each kind, at least 2. Raises what
-    loading and running the model raises, as :class:`ModelError` or :class:`UsageError`.
+    ``side``: of the square picture; ``runs``: how many of each kind, at least 2; ``threads``: of
+    the cores that this process may use, all of them where there are fewer. Raises what loading
+    and running the model raises, as :class:`ModelError` or :class:`UsageError`.
     """
     if runs < 2 or side < 1 or threads < 1:
         raise UsageError("a bench needs at least 2 runs, 1 thread and a picture of 1 pixel")
+    threads = min(threads, available_cores())
     settings = (settings or Settings.read()).model_copy(update={"threads": threads})
     order = {"model": model, "scale": scale, "side": side, "runs": runs}
     # As ASCII: names of folders may be no text, which pydantic's own JSON does not hold.
