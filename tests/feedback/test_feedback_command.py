@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -93,7 +94,7 @@ def test_an_export_holds_nothing_up(run, filled, tmp_path, monkeypatch):
         "hyperfocal.server.store.engine._PRAGMAS",
         ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=1"),
     )
-    service, fetch, written = Store.open(filled), Storage.fetch, []
+    service, chunks, written = Store.open(filled), Storage.chunks, []
 
     def work(name):
         service.blocking(book.record, Request(name, "", "m1", "v", 2.0, 8, 6, 40.0))
@@ -103,11 +104,11 @@ def test_an_export_holds_nothing_up(run, filled, tmp_path, monkeypatch):
             work(f"line {len(written)}")
             written.append(data)
 
-    def fetched(self, name, target):
+    def fetched(self, name):
         work("picture")
-        fetch(self, name, target)
+        return chunks(self, name)
 
-    monkeypatch.setattr(Storage, "fetch", fetched)
+    monkeypatch.setattr(Storage, "chunks", fetched)
     monkeypatch.setattr("typer.get_binary_stream", lambda _: Reader())
     assert run("export", "--pictures", str(tmp_path / "pictures")).exit_code == 0
     assert len(written) == 2
@@ -121,6 +122,23 @@ def test_a_picture_that_is_gone_is_null_in_the_export(run, filled, tmp_path):
         storage.delete(entry.name)
     result = run("export", "--verdict", "up", "--pictures", str(tmp_path / "pictures"))
     assert json.loads(result.stdout)["picture"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the size of files")
+def test_a_full_disk_of_the_export_is_told_as_such(run, filled, tmp_path):
+    import resource
+
+    (picture,) = (entry.name for entry in Storage(filled.pictures_url).entries())
+    (Storage(filled.pictures_url).local(picture)).write_bytes(bytes(300_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        result = run("export", "--pictures", str(tmp_path / "pictures"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 1
+    assert f"{picture}: no space left on the disk" in result.stderr
+    assert list((tmp_path / "pictures").iterdir()) == []
 
 
 def test_counting(run, filled):
