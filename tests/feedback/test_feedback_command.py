@@ -152,6 +152,13 @@ def test_counting(run, filled):
     assert "40.0 dB" in text
 
 
+@pytest.mark.parametrize(("since", "requests"), [("2020-01-01", 3), ("2999-01-01", 0)])
+def test_counting_since_a_day(run, filled, since, requests):
+    found = json.loads(run("stats", "--since", since, "--json").stdout)
+    assert found["requests"] == requests
+    assert (found["overall"]["up"] > 0) == (requests > 0)
+
+
 def test_deleting(run, filled):
     result = run("delete", "one", "--json")
     assert result.exit_code == 0
@@ -164,6 +171,23 @@ def test_deleting(run, filled):
     again = run("delete", "one")
     assert again.exit_code == 3
     assert "no request 'one'" in again.stderr
+
+
+def test_what_was_deleted_is_told_beside_what_is_unknown(run, filled):
+    result = run("delete", "one", "nosuch", "one", "two", "--json")
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)
+    assert [entry["request_id"] for entry in told["deleted"]] == ["one", "two"]
+    assert told["unknown"] == ["nosuch"]
+    assert "no request 'nosuch' is known" in result.stderr
+    result = run("delete", "nosuch", "three")
+    assert result.exit_code == 3
+    assert "no request 'nosuch' is known" in result.stderr
+    assert "deleted everything about 1 requests" in result.stderr
+    result = run("delete", "nosuch", "neither", "--json")
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)["error"]["message"]
+    assert told == "no request 'nosuch' is known; no request 'neither' is known"
 
 
 def test_an_empty_store(run, settings):

@@ -157,7 +157,7 @@ def stats(
     with _store(database) as (store, _):
         found = store.reading(
             lambda session: count(
-                book.find(session, since=moment), requests=book.count_requests(session)
+                book.find(session, since=moment), requests=book.count_requests(session, moment)
             )
         )
     if as_json:
@@ -192,17 +192,30 @@ def delete(
 
     for request_id in request_ids:
         check_text({"the id": request_id})
-    gone = []
+    gone, unknown = [], []
     with _store(database) as (store, settings):
-        for request_id in request_ids:
-            removed = forget(store, settings, request_id)
-            if not any(asdict(removed).values()):
-                raise InputMissing(f"no request '{request_id}' is known")
-            gone.append({"request_id": request_id, **asdict(removed)})
+        # One that is named twice would be unknown the second time.
+        for request_id in dict.fromkeys(request_ids):
+            removed = asdict(forget(store, settings, request_id))
+            if any(removed.values()):
+                gone.append({"request_id": request_id, **removed})
+            else:
+                unknown.append(request_id)
+    if unknown and not gone:
+        raise InputMissing("; ".join(map(_unknown, unknown)))
+    # What was deleted is gone for good, and is told whatever else was asked for.
     if as_json:
-        say.document({"deleted": gone})
+        say.document({"deleted": gone, "unknown": unknown})
     else:
         say.line(f"deleted everything about {len(gone)} requests")
+    for request_id in unknown:
+        say.error(_unknown(request_id))
+    if unknown:
+        raise typer.Exit(InputMissing.exit_code)
+
+
+def _unknown(request_id: str) -> str:
+    return f"no request '{request_id}' is known"
 
 
 @contextmanager

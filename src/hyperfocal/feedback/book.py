@@ -179,9 +179,12 @@ def keep(storage: Storage, picture: Path, suffix: str) -> tuple[str, int]:
     return name, storage.put(name, picture)
 
 
-def count_requests(session: Session) -> int:
-    """How many answered requests are known."""
-    return session.scalar(select(func.count()).select_from(RequestRow)) or 0
+def count_requests(session: Session, since: datetime | None = None) -> int:
+    """How many answered requests are known, or how many of them were answered since then."""
+    query = select(func.count()).select_from(RequestRow)
+    if since is not None:
+        query = query.where(RequestRow.created >= since)
+    return session.scalar(query) or 0
 
 
 def _finite(value: float | None) -> float | None:
