@@ -198,6 +198,18 @@ def test_evaluate_as_a_table(run: Run, suite: Path) -> None:
     assert "mean of 1" in answer.text
 
 
+def test_evaluate_tells_a_picture_too_small_before_it_measures(
+    run: Run, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Picture(pixels(18, 40)).save(suite / "zsmall.png")
+    both = ("evaluate", "--suite", suite, "-m", "bicubic-x2")
+    assert run(*both).code == 0
+    monkeypatch.setattr("hyperfocal.evaluate.run.measure", None)
+    answer = run(*both, "--perceptual")
+    assert answer.code == 3
+    assert "zsmall has 40x18 pixels; at x2 pictures are scored from 20x20 on" in answer.err
+
+
 def test_evaluate_without_a_suite(run: Run) -> None:
     assert run("evaluate", "--suite", "nowhere", "-m", "bicubic-x2").code == 3
     assert run("evaluate", "-m", "bicubic-x2").code == 2

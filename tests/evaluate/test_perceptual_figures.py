@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hyperfocal.errors import InputMissing
+from hyperfocal.errors import InputError, InputMissing
 from hyperfocal.evaluate.perceptual import perceptual
 from hyperfocal.quality import imresize
 from hyperfocal.quality.fsim import fsim
@@ -28,6 +28,14 @@ def test_the_border_is_left_out(originals):
     assert found.bicubic_gmsd == pytest.approx(gmsd(made[inner], high[inner]))
     assert found.bicubic_fsim == pytest.approx(fsim(made[inner], high[inner]))
     assert found.bicubic_haarpsi == pytest.approx(haarpsi(made[inner], high[inner]))
+
+
+def test_a_picture_that_is_too_small_is_named(originals, make_scene):
+    Image.fromarray(make_scene(9, 40, 18)).save(originals / "small.png")
+    with pytest.raises(InputError, match=r"small has 18x40 pixels; at x2 .* from 20x20 on"):
+        perceptual(originals, "bicubic-x2")
+    Image.fromarray(make_scene(9, 40, 20)).save(originals / "small.png")
+    assert perceptual(originals, "bicubic-x2").fsim > 0.5
 
 
 def test_a_missing_suite_is_named(tmp_path):

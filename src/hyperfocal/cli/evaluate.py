@@ -40,6 +40,8 @@ def evaluate(
     belong together are refused.
     """
     from hyperfocal.evaluate import evaluate as run
+    from hyperfocal.quality.perceptual import LEAST
+    from hyperfocal.quality.similarity import WINDOW
 
     settings = read_settings(threads=threads, precision=precision, runtime=runtime)
     report = run(
@@ -48,6 +50,8 @@ def evaluate(
         scale,
         first,
         settings,
+        # Told before anything is measured that would be lost.
+        least=max(LEAST, WINDOW) if eye else WINDOW,
         on_image=None if as_json or not say.is_terminal() else _count,
     )
     seen = None

@@ -8,10 +8,10 @@ from statistics import fmean
 
 from hyperfocal.evaluate.engine import load_engine
 from hyperfocal.evaluate.pairs import Bytes, read_example
-from hyperfocal.evaluate.run import select
+from hyperfocal.evaluate.run import scored, select
 from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.quality.fsim import fsim
-from hyperfocal.quality.perceptual import gmsd, haarpsi
+from hyperfocal.quality.perceptual import LEAST, gmsd, haarpsi
 from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
 
@@ -42,15 +42,16 @@ def perceptual(
 ) -> Perceptual:
     """GMSD, FSIM and HaarPSI of a model on a suite; arguments and errors as for :func:`evaluate`.
 
-    A border as wide as the scale is left out, as for PSNR.
+    A border as wide as the scale is left out, as for PSNR; :class:`InputError` for a picture of
+    which less than 16x16 pixels are left.
     """
     settings = settings or Settings.read()
     engine = load_engine(model, scale, settings, precision)
     rows = []
     for pair in select(find_suite(suite, engine.scale), first).pairs:
         example = read_example(pair, engine.scale, settings)
+        high = _inner(scored(example, engine.scale, LEAST), engine.scale)
         cubic = enlarge_bicubic(example.low, engine.scale)
-        high = _inner(example.high, engine.scale)
         rows.append(
             [
                 figure(_inner(made, engine.scale), high)

@@ -31,22 +31,25 @@ def evaluate(
     settings: Settings | None = None,
     precision: str | None = None,
     *,
+    least: int = WINDOW,
     on_image: OnImage | None = None,
 ) -> Report:
     """Score a model on a suite, beside bicubic, by the protocol of the literature.
 
     ``suite``: a name or a folder, see :func:`find_suite`. ``scale``: the model's own when not
     given. ``first``: only so many pictures, in the order of their names. ``precision``:
-    "float", "int8" or "bf16", overriding that of ``settings``.
+    "float", "int8" or "bf16", overriding that of ``settings``. ``least``: the side in pixels that
+    pictures must have without their border, as for SSIM, where more is measured afterwards.
 
     Bicubic is measured first, on every picture; where its score is published and not met,
     nothing else is measured. :class:`InputMissing`, :class:`PairMismatch`,
-    :class:`ModelMissing`, :class:`UsageError` for a scale or count that cannot be.
+    :class:`ModelMissing`, :class:`UsageError` for a scale or count that cannot be,
+    :class:`InputError` for a picture that is too small.
     """
     settings = settings or Settings.read()
     engine = load_engine(model, scale, settings, precision)
     pairs = select(find_suite(suite, engine.scale), first)
-    check, bicubic = measure_bicubic(pairs, engine.scale, settings)
+    check, bicubic = measure_bicubic(pairs, engine.scale, settings, least)
     images = tuple(measure(pairs, engine.enlarge, engine.scale, bicubic, settings, on_image))
     return Report(
         suite=pairs.name,
@@ -73,11 +76,11 @@ def select(suite: Suite, first: int | None) -> Suite:
 
 
 def measure_bicubic(
-    suite: Suite, scale: int, settings: Settings | None = None
+    suite: Suite, scale: int, settings: Settings | None = None, least: int = WINDOW
 ) -> tuple[ProtocolCheck, tuple[Scores, ...]]:
     """Scores of bicubic, picture by picture, and whether they are the published ones."""
     found = tuple(
-        scores(enlarge_bicubic(example.low, scale), _scored(example, scale), shave=scale)
+        scores(enlarge_bicubic(example.low, scale), scored(example, scale, least), shave=scale)
         for example in _examples(suite, scale, settings)
     )
     mean = fmean(score.psnr for score in found)
@@ -88,9 +91,9 @@ def measure_bicubic(
     return check_protocol(suite.name, scale, len(found), mean), found
 
 
-def _scored(example: Example, scale: int) -> Bytes:
-    """The original; :class:`InputError` where too little of it is left without its border."""
-    (height, width), least = example.high.shape[:2], WINDOW + 2 * scale
+def scored(example: Example, scale: int, least: int) -> Bytes:
+    """The original; :class:`InputError` where its sides are under ``least`` without the border."""
+    (height, width), least = example.high.shape[:2], least + 2 * scale
     if min(height, width) < least:
         raise InputError(
             f"{example.name} has {width}x{height} pixels; at x{scale} pictures are scored from "

@@ -16,9 +16,11 @@ from hyperfocal.quality.luma import to_8_bit
 
 Plane = npt.NDArray[np.float64]
 
+LEAST = 16
+"""The least side in pixels that can be compared."""
+
 # NTSC's luma and its two axes of colour.
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-_LEAST = 16
 _GMSD_CONSTANT = 170.0
 _HAAR_CONSTANT, _HAAR_ALPHA = 30.0, 4.2
 
@@ -75,8 +77,8 @@ def planes(image: Array, reference: Array) -> tuple[list[Plane], list[Plane]]:
     check_pixels(reference, "the reference")
     if image.shape != reference.shape:
         raise ArrayError(f"the pictures differ in shape: {image.shape} and {reference.shape}")
-    if min(image.shape[:2]) < _LEAST:
-        raise ArrayError(f"at least {_LEAST}x{_LEAST} pixels are needed, not {image.shape[:2]}")
+    if min(image.shape[:2]) < LEAST:
+        raise ArrayError(f"at least {LEAST}x{LEAST} pixels are needed, not {image.shape[:2]}")
     first, second = (_yiq(to_8_bit(part).astype(np.float64)) for part in (image, reference))
     return first, second
 
