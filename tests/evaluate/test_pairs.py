@@ -31,6 +31,21 @@ def test_grey_stays_grey(save, make_scene):
     assert (example.low.shape, example.high.shape) == ((24, 30), (48, 60))
 
 
+def test_hidden_colour_does_not_count(save, make_scene):
+    """As where pictures are restored and compared."""
+    scene, noise = make_scene(1), np.random.default_rng(0).integers(0, 256, (12, 60, 3), np.uint8)
+    other = np.concatenate((noise, scene[12:]))
+    alpha = np.full((*scene.shape[:2], 1), 255, np.uint8)
+    alpha[:12] = 0
+    first, second = (
+        read_example(Pair("a", save("a", np.concatenate((pixels, alpha), axis=2))), 2)
+        for pixels in (scene, other)
+    )
+    np.testing.assert_array_equal(first.high, second.high)
+    np.testing.assert_array_equal(first.low, second.low)
+    np.testing.assert_array_equal(first.high[12:], scene[12:])
+
+
 def test_a_given_low_is_taken_and_the_original_cropped_to_it(save, make_scene):
     high = make_scene(1, 49, 61)
     low = imresize(high[:48, :60], 0.5)

@@ -14,6 +14,7 @@ from hyperfocal.errors import PairMismatch
 from hyperfocal.evaluate.suites import Pair
 from hyperfocal.quality.luma import luma, to_8_bit
 from hyperfocal.quality.resize import imresize
+from hyperfocal.restore.alpha import bleed
 from hyperfocal.settings import Settings
 
 Bytes = npt.NDArray[np.uint8]
@@ -46,7 +47,7 @@ class Example:
 
 
 def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Example:
-    """Read a pair, in 8 bits.
+    """Read a pair, in 8 bits; colour that transparency hides is replaced by that around it.
 
     Without a low-resolution file one is made by the protocol: the original is cropped to a
     multiple of ``scale`` at its right and lower edge, then reduced as MATLAB does. With one, it
@@ -135,4 +136,6 @@ def _distance(one: Bytes, other: Bytes) -> float:
 
 
 def _read(path: Path, settings: Settings | None) -> Bytes:
-    return to_8_bit(imaging.open(path, settings=settings).pixels)
+    picture = imaging.open(path, settings=settings)
+    pixels = picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha)
+    return to_8_bit(pixels)
