@@ -269,6 +269,12 @@ def test_doctor_tells_what_is_wrong(run: Run) -> None:
     answer = run("doctor")
     assert answer.code == 1
     assert "mine-x2" in answer.text
+    Path(".models/mine-x2.toml").unlink()
+    Path(".models/aliases").write_text("champion = photo-fast")
+    answer = run("doctor")
+    assert answer.code == 1
+    assert "aliases cannot be read" in answer.text
+    assert "in order" not in answer.text
 
 
 def test_the_pipe_gives_what_files_give(run: Run, photo: Photo) -> None:

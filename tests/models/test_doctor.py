@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+from hyperfocal import models
 from hyperfocal.models.doctor import doctor
 
 
@@ -36,6 +37,20 @@ def test_tells_what_is_wrong(settings, add_model, network):
     assert "bad: " in problems
     asked = settings.model_copy(update={"precision": "int8"})
     assert any("no int8 weights" in problem for problem in doctor(asked).problems)
+
+
+def test_tells_what_is_wrong_with_aliases(settings, add_model, network):
+    add_model("mine-x2", float=network())
+    for alias, model in (("champion", "mine"), ("champion-x2", "mine-x2"), ("fast", "photo-fast")):
+        models.set_alias(alias, model, settings=settings)
+    assert doctor(settings).problems == ()
+    (settings.models / "mine-x2.toml").unlink()
+    gone, also = doctor(settings).problems
+    assert "'champion' stands for 'mine', and there is no such model" in gone
+    assert "'champion-x2' stands for 'mine-x2'" in also
+    (settings.models / "aliases").write_text("champion = photo-fast")
+    (damaged,) = doctor(settings).problems
+    assert "the aliases cannot be read" in damaged
 
 
 def test_tells_the_size_of_the_cache(settings, add_model, network):

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperfocal import paths
-from hyperfocal.errors import HyperfocalError
+from hyperfocal.errors import HyperfocalError, ModelBroken
+from hyperfocal.models.aliasing import aliases
 from hyperfocal.models.choosing import choose_precision, choose_runtime, installed
 from hyperfocal.models.compiled_cache import CompiledCache
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.integrity import verify
-from hyperfocal.models.registry import card_files, read_entry
+from hyperfocal.models.registry import card_files, meant, read_entry
 from hyperfocal.settings import Settings
 
 _ENGINES = ("openvino", "onnxruntime")
@@ -92,6 +93,7 @@ def doctor(settings: Settings | None = None) -> Report:
         for verdict in verify(settings=settings)
         if not verdict.ok and verdict.precision
     ]
+    problems += _problems_of_aliases(settings)
     return Report(
         hyperfocal=_version("hyperfocal") or "not installed as a package",
         python=platform.python_version(),
@@ -113,6 +115,18 @@ def doctor(settings: Settings | None = None) -> Report:
         cache_writable=_writable(settings.cache),
         problems=tuple(problems),
     )
+
+
+def _problems_of_aliases(settings: Settings) -> list[str]:
+    try:
+        found = aliases(settings)
+    except ModelBroken as error:
+        return [str(error)]
+    return [
+        f"the alias '{alias}' stands for '{model}', and there is no such model"
+        for alias, model in found.items()
+        if not card_files(meant(model, settings), settings)
+    ]
 
 
 def _version(package: str) -> str | None:
