@@ -5,7 +5,7 @@ import pytest
 from damage import blurred, darker, noisy, redder, stripes
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.quality.fsim import _bank, _congruency, fsim
+from hyperfocal.quality.fsim import _bank, _congruency, _viewed, fsim
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:
@@ -38,6 +38,14 @@ def test_figures_are_those_of_another_implementation(
     made = damage(reference)  # type: ignore[operator]
     # That implementation has a smaller constant where there is nearly nothing.
     assert fsim(made, reference) == pytest.approx(want, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("short", "by"), [(128, 1), (383, 1), (384, 2), (639, 2), (640, 3), (896, 4), (1152, 5)]
+)
+def test_large_pictures_are_reduced_as_the_authors_reduce_them(short: int, by: int) -> None:
+    """MATLAB rounds halves away from zero."""
+    assert _viewed(np.zeros((short + 90, short))).shape == ((short + 90) // by, short // by)
 
 
 @pytest.mark.parametrize("side", [16, 33, 64])

@@ -74,7 +74,8 @@ def fsim(image: Array, reference: Array) -> float:
 
 def _viewed(plane: Plane) -> Plane:
     """Means of squares so large that the short side has about 256."""
-    side = max(1, round(min(plane.shape) / _VIEWED))
+    # Halves upwards, as the authors' MATLAB rounds; Python rounds them to even.
+    side = max(1, math.floor(min(plane.shape) / _VIEWED + 0.5))
     rows, columns = plane.shape[0] // side, plane.shape[1] // side
     cut = plane[: rows * side, : columns * side]
     return np.asarray(cut.reshape(rows, side, columns, side).mean(axis=(1, 3)))
