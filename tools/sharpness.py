@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperfocal import Picture, Upscaler
+from hyperfocal.models.card import ModelCard
 from hyperfocal.quality import imresize, scores
 from hyperfocal.training.data import Pixels, bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.reduction import Reduction, smaller
@@ -60,12 +61,18 @@ def main() -> None:
 
 
 def _shipped(commit: str, name: str, folder: Path) -> Path:
-    """The card of that model as it was, with its files beside it."""
-    for file in (f"{name}.toml", f"{name}.float.onnx", f"{name}.int8.onnx"):
-        path = f"{commit}:{SHIPPED}/{file}"
-        made = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True)
-        (folder / file).write_bytes(made.stdout)
-    return folder / f"{name}.toml"
+    """The card of that model as it was, with its files, which may be another's, beside it."""
+    card = _taken(commit, f"{name}.toml", folder)
+    for weights in ModelCard.read(card).weights.values():
+        _taken(commit, weights.file, folder)
+    return card
+
+
+def _taken(commit: str, file: str, folder: Path) -> Path:
+    path = f"{commit}:{SHIPPED}/{file}"
+    made = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True)
+    (folder / file).write_bytes(made.stdout)
+    return folder / file
 
 
 def _row(models: list[Upscaler], factor: float, by: Reduction) -> list[float]:

@@ -1,0 +1,27 @@
+"""What shipped at some commit, for the table of how well models do at every sharpness."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+import sharpness as figures
+
+from hyperfocal.models.integrity import read_weights
+from hyperfocal.models.registry import read_entry
+
+
+@pytest.mark.skipif(not (figures.ROOT / ".git").exists(), reason="needs the history")
+@pytest.mark.parametrize("name", ["photo-fast-x2", "photo-fine-x2"])
+def test_a_model_comes_with_the_files_its_card_names(name: str, tmp_path: Path) -> None:
+    """Fine cards use the files of the fast models."""
+    entry = read_entry(figures._shipped("HEAD", name, tmp_path))
+    assert set(entry.card.weights) == {"float", "int8"}
+    for precision in entry.card.weights:
+        assert read_weights(entry, precision)
