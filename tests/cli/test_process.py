@@ -211,6 +211,8 @@ def test_a_bench_that_is_stopped_leaves_no_process_behind(tmp_path: Path) -> Non
         while not (measuring := _processes(parent=program.pid)):
             assert program.poll() is None
             time.sleep(0.1)
+        # Until it was started altogether, nobody knows it to end it.
+        time.sleep(1)
         program.send_signal(signal.SIGTERM)
         said = program.communicate(timeout=60)[1]
     late = time.monotonic() + 10
