@@ -74,6 +74,21 @@ def test_no_room_on_disk(monkeypatch):
         pages.allocate((10, 10), np.uint8, on_disk=True)
 
 
+def test_no_room_on_any_disk(tmp_path, monkeypatch):
+    def none_found():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", none_found)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    assert pages.scratch() == str(tmp_path)
+    with pytest.raises(OutputRefused, match="No space left"):
+        pages.allocate((10, 10), np.uint8, on_disk=True)
+
+
 def test_no_room_in_memory_goes_to_disk(monkeypatch):
     def none_left(*_):
         raise MemoryError

@@ -33,7 +33,7 @@ def allocate(shape: tuple[int, ...], dtype: npt.DTypeLike, *, on_disk: bool) -> 
         with contextlib.suppress(MemoryError):
             return np.empty(shape, kind)
     size = math.prod(shape) * kind.itemsize
-    folder = _scratch()
+    folder = scratch()
     try:
         with tempfile.TemporaryFile(prefix="hyperfocal-", dir=folder) as file:
             # Reserved now: writing into a hole of a full disk would kill the process.
@@ -48,6 +48,19 @@ def allocate(shape: tuple[int, ...], dtype: npt.DTypeLike, *, on_disk: bool) -> 
             f"({error.strerror}); free some space, set TMPDIR, or allow more memory"
         ) from error
     return np.frombuffer(pages, kind).reshape(shape)
+
+
+def scratch() -> str:
+    """Where large temporary files go; /tmp is often memory, so that it is the last choice."""
+    if "TMPDIR" not in os.environ:
+        with contextlib.suppress(OSError):
+            if Path("/var/tmp").is_dir() and os.access("/var/tmp", os.W_OK):
+                return "/var/tmp"
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        # It tries them all by writing, in vain where disks are full: who makes a file hears why.
+        return os.environ.get("TMPDIR", os.curdir)
 
 
 def is_on_disk(array: Array) -> bool:
@@ -84,12 +97,3 @@ def _mapping(array: Array) -> Any:
     if isinstance(base, memoryview):
         base = base.obj
     return base if isinstance(base, mmap.mmap) else None
-
-
-def _scratch() -> str:
-    """Where large temporary files go; /tmp is often memory, so that it is the last choice."""
-    if "TMPDIR" not in os.environ:
-        with contextlib.suppress(OSError):
-            if Path("/var/tmp").is_dir() and os.access("/var/tmp", os.W_OK):
-                return "/var/tmp"
-    return tempfile.gettempdir()

@@ -293,6 +293,24 @@ def test_a_reserve_stays_free_on_the_disk(pretending, monkeypatch):
         assert list(running.service.settings.spool.glob("request-*")) == []
 
 
+@pytest.mark.parametrize("full", ["spool", "scratch"])
+def test_and_so_on_the_disk_of_large_results(pretending, monkeypatch, tmp_path, full):
+    folders = {name: tmp_path / name for name in ("spool", "scratch")}
+    for folder in folders.values():
+        folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folders["scratch"]))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def usage(place):
+        return DiskUsage(10**12, 0, 499 * 10**6 if place == folders[full] else 10**11)
+
+    with pretending(spool=folders["spool"]) as running:
+        assert running.client.post("/v1/upscale", content=b"abc").status_code == 200
+        monkeypatch.setattr("hyperfocal.server.spool.shutil.disk_usage", usage)
+        for path in ("/v1/upscale", "/v1/jobs"):
+            check_problem(running.client.post(path, content=b"abc"), 503, "spool-full")
+
+
 def test_a_tenth_of_a_small_disk_is_reserve_enough(tmp_path, monkeypatch):
     free = {}
     monkeypatch.setattr(

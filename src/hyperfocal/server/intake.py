@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from hyperfocal.errors import Cancelled
+from hyperfocal.pages import scratch
 from hyperfocal.server.errors import Draining, Malformed, QueueFull, UnsupportedBody
 from hyperfocal.server.multipart import read_form_data
 from hyperfocal.server.service import service_of
@@ -143,7 +144,13 @@ def _most_arriving(service: Service) -> int:
 
 
 def _check_disks(service: Service) -> None:
-    check_reserve(service.settings.disk_reserve, service.settings.spool, service.results.folder)
+    check_reserve(
+        service.settings.disk_reserve,
+        service.settings.spool,
+        service.results.folder,
+        # Where the workers keep large results until they are encoded.
+        Path(scratch()),
+    )
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -129,8 +129,9 @@ class ServerSettings(BaseModel):
         default=500 * 10**6,
         ge=0,
         le=_MOST_BYTES,
-        description="Bytes to be free on the disks of the spool, the results and the pictures kept,"
-        " or a tenth of such a disk if that is less; else pictures that are sent get a 503.",
+        description="Bytes to be free on the disks of the spool, the scratch files, the results and"
+        " the pictures kept, or a tenth of such a disk if that is less; else pictures that are sent"
+        " get a 503.",
     )
     result_minutes: float = Field(
         default=60,

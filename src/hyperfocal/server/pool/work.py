@@ -110,7 +110,8 @@ def do(job: Job) -> Answer:
         reference = _reference(job)
     job.check()
     job.report(_DECODED)
-    with clock.phase("model"):
+    # Large results lie in a file until they are encoded, and its disk may be full as well.
+    with clock.phase("model"), writing("the result"):
         result = choice.upscaler(
             picture,
             **sizes(options),
