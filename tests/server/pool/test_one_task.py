@@ -66,3 +66,44 @@ def test_a_large_result_that_finds_no_room_is_the_services_trouble(
     told = _as_ours(error.value)
     assert type(told) is kind
     assert str(tmp_path) not in str(told)
+
+
+def soft(side: int) -> np.ndarray:
+    """A picture that bicubic enlargement makes of its half, near enough."""
+    y, x = np.mgrid[:side, :side] / side
+    return np.uint8(np.stack([60 + 120 * x, 40 + 150 * y, 100 + 40 * x * y], axis=-1))
+
+
+def half_hidden(pixels: np.ndarray, colour: int | np.ndarray) -> Picture:
+    """Transparent on the left, with ``colour`` under it."""
+    pixels, alpha = pixels.copy(), np.full(pixels.shape[:2], 255, np.uint8)
+    left = np.s_[:, : pixels.shape[1] // 2]
+    pixels[left] = colour
+    alpha[left] = 0
+    return Picture(pixels, alpha)
+
+
+def test_colour_that_nobody_sees_has_no_say_in_figures(do):
+    noise = np.random.default_rng(1).integers(0, 256, (96, 48, 3), np.uint8)
+    found = [do(half_hidden(soft(96), colour)) for colour in (noise, 0, 255)]
+    for answer in found:
+        assert answer.ssim > 0.99
+        assert answer.ssim == found[0].ssim
+        assert answer.psnr == found[0].psnr
+        assert answer.statistics == found[0].statistics
+    # Of what is seen, which is brighter than black and darker than white.
+    assert 0.4 < found[0].statistics["brightness"] < 0.7
+
+
+@pytest.mark.parametrize("hiding", ["both", "picture", "reference"])
+def test_nor_in_scores_against_a_reference(do, hiding):
+    small, large = soft(96)[::2, ::2], soft(96)
+    whole = do(Picture(small), Picture(large))
+    given = (
+        Picture(small) if hiding == "reference" else half_hidden(small, 0),
+        Picture(large) if hiding == "picture" else half_hidden(large, 255),
+    )
+    answer = do(*given)
+    assert answer.basis == "reference"
+    assert answer.psnr == pytest.approx(whole.psnr, abs=1)
+    assert answer.ssim == pytest.approx(whole.ssim, abs=0.01)

@@ -144,6 +144,44 @@ def test_a_reference_of_another_size_or_kind():
     assert psnr == 100
 
 
+@pytest.mark.parametrize("shape", [(150, 40), (150, 40, 3), (9, 30), (60, 7, 3)])
+def test_what_either_hides_has_no_say_in_the_scores(shape):
+    rng = np.random.default_rng(4)
+    wanted = rng.integers(0, 256, shape, np.uint8)
+    made = np.clip(wanted + rng.integers(-9, 10, shape), 0, 255).astype(np.uint8)
+    alphas = [np.full(shape[:2], 255, np.uint8) for _ in range(2)]
+    alphas[0][: shape[0] // 2] = 0
+    alphas[1][:, : shape[1] // 3] = 0
+    hidden = (alphas[0] == 0) | (alphas[1] == 0)
+    found = scoring.against_reference(made, wanted, alphas=alphas)
+    seen = scoring.against_reference(made[~hidden][None], wanted[~hidden][None])
+    assert found[0] == pytest.approx(seen[0])
+    for one in (made, wanted):
+        one[hidden] = rng.integers(0, 256, one[hidden].shape, np.uint8)
+    other = scoring.against_reference(made, wanted, alphas=alphas)
+    assert other == pytest.approx(found, abs=1e-2)
+    assert other[0] == pytest.approx(found[0])
+    assert found[1] < 1
+
+
+def test_windows_that_see_nothing_are_not_counted():
+    rng = np.random.default_rng(5)
+    wanted = rng.integers(0, 256, (150, 60), np.uint8)
+    made = np.clip(wanted + rng.integers(-60, 61, wanted.shape), 0, 255).astype(np.uint8)
+    alpha = np.zeros(wanted.shape, np.uint8)
+    alpha[:75] = 255
+    made[75:] = wanted[75:] = 0
+    # The windows that see one visible row at least, which ten rows of nothing complete.
+    part = np.s_[: 75 + 10]
+    found = scoring.against_reference(made, wanted, alphas=[alpha])
+    assert found[1] == pytest.approx(ssim(made[part], wanted[part]))
+
+
+def test_where_everything_is_hidden_nothing_differs():
+    made, wanted = np.zeros((20, 20), np.uint8), np.full((20, 20), 255, np.uint8)
+    assert scoring.against_reference(made, wanted, alphas=[made]) == (100, 1)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize(("height", "scale"), [(90, 2), (60, 3), (40, 2.5)])
 def test_ssim_against_the_input(dtype, height, scale):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hyperfocal.errors import PairMismatch
 from hyperfocal.quality.arrays import full_scale
@@ -27,12 +28,16 @@ _STRETCHES, _ROWS, _COLUMNS = 3, 32, 512
 
 
 def against_reference(
-    output: Array, reference: Array, check: Callable[[], None] = lambda: None
+    output: Array,
+    reference: Array,
+    check: Callable[[], None] = lambda: None,
+    alphas: Sequence[Array] = (),
 ) -> tuple[float, float]:
     """PSNR in dB and SSIM of luma, over the whole picture, no border left out.
 
     Both ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float. ``check`` is called now and then
-    and may raise. :class:`PairMismatch` when the sizes differ.
+    and may raise. ``alphas``: of either, ``(H, W)``; what one of them hides, being 0, is left out,
+    and where that is everything nothing differs. :class:`PairMismatch` when the sizes differ.
     """
     if output.shape[:2] != reference.shape[:2]:
         made, wanted = output.shape, reference.shape
@@ -44,18 +49,28 @@ def against_reference(
         output, reference = _as_rgb(output), _as_rgb(reference)
     height, width = output.shape[:2]
     error = similarity = 0.0
+    pixels = seen = 0
     windows = max(height - _WINDOW + 1, 1)
     for top in range(0, windows, _BAND):
         check()
         count = min(_BAND, windows - top)
         rows = slice(top, min(top + count + _WINDOW - 1, height))
         first, second = _luma(output[rows]), _luma(reference[rows])
-        similarity += count * _similarity(first, second)
+        hidden = np.zeros(first.shape, np.bool_)
+        for alpha in alphas:
+            hidden |= alpha[rows] == 0
+        # Alike there, so that they differ in nothing that can be seen; a window that sees nothing
+        # else has a similarity of one, and is not counted.
+        second[hidden] = first[hidden]
+        all_here, blind = count * max(width - _WINDOW + 1, 1), _blind(hidden)
+        similarity += all_here * _similarity(first, second) - blind
+        seen += all_here - blind
         # The rows that the next band does not see again.
         own = first.shape[0] if top + count == windows else count
         flat = np.ravel(first[:own] - second[:own])
         error += float(np.dot(flat, flat))
-    return decibels(_PEAK, error / (height * width)), similarity / windows
+        pixels += flat.size - int(np.count_nonzero(hidden[:own]))
+    return decibels(_PEAK, error / max(pixels, 1)), similarity / seen if seen else 1.0
 
 
 def against_input(output: Array, input: Array) -> float:
@@ -92,6 +107,16 @@ def _similarity(made: Array, wanted: Array) -> float:
         around = [(0, more) for more in missing]
         made, wanted = (np.pad(plane, around, mode="symmetric") for plane in (made, wanted))
     return structural_similarity(made, wanted)
+
+
+def _blind(hidden: npt.NDArray[np.bool_]) -> int:
+    """How many windows of SSIM see nothing but what is hidden."""
+    if not hidden.any():
+        return 0
+    for axis in (0, 1):
+        side = min(_WINDOW, hidden.shape[axis])
+        hidden = np.all(sliding_window_view(hidden, side, axis), axis=-1)
+    return int(np.count_nonzero(hidden))
 
 
 def _luma(pixels: Array) -> npt.NDArray[np.float64]:

@@ -30,6 +30,7 @@ from hyperfocal.server.spool import writing
 if TYPE_CHECKING:
     from hyperfocal.imaging import Picture
     from hyperfocal.restore import Result
+    from hyperfocal.restore.samples import Array
     from hyperfocal.settings import Settings
 
 # Of the progress that is told: decoding, and everything up to encoding.
@@ -164,7 +165,7 @@ def _statistics(picture: Picture, data: bytes) -> dict[str, float]:
     found = {"width": float(picture.width), "height": float(picture.height)}
     found.update(
         (name, float(f"{_finite(value):.5g}"))
-        for name, value in measure(picture.pixels).to_dict().items()
+        for name, value in measure(_visible(picture)).to_dict().items()
     )
     quality = estimate_jpeg_quality(data)
     if quality is not None:
@@ -187,10 +188,18 @@ def _scores(
 ) -> tuple[float, float]:
     from hyperfocal.server.pool.scoring import against_input, against_reference
 
+    made = result.picture
     if reference is not None:
-        return against_reference(result.picture.pixels, reference.pixels, job.check)
-    similarity = against_input(result.picture.pixels, picture.pixels)
-    return result.fidelity.consistency_db, similarity
+        alphas = [alpha for alpha in (made.alpha, reference.alpha) if alpha is not None]
+        return against_reference(made.pixels, reference.pixels, job.check, alphas)
+    return result.fidelity.consistency_db, against_input(made.pixels, _visible(picture))
+
+
+def _visible(picture: Picture) -> Array:
+    """The pixels without the colour that transparency hides, as the result is made of them."""
+    from hyperfocal.restore.alpha import bleed
+
+    return picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha)
 
 
 def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
