@@ -432,6 +432,58 @@ def test_the_work_of_a_living_runner_is_left_alone(bench):
     asyncio.run(main())
 
 
+def test_its_own_work_is_left_alone_whatever_the_clock_says(bench):
+    async def main():
+        # As after a clock that was set: every sign of life is too old.
+        timing = replace(QUICK, lease=-3600.0, upkeep=3600.0)
+        async with bench(pool=FakePool(capacity=2, hold=True), timing=timing) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            await b.runner._recover(None)
+            found = await b.runner.get(job.id)
+            assert (found.status, found.attempts) == (Status.RUNNING, 1)
+            b.pool.release()
+            found = await b.until_ended(job)
+            assert (found.status, found.attempts) == (Status.SUCCEEDED, 1)
+            assert len(b.pool.begun) == 1
+
+    asyncio.run(main())
+
+
+def test_a_job_that_comes_back_while_its_old_work_ends(bench):
+    async def main():
+        # No sign of life meanwhile, by which the old work would notice it.
+        timing = replace(QUICK, alive=3600.0)
+        async with bench(pool=FakePool(capacity=2, hold=True), timing=timing) as b:
+            job = await b.submit()
+            await b.pool.until_begun()
+            old = b.runner._works[job.id]
+            # Another runner took it, and left it.
+            await b.store.call(
+                jobs.recover,
+                places=(),
+                silent_since=datetime.now(UTC) + timedelta(days=1),
+                attempts=3,
+                problem=lambda job: {},
+            )
+            await b.pool.until_begun(2)
+            new = b.runner._works[job.id]
+            try:
+                assert new is not old
+                old.stop()
+                await old.ended.wait()
+                # So that it can still be cancelled, and stops.
+                gone = await b.runner.cancel(job.id)
+                assert gone.status is Status.CANCELLED
+                assert new.ended.is_set()
+                assert b.pool.running == 0
+                assert b.runner._works == {}
+            finally:
+                b.pool.release()
+
+    asyncio.run(main())
+
+
 def test_a_result_that_comes_too_late_is_thrown_away(bench):
     async def main():
         # No sign of life meanwhile, by which it would notice that the job is not its own any more.

@@ -164,6 +164,23 @@ class StoreSuite:
         (over,) = recover(jobs.recover, places=(), silent_since=future, **fail)
         assert (over.status, over.problem) == (Status.FAILED, {"code": "c", "id": job.id})
 
+    def test_what_the_asking_runner_is_at_is_not_recovered(self, store):
+        for _ in range(3):
+            add(store)
+        mine, left = [store.blocking(jobs.claim, "me") for _ in range(2)]
+        other = store.blocking(jobs.claim, "you")
+        found = store.blocking(
+            jobs.recover,
+            places=("you",),
+            silent_since=now() + DAY,
+            attempts=2,
+            problem=lambda job: {},
+            runner="me",
+            at_work={mine.id, other.id},
+        )
+        assert {job.id for job in found} == {left.id, other.id}
+        assert store.blocking(jobs.get, mine.id).status is Status.RUNNING
+
     def test_cancelling(self, store):
         job = add(store, owner="me")
         with pytest.raises(NotFound):

@@ -198,7 +198,9 @@ class JobRunner:
         except Exception:  # noqa: BLE001 - the same, and nobody else would tell it
             _log.exception("job %s was left for no reason that is known", work.job.id)
         finally:
-            del self._works[work.job.id]
+            # Another runner may have had the job meanwhile, and this one have it again.
+            if self._works.get(work.job.id) is work:
+                del self._works[work.job.id]
             work.ended.set()
             self.changes.tell(work.job.id)
             self._wake.set()
@@ -223,6 +225,8 @@ class JobRunner:
             silent_since=now() - timedelta(seconds=self.timing.lease),
             attempts=ATTEMPTS,
             problem=lambda job: problem_of_job(interrupted, job),
+            runner=self._name,
+            at_work=frozenset(self._works),
         )
         for job in found:
             _log.warning("job %s was interrupted; it is now %s", job.id, job.status)

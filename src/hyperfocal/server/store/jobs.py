@@ -6,7 +6,7 @@ All functions block and work on a session that the caller opens and commits.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -251,17 +251,22 @@ def recover(
     silent_since: datetime,
     attempts: int,
     problem: Callable[[Job], Mapping[str, Any]],
+    runner: str = "",
+    at_work: Collection[str] = (),
 ) -> list[Job]:
     """Queue again the running jobs of runners that are gone.
 
     ``places``: beginnings of the names of runners known to be gone; any other is taken for gone
     when it gave no sign of life since ``silent_since``. A job that has had its ``attempts`` fails
-    with its ``problem``. Gives the jobs concerned.
+    with its ``problem``. ``at_work``: ids of what ``runner``, who asks, is at: it needs no sign
+    of life, which a clock that is set would make look old. Gives the jobs concerned.
     """
     running = select(JobRow).where(JobRow.status == Status.RUNNING.value)
     gone = tuple(places)
     found = []
     for row in session.scalars(running.with_for_update(skip_locked=True)):
+        if row.runner == runner and row.id in at_work:
+            continue
         if not row.runner.startswith(gone) and (row.beat is None or row.beat >= silent_since):
             continue
         if row.attempts >= attempts:
