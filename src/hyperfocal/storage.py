@@ -38,6 +38,34 @@ class FileMissing(HyperfocalError):
     status = 404
 
 
+class Stuck:
+    """Files that could not be removed, which shall not keep the others.
+
+    Each is removed ``with stuck.passing():``, and :meth:`tell` comes after the last.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: StorageUnavailable | None = None
+
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[None]:
+        """Count a :class:`StorageUnavailable` instead of raising it."""
+        try:
+            yield
+        except StorageUnavailable as error:
+            self.count += 1
+            self._first = self._first or error
+
+    def tell(self) -> None:
+        """Raise :class:`StorageUnavailable` with the count and the first reason, if any."""
+        if self._first is not None:
+            files = "1 file" if self.count == 1 else f"{self.count} files"
+            raise StorageUnavailable(
+                f"{files} could not be removed: {self._first}"
+            ) from self._first
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A file kept: its size in bytes and when it was written, in seconds since 1970."""

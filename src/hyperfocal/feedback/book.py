@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from hyperfocal.feedback.records import (
     now,
 )
 from hyperfocal.feedback.tables import PictureRow, RequestRow, VerdictRow
-from hyperfocal.storage import Storage
+from hyperfocal.storage import Storage, Stuck
 
 _PAGE = 500
 
@@ -130,22 +130,40 @@ def forget(
     query = select(RequestRow).where(RequestRow.request_id == request_id)
     if owner is not None:
         query = query.where(RequestRow.owner == owner)
-    return _remove(session, storage, session.scalars(query))
+    total = Deleted()
+    for row in list(session.scalars(query)):
+        total += _remove(session, storage, row)
+    session.flush()
+    return total
 
 
-def erase_pictures(session: Session, storage: Storage, before: datetime) -> int:
-    """Remove pictures kept since before that time; the verdicts stay."""
-    rows = list(session.scalars(select(PictureRow).where(PictureRow.created < before)))
-    for row in rows:
-        storage.delete(row.name)
-        session.delete(row)
-    return len(rows)
+def erase_pictures(session: Session, storage: Storage, before: datetime, stuck: Stuck) -> Deleted:
+    """Remove pictures kept since before that time; the verdicts stay.
+
+    So do those whose file cannot be removed, which ``stuck`` counts.
+    """
+    total = Deleted()
+    for row in list(session.scalars(select(PictureRow).where(PictureRow.created < before))):
+        with stuck.passing():
+            storage.delete(row.name)
+            session.delete(row)
+            total += Deleted(pictures=1)
+    session.flush()
+    return total
 
 
-def erase_verdicts(session: Session, storage: Storage, before: datetime) -> Deleted:
-    """Remove verdicts given before that time, with their request and picture."""
+def erase_verdicts(session: Session, storage: Storage, before: datetime, stuck: Stuck) -> Deleted:
+    """Remove verdicts given before that time, with their request and picture.
+
+    Those whose picture cannot be removed stay, and ``stuck`` counts them.
+    """
     query = select(RequestRow).join(RequestRow.verdict).where(VerdictRow.created < before)
-    return _remove(session, storage, session.scalars(query))
+    total = Deleted()
+    for row in list(session.scalars(query)):
+        with stuck.passing():
+            total += _remove(session, storage, row)
+    session.flush()
+    return total
 
 
 def erase_requests(session: Session, before: datetime) -> Deleted:
@@ -198,17 +216,13 @@ def _find(session: Session, request_id: str, owner: str) -> RequestRow | None:
     )
 
 
-def _remove(session: Session, storage: Storage, rows: Iterable[RequestRow]) -> Deleted:
-    total = Deleted()
-    for row in list(rows):
-        verdict = row.verdict
-        picture = verdict.picture if verdict is not None else None
-        if picture is not None:
-            storage.delete(picture.name)
-        total += Deleted(1, int(verdict is not None), int(picture is not None))
-        session.delete(row)
-    session.flush()
-    return total
+def _remove(session: Session, storage: Storage, row: RequestRow) -> Deleted:
+    verdict = row.verdict
+    picture = verdict.picture if verdict is not None else None
+    if picture is not None:
+        storage.delete(picture.name)
+    session.delete(row)
+    return Deleted(1, int(verdict is not None), int(picture is not None))
 
 
 def _narrow(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import NotFound
 from hyperfocal.server.security.links import check, sign
-from hyperfocal.storage import FileMissing, Storage
+from hyperfocal.storage import FileMissing, Storage, Stuck
 
 if TYPE_CHECKING:
     from hyperfocal.server.settings import ServerSettings
@@ -69,10 +69,16 @@ class Shelf:
         await asyncio.to_thread(self._storage.fetch, name, target)
 
     async def delete(self, *names: str | None) -> None:
-        """Remove files; those that are not there, and None, are passed over."""
+        """Remove files; those that are not there, and None, are passed over.
+
+        :class:`StorageUnavailable`, once all others are gone, where some cannot be removed.
+        """
+        stuck = Stuck()
         for name in names:
             if name is not None:
-                await asyncio.to_thread(self._storage.delete, name)
+                with stuck.passing():
+                    await asyncio.to_thread(self._storage.delete, name)
+        stuck.tell()
 
     async def find(self, name: str) -> Kept:
         """A file that has not ended. Raises :class:`NotFound`."""
@@ -93,7 +99,10 @@ class Shelf:
             yield piece
 
     async def sweep(self, now: float | None = None) -> int:
-        """Remove what has ended and what broken writes left; gives how many files went."""
+        """Remove what has ended and what broken writes left; gives how many files went.
+
+        :class:`StorageUnavailable`, once all others are gone, where some cannot be removed.
+        """
         return await asyncio.to_thread(self._sweep, time.time() if now is None else now)
 
     def expires(self, name: str) -> int:
@@ -104,13 +113,16 @@ class Shelf:
         return int(match[1])
 
     def _sweep(self, now: float) -> int:
-        gone = 0
+        gone, stuck = 0, Stuck()
         for entry in self._storage.entries():
             # Whatever else somebody keeps in the same folder is not ours to remove.
             match = _NAME.fullmatch(entry.name)
             if match is not None and int(match[1]) <= now:
-                gone += self._storage.delete(entry.name)
-        return gone + self._storage.sweep_parts(older_than=_PART_SECONDS)
+                with stuck.passing():
+                    gone += self._storage.delete(entry.name)
+        gone += self._storage.sweep_parts(older_than=_PART_SECONDS)
+        stuck.tell()
+        return gone
 
 
 class Results(Shelf):

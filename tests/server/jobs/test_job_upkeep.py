@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 from fake_pool import FakePool
 from quick import QUICK
+from sqlalchemy import update
 
 from hyperfocal.feedback import Opinion, Request, Verdict, book
 from hyperfocal.feedback.records import now
+from hyperfocal.feedback.tables import PictureRow, VerdictRow
 from hyperfocal.server.errors import NotFound
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
+from hyperfocal.server.jobs.work import ATTEMPTS
 from hyperfocal.server.store import Status, jobs
-from hyperfocal.storage import StorageUnavailable
+from hyperfocal.storage import Storage, StorageUnavailable
 
 HOUR = 3600.0
 
@@ -159,3 +162,119 @@ def test_one_failure_does_not_keep_the_rest(bench, monkeypatch, caplog):
 
     asyncio.run(main())
     assert "results failed: away" in caplog.text
+
+
+@pytest.fixture
+def refused(monkeypatch) -> set[str]:
+    """Names of files that cannot be removed, as if they were immutable."""
+    names, delete = set(), Storage.delete
+
+    def refuse(storage, name):
+        if name in names:
+            raise StorageUnavailable("the storage cannot be used: Operation not permitted")
+        return delete(storage, name)
+
+    monkeypatch.setattr(Storage, "delete", refuse)
+    return names
+
+
+def test_files_that_cannot_be_removed_do_not_keep_the_others(bench, refused, caplog):
+    async def main():
+        with bench.still() as b:
+            for _ in range(9):
+                await b.results.put(b.picture(), "image/png", seconds=-1)
+            torn = b.settings.data / "results" / "results" / ".0123.part"
+            torn.write_bytes(b"half")
+            os.utime(torn, (time.time() - 2 * HOUR,) * 2)
+            # As they are listed, which is the order in which they go.
+            first, second, *_ = [entry.name for entry in b.results._storage.entries()]
+            refused.update((first, second))
+            with pytest.raises(
+                StorageUnavailable, match="^2 files could not be removed: .*not per"
+            ):
+                await b.results.sweep()
+            assert {path.name for path in b.files("results")} == {first, second}
+            await keeper(b).run()
+            refused.clear()
+            assert await b.results.sweep() == 2
+
+    asyncio.run(main())
+    assert "removing results failed: 2 files could not be removed" in caplog.text
+
+
+def test_nor_do_those_of_one_expired_job(bench, refused, caplog):
+    async def main():
+        async with bench(timing=replace(QUICK, upkeep=HOUR)) as b:
+            made = [await b.until_ended(await b.submit(b"%d" % number)) for number in range(3)]
+        with bench.still() as b:
+            waiting = await b.submit(reference=b.picture())
+            refused.update((made[0].output, waiting.source))
+            for job in (*made, waiting):
+                await age(b, job, 24.01)
+            await age(b, made[1], 1)
+            await keeper(b).run()
+            # The whole time of the one is over, whatever cannot be removed.
+            with pytest.raises(NotFound):
+                await b.runner.get(made[1].id)
+            for job in (made[0], made[2], waiting):
+                assert (await b.runner.get(job.id)).status is Status.EXPIRED
+            assert [path.name for path in b.files("results")] == [made[0].output]
+            assert [path.name for path in b.files("inputs")] == [waiting.source]
+
+    asyncio.run(main())
+    assert "removing expired jobs failed" in caplog.text
+
+
+def test_nor_does_a_picture_keep_verdicts_and_requests(bench, refused, caplog):
+    async def main():
+        with bench.still(request_days=1, picture_days=1, verdict_days=1) as b:
+            old = now() - timedelta(days=2)
+            kept = {}
+            for name in ("stuck", "free", "unjudged"):
+                request = Request(name, "", "m", "v", 2.0, 4, 4, created=old)
+                await b.store.record(request)
+            for name in ("stuck", "free"):
+                kept[name], size = book.keep(b.store.pictures, b.picture(), "png")
+                picture = kept[name], "image/png", size
+                opinion = Opinion(Verdict.UP, keep_picture=True)
+                await b.store.call(book.give, name, "", opinion, picture)
+
+            def make_old(session):
+                for table in (PictureRow, VerdictRow):
+                    session.execute(update(table).values(created=old))
+
+            await b.store.call(make_old)
+            refused.add(kept["stuck"])
+            await keeper(b).run()
+            assert await b.store.read(book.count_requests) == 1
+            await b.store.read(book.know, "stuck", "")
+            assert await b.store.read(book.picture_names) == {kept["stuck"]}
+            refused.clear()
+            await keeper(b).run()
+            assert await b.store.read(book.count_requests) == 0
+            assert b.store.pictures.entries() == []
+
+    asyncio.run(main())
+    for what in ("pictures kept", "verdicts"):
+        assert f"removing {what} failed: 1 file could not be removed" in caplog.text
+
+
+def test_a_service_starts_though_a_file_of_an_interrupted_job_cannot_be_removed(
+    bench, refused, caplog
+):
+    async def main():
+        with bench.still() as b:
+            made = [await b.submit(b"%d" % number) for number in range(2)]
+            refused.add(made[0].source)
+            for _ in range(2 * ATTEMPTS - 1):
+                claimed = await b.store.call(jobs.claim, "gone")
+                if claimed.attempts < ATTEMPTS:
+                    await b.store.call(jobs.requeue, claimed, "gone", counted=True)
+            await b.store.call(jobs.claim, "gone")
+        async with bench(timing=replace(QUICK, lease=-HOUR, upkeep=HOUR)) as b:
+            for job in made:
+                assert (await b.until_ended(job)).problem["code"] == "job-interrupted"
+            assert [path.name for path in b.files("inputs")] == [made[0].source]
+
+    asyncio.run(main())
+    assert "files of interrupted jobs: 1 file could not be removed" in caplog.text

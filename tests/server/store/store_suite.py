@@ -26,8 +26,22 @@ from hyperfocal.feedback import (
 from hyperfocal.feedback.records import Written, now
 from hyperfocal.server.errors import NotFound, QueueFull
 from hyperfocal.server.store import Order, Status, jobs
+from hyperfocal.storage import Storage, StorageUnavailable, Stuck
 
 DAY = timedelta(days=1)
+
+
+def refuse_to_delete(monkeypatch, *names) -> set[str]:
+    """As of files that are immutable; the names, which a test may take out again."""
+    refused, delete = set(names), Storage.delete
+
+    def refuse(storage, name):
+        if name in refused:
+            raise StorageUnavailable("the storage cannot be used: Operation not permitted")
+        return delete(storage, name)
+
+    monkeypatch.setattr(Storage, "delete", refuse)
+    return refused
 
 
 def request(name="r", owner="", **changes) -> Request:
@@ -363,7 +377,12 @@ class StoreSuite:
         give(store, "judged", picture=keep(store, tmp_path))
 
         def after(days):
-            return store.blocking(retention.apply, store.pictures, now() + days * DAY)
+            moment, stuck = now() + days * DAY, Stuck()
+            gone = store.blocking(retention.erase_pictures, store.pictures, moment, stuck)
+            gone += store.blocking(retention.erase_verdicts, store.pictures, moment, stuck)
+            gone += store.blocking(retention.erase_requests, moment)
+            stuck.tell()
+            return gone
 
         assert after(0.9) == Deleted()
         assert after(1.1) == Deleted(requests=1)
@@ -373,6 +392,42 @@ class StoreSuite:
         assert len(verdicts(store)) == 1
         assert after(10.1) == Deleted(1, 1, 0)
         assert store.blocking(book.count_requests) == 0
+
+    def test_a_picture_that_cannot_be_removed_keeps_its_own_row_only(
+        self, store, tmp_path, monkeypatch
+    ):
+        for name in "abc":
+            store.blocking(book.record, request(name))
+            give(store, name, picture=keep(store, tmp_path))
+        names = {one.request.request_id: one.picture for one in verdicts(store)}
+        refused = refuse_to_delete(monkeypatch, names["b"])
+        after, stuck = now() + DAY, Stuck()
+        gone = store.blocking(book.erase_pictures, store.pictures, after, stuck)
+        assert (gone, stuck.count) == (Deleted(pictures=2), 1)
+        assert store.blocking(book.picture_names) == {names["b"]}
+        assert [entry.name for entry in store.pictures.entries()] == [names["b"]]
+        gone = store.blocking(book.erase_verdicts, store.pictures, after, stuck)
+        assert (gone, stuck.count) == (Deleted(2, 2, 0), 2)
+        (left,) = verdicts(store)
+        assert (left.request.request_id, left.picture) == ("b", names["b"])
+        # Who asks for it is told, and nothing is said to be gone that is there.
+        with pytest.raises(StorageUnavailable, match="not permitted"):
+            store.blocking(book.forget, store.pictures, "b")
+        assert verdicts(store) == [left]
+        refused.clear()
+        assert store.blocking(book.forget, store.pictures, "b") == Deleted(1, 1, 1)
+
+    def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
+        self, store, tmp_path, monkeypatch
+    ):
+        names = [keep(store, tmp_path)[0] for _ in range(5)]
+        for name in names:
+            os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
+        first, *_ = store.pictures.entries()
+        refuse_to_delete(monkeypatch, first.name)
+        with pytest.raises(StorageUnavailable, match="1 file could not be removed"):
+            store.blocking(remove_orphans, store.pictures)
+        assert store.pictures.entries() == [first]
 
     def test_orphaned_pictures_go_and_others_stay(self, store, tmp_path):
         store.blocking(book.record, request())

@@ -19,6 +19,7 @@ from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
 from hyperfocal.server.jobs.work import ATTEMPTS, Interrupted, Work
 from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs
+from hyperfocal.storage import StorageUnavailable
 
 if TYPE_CHECKING:
     from hyperfocal.server.metrics import Metrics
@@ -231,7 +232,10 @@ class JobRunner:
         for job in found:
             _log.warning("job %s was interrupted; it is now %s", job.id, job.status)
             self.changes.tell(job.id)
-            if job.status.has_ended:
-                await self._upkeep.remove_files(job)
         if found:
             self._wake.set()
+        try:
+            await self._upkeep.remove_files(*(job for job in found if job.status.has_ended))
+        except StorageUnavailable as error:
+            # They go when their time is over; the service shall start all the same.
+            _log.warning("files of interrupted jobs: %s", error)

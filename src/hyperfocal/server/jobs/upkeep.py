@@ -13,6 +13,7 @@ from hyperfocal.feedback.records import now
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.results import Results
 from hyperfocal.server.store import Job, Store, jobs
+from hyperfocal.storage import Stuck
 
 _log = logging.getLogger(__name__)
 
@@ -32,30 +33,52 @@ class Upkeep:
     async def run(self) -> None:
         """Everything that is due. What fails is logged and tried again the next time."""
         await self._try("expired jobs", self._expire)
-        await self._try("requests and verdicts", self._retain)
+        await self._try("rows of expired jobs", self._purge)
+        await self._try("pictures kept", self._pictures)
+        await self._try("verdicts", self._verdicts)
+        await self._try("requests", self._requests)
         if time.monotonic() >= self._next_files:
             self._next_files = time.monotonic() + self._timing.files
             await self._try("results", self._results.sweep)
             await self._try("inputs of jobs", self._results.inputs.sweep)
             await self._try("orphaned pictures", self._orphans)
 
-    async def remove_files(self, job: Job, *, result: bool = True) -> None:
-        """Remove the inputs of a job that has ended, and its result."""
-        await self._results.inputs.delete(job.source, job.reference)
-        if result:
-            await self._results.delete(job.output)
+    async def remove_files(self, *ended: Job) -> None:
+        """Remove the inputs of jobs that have ended, and their results.
+
+        :class:`StorageUnavailable`, once all others are gone, where some cannot be removed; they
+        go when their time is over.
+        """
+        try:
+            sent = [name for job in ended for name in (job.source, job.reference)]
+            await self._results.inputs.delete(*sent)
+        finally:
+            await self._results.delete(*(job.output for job in ended))
 
     async def _expire(self) -> int:
-        moment = now()
-        expired = await self._store.call(jobs.expire, moment)
-        for job in expired:
-            await self.remove_files(job)
-        return len(expired) + await self._store.call(jobs.purge, moment - self._keep_expired)
+        expired = await self._store.call(jobs.expire, now())
+        await self.remove_files(*expired)
+        return len(expired)
 
-    async def _retain(self) -> int:
-        store = self._store
-        gone = await store.call(store.retention.apply, store.pictures, now())
-        return gone.requests + gone.verdicts + gone.pictures
+    async def _purge(self) -> int:
+        return await self._store.call(jobs.purge, now() - self._keep_expired)
+
+    async def _pictures(self) -> int:
+        store, stuck = self._store, Stuck()
+        gone = await store.call(store.retention.erase_pictures, store.pictures, now(), stuck)
+        # Not before what has gone is written down.
+        stuck.tell()
+        return gone.pictures
+
+    async def _verdicts(self) -> int:
+        store, stuck = self._store, Stuck()
+        gone = await store.call(store.retention.erase_verdicts, store.pictures, now(), stuck)
+        stuck.tell()
+        return gone.verdicts
+
+    async def _requests(self) -> int:
+        gone = await self._store.call(self._store.retention.erase_requests, now())
+        return gone.requests
 
     async def _orphans(self) -> int:
         return await self._store.read(remove_orphans, self._store.pictures)
