@@ -111,6 +111,23 @@ def test_things_that_are_no_pictures(source):
         hyperfocal.upscale(source, scale=2, model=MODEL)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"model": ["photo-fast-x2"]},
+        {"settings": {"threads": 1}},
+        {"memory": [1]},
+        {"output": 3},
+        {"size": (side for side in (60, 40))},
+        {"cancel": np.bool_(True)},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_values_of_no_kind_that_is_asked_for(photo, wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        hyperfocal.upscale(photo(20, 30), **{"model": "bicubic-x2", **wrong})
+
+
 def test_errors_keep_their_kind(tmp_path, photo):
     with pytest.raises(UsageError, match="where the result shall go"):
         hyperfocal.upscale("in.jpg", scale=2, model=MODEL)

@@ -79,3 +79,8 @@ def test_reduction_is_refused_with_the_factor():
 def test_too_many_pixels():
     with pytest.raises(TooLarge, match="max_output_pixels"):
         Target(scale=4).resolve(1000, 1000, default=2.0, max_pixels=15_000_000)
+
+
+@pytest.mark.parametrize("edge", [8.0, 8.4, 8.5])
+def test_nothing_is_enlarged_more_than_eight_times(edge):
+    assert Target(long_edge=edge).resolve(1, 1, default=2.0) == (8, 8)

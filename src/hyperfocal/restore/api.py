@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -74,8 +75,12 @@ def upscale(
 
     if isinstance(source, str | os.PathLike) and output is None:
         raise UsageError("say where the result shall go: upscale('in.jpg', 'out.png')")
+    _check_kinds(model, settings, output)
     _check_writing(source, output, format, quality, bit_depth, overwrite)
     given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
+    for name, value in given.items():
+        if not isinstance(value, Hashable):
+            raise UsageError(f"{name} cannot be a {type(value).__name__}")
     upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
     picture = _taken(source, upscaler.settings)
     height, width = upscaler.plan(
@@ -115,6 +120,17 @@ def upscale(
         )
         return cast(_Kind, data)
     return cast(_Kind, _given_back(source, result, output))
+
+
+def _check_kinds(model: object, settings: object, output: object) -> None:
+    kinds: dict[str, tuple[object, Any]] = {
+        "model": (model, str | Path),
+        "settings": (settings, Settings | None),
+        "output": (output, str | os.PathLike | None),
+    }
+    for name, (value, kind) in kinds.items():
+        if not isinstance(value, kind):
+            raise UsageError(f"{name} cannot be a {type(value).__name__}")
 
 
 def _check_writing(

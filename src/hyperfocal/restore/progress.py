@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from hyperfocal.errors import Cancelled
+from hyperfocal.errors import Cancelled, UsageError
 
 OnProgress = Callable[[int, int], None]
 """Called with tiles done and tiles in all, from the thread that works."""
@@ -27,6 +27,10 @@ class Progress:
     def __init__(
         self, total: int, on_progress: OnProgress | None = None, cancel: Cancel | None = None
     ) -> None:
+        if not (cancel is None or callable(cancel) or hasattr(cancel, "is_set")):
+            raise UsageError(
+                f"cancel must be a function or an event, not a {type(cancel).__name__}"
+            )
         self.done, self.total = 0, total
         self._report, self._cancel = on_progress, cancel
 

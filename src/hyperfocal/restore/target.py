@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -46,7 +46,7 @@ class Target:
             raise UsageError(f"give only one of {' and '.join(given)}")
         sides: tuple[int | None, ...] = ()
         if self.size is not None:
-            sides = tuple(self.size) if isinstance(self.size, Iterable) else ()
+            sides = tuple(self.size) if isinstance(self.size, Sequence) else ()
             if len(sides) != 2 or sides == (None, None):
                 raise UsageError("size must be (width, height); one of the two may be None")
         for value in (self.scale, self.long_edge, self.megapixels, *sides):
@@ -75,8 +75,11 @@ class Target:
                 f"a picture of {width}x{height} would have to be scaled by {scale:.3g} for that; "
                 f"it can be enlarged {SMALLEST:g} to {LARGEST:g} times"
             )
-        rows = max(math.floor(height * scale + 0.5), height)
-        columns = max(math.floor(width * scale + 0.5), width)
+        # Of the smallest pictures the slack is more than a pixel.
+        rows, columns = (
+            min(max(math.floor(side * scale + 0.5), side), round(side * LARGEST))
+            for side in (height, width)
+        )
         if max_pixels is not None and rows * columns > max_pixels:
             raise TooLarge(
                 f"the result would be {columns}x{rows}, over the limit of {max_pixels} pixels "
