@@ -26,9 +26,11 @@ def pages() -> dict[str, str]:
     from load_figures import filled as with_load
     from model_pages import page as models
     from readme_figures import between, filled
+    from three_times import table as three_times
     from training_page import filled as training
 
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
+    plain = "docs/decisions/0005-training-plain-nets.md"
     return {
         "docs/command-line.md": _command_line(),
         "docs/errors.md": _errors(),
@@ -38,6 +40,7 @@ def pages() -> dict[str, str]:
         "docs/training.md": training((ROOT / "docs/training.md").read_text(encoding="utf-8")),
         "docs/service-reference.md": _service(),
         ablation: between((ROOT / ablation).read_text(encoding="utf-8"), "ablation", table()),
+        plain: between((ROOT / plain).read_text(encoding="utf-8"), "three times", three_times()),
         "README.md": filled((ROOT / "README.md").read_text(encoding="utf-8")),
     }
 
