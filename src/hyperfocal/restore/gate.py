@@ -25,6 +25,7 @@ _GARBLED_DB = 20.0
 _BELOW_BICUBIC_DB = 15.0
 # Cells looked at, worst first; a net that fails at all fails in more than a few.
 _CELLS = 32
+_FINEST = 1e-5  # Of the span of floats.
 _MARGIN = 8
 
 
@@ -52,9 +53,9 @@ def check_faithful(
     ``span``: what was counted as 1 for ``deviation``.
     """
     # Of floats nets see what is in [0, 1]: beside one bright lamp all they make of it would look
-    # like small deviations.
+    # like small deviations. Of much larger spans rounding alone is more than that.
     is_float = np.issubdtype(input.dtype, np.floating)
-    decibels = deviation.cell_decibels(1.0 / span if is_float else 1.0)
+    decibels = deviation.cell_decibels(max(1.0 / span, _FINEST) if is_float else 1.0)
     order = np.argsort(decibels, axis=None)[:_CELLS]
     for index in order:
         row, column = np.unravel_index(index, decibels.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Real
 
@@ -46,7 +46,11 @@ class Target:
             raise UsageError(f"give only one of {' and '.join(given)}")
         sides: tuple[int | None, ...] = ()
         if self.size is not None:
-            sides = tuple(self.size) if isinstance(self.size, Sequence) else ()
+            sides = (
+                tuple(self.size)
+                if isinstance(self.size, Iterable) and not isinstance(self.size, Iterator)
+                else ()
+            )
             if len(sides) != 2 or sides == (None, None):
                 raise UsageError("size must be (width, height); one of the two may be None")
         for value in (self.scale, self.long_edge, self.megapixels, *sides):

@@ -88,6 +88,7 @@ def retrain(
     for choice in plan.suites:
         check_name(choice.name)
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
+        check_name(suite.name)
         refuse_shared(suite, champion.card.scale, parted, settings)
 
     draft(plan, champion, name, degradation, parted, work)
