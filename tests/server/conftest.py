@@ -11,6 +11,7 @@ from PIL import Image
 from pretending import PretendPool, serve
 
 from hyperfocal.server.settings import ServerSettings
+from hyperfocal.storage import Storage, StorageUnavailable
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,6 +20,20 @@ def _recorded():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hyperfocal.server.work._RECORDING", 60.0)
         yield
+
+
+@pytest.fixture
+def refused(monkeypatch) -> set[str]:
+    """Names of files that cannot be removed, as if they were immutable; to be filled by tests."""
+    names, delete = set(), Storage.delete
+
+    def refuse(storage, name):
+        if name in names:
+            raise StorageUnavailable("the storage cannot be used: Operation not permitted")
+        return delete(storage, name)
+
+    monkeypatch.setattr(Storage, "delete", refuse)
+    return names
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hyperfocal.evaluate.report import Report
 from hyperfocal.imaging.atomic import write_file
+from hyperfocal.text import encodable
 
 NEW = "new pictures, held back"
 JSON, MARKDOWN = "report.json", "report.md"
@@ -171,7 +172,7 @@ class RetrainReport:
 
 def _write(path: Path, text: str) -> None:
     # The name of a folder, which it tells, need not be text in any encoding.
-    data = text.encode("utf-8", "backslashreplace")
+    data = encodable(text).encode()
     write_file(path, lambda file: file.write(data))
 
 

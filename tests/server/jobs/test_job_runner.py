@@ -450,6 +450,17 @@ def test_its_own_work_is_left_alone_whatever_the_clock_says(bench):
     asyncio.run(main())
 
 
+async def given_up(b):
+    """Every job that runs is taken for abandoned and waits again, as by another runner."""
+    await b.store.call(
+        jobs.recover,
+        places=(),
+        silent_since=datetime.now(UTC) + timedelta(days=1),
+        attempts=3,
+        problem=lambda job: {},
+    )
+
+
 def test_a_job_that_comes_back_while_its_old_work_ends(bench):
     async def main():
         # No sign of life meanwhile, by which the old work would notice it.
@@ -459,13 +470,7 @@ def test_a_job_that_comes_back_while_its_old_work_ends(bench):
             await b.pool.until_begun()
             old = b.runner._works[job.id]
             # Another runner took it, and left it.
-            await b.store.call(
-                jobs.recover,
-                places=(),
-                silent_since=datetime.now(UTC) + timedelta(days=1),
-                attempts=3,
-                problem=lambda job: {},
-            )
+            await given_up(b)
             await b.pool.until_begun(2)
             new = b.runner._works[job.id]
             try:
@@ -492,13 +497,7 @@ def test_a_result_that_comes_too_late_is_thrown_away(bench):
             job = await b.submit()
             await b.pool.until_begun()
             # Another runner took it over.
-            await b.store.call(
-                jobs.recover,
-                places=(),
-                silent_since=datetime.now(UTC) + timedelta(days=1),
-                attempts=3,
-                problem=lambda job: {},
-            )
+            await given_up(b)
             await b.store.call(jobs.claim, "other")
             ended = b.runner._works[job.id].ended
             b.pool.release()

@@ -22,7 +22,7 @@ from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
 from hyperfocal.server.jobs.work import ATTEMPTS
 from hyperfocal.server.store import Status, jobs
-from hyperfocal.storage import Storage, StorageUnavailable
+from hyperfocal.storage import StorageUnavailable
 
 HOUR = 3600.0
 
@@ -162,20 +162,6 @@ def test_one_failure_does_not_keep_the_rest(bench, monkeypatch, caplog):
 
     asyncio.run(main())
     assert "results failed: away" in caplog.text
-
-
-@pytest.fixture
-def refused(monkeypatch) -> set[str]:
-    """Names of files that cannot be removed, as if they were immutable."""
-    names, delete = set(), Storage.delete
-
-    def refuse(storage, name):
-        if name in names:
-            raise StorageUnavailable("the storage cannot be used: Operation not permitted")
-        return delete(storage, name)
-
-    monkeypatch.setattr(Storage, "delete", refuse)
-    return names
 
 
 def test_files_that_cannot_be_removed_do_not_keep_the_others(bench, refused, caplog):

@@ -26,22 +26,9 @@ from hyperfocal.feedback import (
 from hyperfocal.feedback.records import Written, now
 from hyperfocal.server.errors import NotFound, QueueFull
 from hyperfocal.server.store import Order, Status, jobs
-from hyperfocal.storage import Storage, StorageUnavailable, Stuck
+from hyperfocal.storage import StorageUnavailable, Stuck
 
 DAY = timedelta(days=1)
-
-
-def refuse_to_delete(monkeypatch, *names) -> set[str]:
-    """As of files that are immutable; the names, which a test may take out again."""
-    refused, delete = set(names), Storage.delete
-
-    def refuse(storage, name):
-        if name in refused:
-            raise StorageUnavailable("the storage cannot be used: Operation not permitted")
-        return delete(storage, name)
-
-    monkeypatch.setattr(Storage, "delete", refuse)
-    return refused
 
 
 def request(name="r", owner="", **changes) -> Request:
@@ -394,13 +381,13 @@ class StoreSuite:
         assert store.blocking(book.count_requests) == 0
 
     def test_a_picture_that_cannot_be_removed_keeps_its_own_row_only(
-        self, store, tmp_path, monkeypatch
+        self, store, tmp_path, refused
     ):
         for name in "abc":
             store.blocking(book.record, request(name))
             give(store, name, picture=keep(store, tmp_path))
         names = {one.request.request_id: one.picture for one in verdicts(store)}
-        refused = refuse_to_delete(monkeypatch, names["b"])
+        refused.add(names["b"])
         after, stuck = now() + DAY, Stuck()
         gone = store.blocking(book.erase_pictures, store.pictures, after, stuck)
         assert (gone, stuck.count) == (Deleted(pictures=2), 1)
@@ -418,13 +405,13 @@ class StoreSuite:
         assert store.blocking(book.forget, store.pictures, "b") == Deleted(1, 1, 1)
 
     def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
-        self, store, tmp_path, monkeypatch
+        self, store, tmp_path, refused
     ):
         names = [keep(store, tmp_path)[0] for _ in range(5)]
         for name in names:
             os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
         first, *_ = store.pictures.entries()
-        refuse_to_delete(monkeypatch, first.name)
+        refused.add(first.name)
         with pytest.raises(StorageUnavailable, match="1 file could not be removed"):
             store.blocking(remove_orphans, store.pictures)
         assert store.pictures.entries() == [first]
