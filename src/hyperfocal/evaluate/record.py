@@ -36,16 +36,12 @@ def record(report: Report, path: Path) -> ModelCard:
     check_name(report.suite)
     if report.precision not in get_args(Precision):
         raise UsageError(f"a card has no place for figures of {report.precision}")
-    measured = Quality.model_validate(
-        {
-            "suite": report.suite,
-            "precision": report.precision,
-            "images": len(report.images),
-            "psnr": round(report.mean.psnr, 3),
-            "ssim": round(report.mean.ssim, 4),
-            "bicubic_psnr": round(report.bicubic.psnr, 3),
-            "bicubic_ssim": round(report.bicubic.ssim, 4),
-        }
+    measured = Quality.of(
+        report.suite,
+        report.precision,
+        len(report.images),
+        (report.mean.psnr, report.mean.ssim),
+        (report.bicubic.psnr, report.bicubic.ssim),
     )
     kept = (entry for entry in card.quality if _key(entry) != _key(measured))
     updated = card.model_copy(update={"quality": tuple(sorted((*kept, measured), key=_key))})

@@ -45,6 +45,28 @@ class Quality(_Section):
     bicubic_psnr: float
     bicubic_ssim: float
 
+    @classmethod
+    def of(
+        cls,
+        suite: str,
+        precision: str,
+        images: int,
+        model: tuple[float, float],
+        bicubic: tuple[float, float],
+    ) -> Quality:
+        """From means of PSNR in dB and of SSIM, rounded as cards tell them."""
+        return cls.model_validate(
+            {
+                "suite": suite,
+                "precision": precision,
+                "images": images,
+                "psnr": round(model[0], 3),
+                "ssim": round(model[1], 4),
+                "bicubic_psnr": round(bicubic[0], 3),
+                "bicubic_ssim": round(bicubic[1], 4),
+            }
+        )
+
 
 class Speed(_Section):
     """Measured by ``hyperfocal bench``: a picture in memory to a picture in memory.

@@ -143,17 +143,7 @@ class _Trial:
         for precision, data in files.items():
             model = self._loaded(precision, data)
             found = _mean(scores(model.run(lr), hr, shave=scale) for lr, hr in self.pairs)
-            measured.append(
-                Quality(
-                    suite=VALIDATION,
-                    precision=precision,
-                    images=len(self.pairs),
-                    psnr=round(found[0], 3),
-                    ssim=round(found[1], 4),
-                    bicubic_psnr=round(cubic[0], 3),
-                    bicubic_ssim=round(cubic[1], 4),
-                )
-            )
+            measured.append(Quality.of(VALIDATION, precision, len(self.pairs), found, cubic))
         return tuple(measured)
 
     def answers(
