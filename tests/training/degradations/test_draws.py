@@ -22,6 +22,8 @@ from hyperfocal.training.degradations import (
     Noise,
     Recipe,
     Resize,
+    Sharpen,
+    SharpenRange,
 )
 from hyperfocal.training.degradations.pipeline import CleanReduction
 
@@ -91,6 +93,23 @@ def test_low_light_by_default_is_rare(generator: np.random.Generator) -> None:
     assert max(electrons) <= 6000.0
 
 
+def test_sharpening_is_drawn_as_often_and_as_strong_as_it_says(
+    generator: np.random.Generator,
+) -> None:
+    ranges = SharpenRange(probability=0.4, sigma=(0.5, 2.0), amount=(0.1, 3.0))
+    drawn = [ranges.draw(generator) for _ in range(DRAWS)]
+    steps = [step for step in drawn if step is not None]
+    assert_share(len(steps), DRAWS, 0.4)
+    assert_uniform([step.sigma for step in steps], 0.5, 2.0)
+    assert_log_uniform([step.amount for step in steps], 0.1, 3.0)
+    assert stats.spearmanr([(step.sigma, step.amount) for step in steps]).pvalue > LIKELY
+
+
+def test_sharpening_by_default_is_what_the_documentation_says() -> None:
+    usual = Degradations().sharpening
+    assert usual == SharpenRange(probability=0.25, sigma=(0.4, 1.2), amount=(0.2, 2.0))
+
+
 @pytest.mark.parametrize("ranges", [BlurRange(), BlurRange(generalised=0.3, plateau=0.25)])
 def test_every_kind_of_kernel_has_its_share(
     ranges: BlurRange, generator: np.random.Generator
@@ -134,6 +153,7 @@ def finals() -> tuple[Degradations, list[Recipe]]:
         ranges,
         noise=replace(ranges.noise, probability=0.0),
         low_light=replace(ranges.low_light, probability=0.0),
+        sharpening=SharpenRange(probability=0.0),
     )
     generator = np.random.default_rng(12)
     return quiet, [quiet.draw(generator, (96, 64), 2) for _ in range(DRAWS)]
@@ -180,6 +200,37 @@ def test_the_last_sinc_is_applied_to_a_picture_of_the_final_size(second: float) 
         assert sizes[-1] == (48, 32)
 
 
+@pytest.mark.parametrize("second", [0.0, 1.0])
+def test_a_picture_of_the_final_size_is_sharpened_before_what_comes_last(second: float) -> None:
+    generator = np.random.default_rng(15)
+    usual = Degradations(clean=0.0, second=second)
+    sinc = replace(usual.final_sinc, probability=1.0)
+    file = replace(usual.final_compression, probability=1.0)
+    ranges = replace(usual, final_sinc=sinc, final_compression=file)
+    ended = []
+    for _ in range(2000):
+        recipe = ranges.draw(generator, (96, 64), 2)
+        sizes = [step.size for step in recipe.steps if isinstance(step, Resize)]
+        assert sizes[-1] == (48, 32)
+        ended.append(tuple(type(step) for step in recipe.steps[-3:]))
+        sharpened = [n for n, step in enumerate(recipe.steps) if isinstance(step, Sharpen)]
+        assert sharpened in ([], [len(recipe.steps) - 3])
+    found = sum(end[0] is Sharpen for end in ended)
+    assert_share(found, len(ended), usual.sharpening.probability)
+
+
+def test_sharpening_changes_nothing_else_that_happens_to_a_picture() -> None:
+    """So that pictures frozen by their names stay comparable but where they are sharpened."""
+    never = Degradations(sharpening=SharpenRange(probability=0.0))
+    always = Degradations(sharpening=SharpenRange(probability=1.0))
+    for seed in range(200):
+        without, with_it = (
+            ranges.draw(np.random.default_rng(seed), (96, 64), 2) for ranges in (never, always)
+        )
+        kept = tuple(step for step in with_it.steps if not isinstance(step, Sharpen))
+        assert kept == without.steps
+
+
 @pytest.mark.parametrize("cutoff", [0.3, 0.65, 0.83, 1.0])
 def test_the_kernel_of_a_sinc_is_the_low_pass_of_a_disc(cutoff: float) -> None:
     kernel = Blur("sinc", 0.0, cutoff=cutoff * math.pi).kernel()
@@ -220,6 +271,7 @@ def ranges() -> Degradations:
     return replace(
         usual,
         compression=replace(usual.compression, probability=1.0),
+        sharpening=SharpenRange(probability=0.0),
         final_sinc=replace(usual.final_sinc, probability=0.0),
         final_compression=replace(usual.final_compression, probability=0.0),
     )

@@ -14,6 +14,7 @@ from hyperfocal.training.degradations import (
     LowLightRange,
     Noise,
     Resize,
+    Sharpen,
     seed_of,
 )
 from hyperfocal.training.degradations.pipeline import CleanReduction
@@ -56,7 +57,7 @@ def test_every_step_on_the_way_is_a_picture_and_no_level_goes_round_its_end() ->
         # Ringing and noise go beyond black and white, and are cut off there.
         assert low[:, :24].mean() < 25
         assert low[:, 36:].mean() > 240
-    assert kinds == {Blur, CleanReduction, Compress, LowLight, Noise, Resize}
+    assert kinds == {Blur, CleanReduction, Compress, LowLight, Noise, Resize, Sharpen}
 
 
 def test_the_seed_decides_everything(textured: Textured) -> None:

@@ -1,4 +1,4 @@
-"""What happens to photographs on their way: blur, resizing, noise, compression, low light.
+"""What happens to photographs: blur, resizing, noise, low light, sharpening, compression.
 
 Each kind of step is a frozen dataclass of ranges with ``draw``, which decides one concrete step
 by a seeded generator; a concrete step has ``apply`` and says what it does. :class:`Degradations`
@@ -11,6 +11,7 @@ from hyperfocal.training.degradations.low_light import LowLight, LowLightRange
 from hyperfocal.training.degradations.noise import Noise, NoiseRange
 from hyperfocal.training.degradations.pipeline import Degradations, Recipe, seed_of
 from hyperfocal.training.degradations.resizing import Resize, ResizeRange
+from hyperfocal.training.degradations.sharpening import Sharpen, SharpenRange
 
 __all__ = [
     "Blur",
@@ -25,5 +26,7 @@ __all__ = [
     "Recipe",
     "Resize",
     "ResizeRange",
+    "Sharpen",
+    "SharpenRange",
     "seed_of",
 ]

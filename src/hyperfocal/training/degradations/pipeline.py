@@ -2,9 +2,10 @@
 
 The second-order model of Real-ESRGAN (X. Wang, L. Xie, C. Dong, Y. Shan, ICCVW 2021): blur,
 resizing, noise and compression, sometimes twice, then the final size, a sinc and a last
-compression in either order. The default ranges are milder than theirs: the pictures meant are
-phone pictures, web JPEGs and those of small old cameras, and a net trained to undo worse things
-than it meets smears what it should keep.
+compression in either order. What theirs does not have is sharpening, before the last two: cameras
+sharpen nearly every picture, and programs many that they have reduced. The default ranges are
+milder than theirs: the pictures meant are phone pictures, web JPEGs and those of small old cameras,
+and a net trained to undo worse things than it meets smears what it should keep.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hyperfocal.training.degradations.low_light import LowLightRange
 from hyperfocal.training.degradations.noise import NoiseRange
 from hyperfocal.training.degradations.ranges import FORBID, Pixels, check_share, others_of
 from hyperfocal.training.degradations.resizing import ResizeRange, from_bytes, to_bytes
+from hyperfocal.training.degradations.sharpening import SharpenRange
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -81,7 +83,8 @@ class Degradations:
 
     ``clean``: the share of pictures that are reduced bicubically and left alone, so that clean
     pictures stay clean. ``second``: the share of the others that go through blur, resizing,
-    noise and compression twice. ``final_sinc``: how often a sinc comes last.
+    noise and compression twice. ``sharpening``: of a picture of the final size. ``final_sinc``: how
+    often a sinc comes last.
     """
 
     __pydantic_config__ = FORBID
@@ -96,6 +99,7 @@ class Degradations:
     blur_again: Annotated[BlurRange, others_of(_BLUR_AGAIN)] = _BLUR_AGAIN
     resize_again: Annotated[ResizeRange, others_of(_RESIZE_AGAIN)] = _RESIZE_AGAIN
     noise_again: Annotated[NoiseRange, others_of(_NOISE_AGAIN)] = _NOISE_AGAIN
+    sharpening: SharpenRange = field(default_factory=SharpenRange)
     final_sinc: Annotated[BlurRange, others_of(_FINAL_SINC)] = _FINAL_SINC
     final_compression: CompressionRange = field(default_factory=CompressionRange)
 
@@ -136,7 +140,8 @@ class Degradations:
             last.reverse()
         if size != low:
             steps.append(self.resize.to(generator, size, low))
-        steps += last
+        # Drawn last: what else happens to a picture of some name stays what it was without.
+        steps += [self.sharpening.draw(generator), *last]
         return Recipe(tuple(step for step in steps if step is not None))
 
     def degrade(self, hr: Bytes, scale: int, generator: np.random.Generator) -> Bytes:
