@@ -27,6 +27,15 @@ def test_a_name_that_moves(settings):
         models.show("champion-x2", settings=settings)
 
 
+def test_an_alias_of_a_model_that_is_gone_is_not_recommended(settings):
+    settings.models.mkdir(parents=True, exist_ok=True)
+    (settings.models / "aliases").write_text('bicubic-x6 = "bicubic-x7"\n')
+    with pytest.raises(ModelMissing, match="no model 'bicubic-x7', which 'bicubic-x6'") as told:
+        models.show("bicubic-x6", settings=settings)
+    assert "did you mean bicubic-x" in str(told.value)
+    assert "bicubic-x6" not in str(told.value).split("did you mean")[1]
+
+
 def test_an_alias_of_a_family_is_the_family(settings):
     models.set_alias("champion", "photo-realtime", settings=settings)
     assert Upscaler.load("champion", settings=settings).scales == (2, 4)

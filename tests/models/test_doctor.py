@@ -48,6 +48,10 @@ def test_tells_what_is_wrong_with_aliases(settings, add_model, network):
     gone, also = doctor(settings).problems
     assert "'champion' stands for 'mine', and there is no such model" in gone
     assert "'champion-x2' stands for 'mine-x2'" in also
+    # Names are looked up once: an alias of an alias, written by hand, is no model.
+    (settings.models / "aliases").write_text('fast = "photo-fast"\nmine = "fast"\n')
+    (twice,) = doctor(settings).problems
+    assert "'mine' stands for 'fast', and there is no such model" in twice
     (settings.models / "aliases").write_text("champion = photo-fast")
     (damaged,) = doctor(settings).problems
     assert "the aliases cannot be read" in damaged

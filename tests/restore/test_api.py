@@ -117,9 +117,11 @@ def test_things_that_are_no_pictures(source):
         {"model": ["photo-fast-x2"]},
         {"settings": {"threads": 1}},
         {"memory": [1]},
+        {"threads": ([1],)},
         {"output": 3},
         {"size": (side for side in (60, 40))},
         {"cancel": np.bool_(True)},
+        {"on_progress": 3},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )

@@ -70,13 +70,13 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
     if alias.endswith(".toml"):
         raise UsageError(f"'{alias}' cannot name an alias: what ends in .toml is a card's file")
     # The engine asks nobody what an automatic name stands for.
-    if alias in AUTOMATIC or _is_model(alias, settings):
+    if alias in AUTOMATIC or is_model(alias, settings):
         raise UsageError(f"'{alias}' is a model; choose another name for the alias")
     if in_shipped_family(alias):
         raise UsageError(
             f"'{alias}' is a name in a family that comes with Hyperfocal; choose another one"
         )
-    if not _is_model(model, settings):
+    if not is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
     with _changing(settings) as names:
         names[alias] = model
@@ -97,7 +97,8 @@ def pointing_at(model: str, settings: Settings) -> list[str]:
     return [name for name, target in aliases(settings).items() if _is_of(model, target)]
 
 
-def _is_model(name: str, settings: Settings) -> bool:
+def is_model(name: str, settings: Settings) -> bool:
+    """Whether there is a model or a family called so; an alias is neither."""
     from hyperfocal.models.registry import card_file, family
 
     return card_file(name, settings) is not None or bool(family(name, settings))

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from hyperfocal import paths
 from hyperfocal.errors import HyperfocalError, ModelBroken
-from hyperfocal.models.aliasing import aliases
+from hyperfocal.models.aliasing import aliases, is_model
 from hyperfocal.models.choosing import choose_precision, choose_runtime, installed
 from hyperfocal.models.compiled_cache import CompiledCache
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.integrity import verify
-from hyperfocal.models.registry import card_files, meant, read_entry
+from hyperfocal.models.registry import card_files, read_entry
 from hyperfocal.settings import Settings
 
 _ENGINES = ("openvino", "onnxruntime")
@@ -125,7 +125,7 @@ def _problems_of_aliases(settings: Settings) -> list[str]:
     return [
         f"the alias '{alias}' stands for '{model}', and there is no such model"
         for alias, model in found.items()
-        if not card_files(meant(model, settings), settings)
+        if not is_model(model, settings)
     ]
 
 

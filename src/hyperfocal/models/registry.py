@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hyperfocal import paths
 from hyperfocal.errors import ModelBroken, ModelMissing
-from hyperfocal.models.aliasing import aliases, resolve
+from hyperfocal.models.aliasing import aliases, is_model, resolve
 from hyperfocal.models.card import ModelCard
 from hyperfocal.settings import Settings
 
@@ -78,7 +78,8 @@ def find(name: str, settings: Settings | None = None) -> Entry:
     path = card_file(target, settings)
     if path is not None:
         return read_entry(path)
-    known = [path.stem for path in card_files("*", settings)] + [*aliases(settings)]
+    known = [path.stem for path in card_files("*", settings)]
+    known += [alias for alias, model in aliases(settings).items() if is_model(model, settings)]
     near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see 'hyperfocal models list'"
     for_alias = "" if target == name else f", which '{name}' stands for"

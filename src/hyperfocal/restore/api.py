@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -79,8 +78,11 @@ def upscale(
     _check_writing(source, output, format, quality, bit_depth, overwrite)
     given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
     for name, value in given.items():
-        if not isinstance(value, Hashable):
-            raise UsageError(f"{name} cannot be a {type(value).__name__}")
+        try:
+            # A tuple says that it can be hashed even where what it holds cannot.
+            hash(value)
+        except TypeError:
+            raise UsageError(f"{name} cannot be a {type(value).__name__}") from None
     upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
     picture = _taken(source, upscaler.settings)
     height, width = upscaler.plan(

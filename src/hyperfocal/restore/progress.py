@@ -31,6 +31,8 @@ class Progress:
             raise UsageError(
                 f"cancel must be a function or an event, not a {type(cancel).__name__}"
             )
+        if not (on_progress is None or callable(on_progress)):
+            raise UsageError(f"on_progress must be a function, not a {type(on_progress).__name__}")
         self.done, self.total = 0, total
         self._report, self._cancel = on_progress, cancel
 
