@@ -28,9 +28,11 @@ def pages() -> dict[str, str]:
     from readme_figures import between, filled
     from three_times import table as three_times
     from training_page import filled as training
+    from training_step import table as training_step
 
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
     plain = "docs/decisions/0005-training-plain-nets.md"
+    tiles = "docs/decisions/0010-training-on-tiles.md"
     return {
         "docs/command-line.md": _command_line(),
         "docs/errors.md": _errors(),
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
         "docs/service-reference.md": _service(),
         ablation: between((ROOT / ablation).read_text(encoding="utf-8"), "ablation", table()),
         plain: between((ROOT / plain).read_text(encoding="utf-8"), "three times", three_times()),
+        tiles: between((ROOT / tiles).read_text(encoding="utf-8"), "steps", training_step()),
         "README.md": filled((ROOT / "README.md").read_text(encoding="utf-8")),
     }
 

@@ -23,6 +23,7 @@ from hyperfocal.training.consistency import (
     REDUCED_FROM,
     reduction,
 )
+from hyperfocal.training.nets import native
 from hyperfocal.training.nets.fused import conv_hardtanh
 from hyperfocal.training.nets.rounding import STEPS, rounded, whole_bias, whole_kernel
 
@@ -226,10 +227,16 @@ class PlainNet(nn.Module):
         return made + F.conv2d(known, whole.flatten(0, 1), padding=CORRECTED_FROM)
 
     def _float(self, cells: Tensor) -> Tensor:
-        y = cells - GREY
-        layers = self.convolutions[:-1]
-        for layer, ceiling in zip(layers, self._ceilings.tolist(), strict=True):
-            y = layer.activated(y, ceiling)
+        first, *ceilings = self._ceilings.tolist()
+        y = self.head.activated(cells - GREY, first)
+        inner = self.convolutions[1:-1]
+        if inner and native.usable(y):
+            kernels = torch.stack([layer.merged() for layer in inner])
+            biases = torch.stack([layer.bias for layer in inner])
+            y = native.body(y, kernels, biases, (first, *ceilings))
+        else:
+            for layer, ceiling in zip(inner, ceilings, strict=True):
+                y = layer.activated(y, ceiling)
         made: Tensor = self.tail(y)
         return made
 

@@ -1,0 +1,559 @@
+// A row of 3x3 convolutions with activations in between, forward and backward, on the matrix tiles
+// of Intel AMX (Intel Architecture Instruction Set Extensions Programming Reference, chapter 3).
+//
+// Values are bfloat16, sums float32. Where a framework goes through a whole batch layer by layer,
+// here one picture goes through all layers, so that what a layer makes is still in the cache when
+// the next one asks for it; and activations, their borders and their gradients' masks are no
+// operations of their own, but happen as the sums are rounded.
+//
+// A picture of H by W pixels lies in memory as a stream of (H + 2) * (W + 2) pixels with all their
+// channels, with zeros around it: the neighbour of a pixel is then a fixed distance away, and so are
+// those of sixteen pixels in a row, which is what a tile holds. What is computed for the border is
+// thrown away.
+
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using bf16 = uint16_t;
+
+constexpr long TILE = 16;   // rows of a tile, and float32 columns
+constexpr long DEPTH = 32;  // bfloat16 values along which a tile multiplies
+constexpr long UNIT = 64;   // pixels that are rounded together
+constexpr long GUARD = 192; // zero pixels before and after a stream
+constexpr long TAPS = 9;
+
+// Linux gives tiles to those who ask: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
+
+// All tiles of this thread at full size, for as long as this lives. What they were set to before is
+// set again: other libraries remember what they have set, and do not look.
+struct Tiles {
+    struct __attribute__((packed)) Config {
+        uint8_t palette = 1, start = 0;
+        uint8_t reserved[14] = {};
+        uint16_t bytes[16] = {};
+        uint8_t rows[16] = {};
+    };
+    alignas(64) Config before;
+    Tiles() {
+        _tile_storeconfig(&before);
+        alignas(64) Config config;
+        for (int i = 0; i < 8; i++) config.bytes[i] = 64, config.rows[i] = TILE;
+        _tile_loadconfig(&config);
+    }
+    ~Tiles() { _tile_loadconfig(&before); }
+    Tiles(const Tiles &) = delete;
+};
+
+template <typename T> struct Free {
+    void operator()(T *at) const { std::free(at); }
+};
+template <typename T> using Buffer = std::unique_ptr<T[], Free<T>>;
+
+template <typename T> Buffer<T> zeros(long count) {
+    long bytes = (count * long(sizeof(T)) + 63) / 64 * 64;
+    T *at = static_cast<T *>(std::aligned_alloc(64, bytes));
+    std::memset(at, 0, bytes);
+    return Buffer<T>(at);
+}
+
+struct Shape {
+    long images, height, width, channels, layers;
+    long row() const { return width + 2; }
+    long stream() const { return (height + 2) * row() + 2 * GUARD; }
+    // The first pixel that is computed, and how many are: whole rows, with their borders.
+    long first() const { return GUARD + row(); }
+    long count() const { return height * row(); }
+    long units() const { return (count() + UNIT - 1) / UNIT; }
+    long blocks() const { return channels / TILE; }
+    // Steps along three neighbours with all their channels.
+    long steps() const { return (3 * channels + DEPTH - 1) / DEPTH; }
+    // Values of the computed pixels.
+    long area() const { return units() * UNIT * channels; }
+    long packed() const { return blocks() * 3 * steps() * TILE * DEPTH; }
+};
+
+inline __m512 wide(__m256i values) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(values), 16));
+}
+
+inline bf16 rounded(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+inline __m256i narrow(__m512 values) { return (__m256i)_mm512_cvtneps_pbh(values); }
+
+// Which of the pixels of each unit are no border.
+std::vector<uint64_t> insides(const Shape &s) {
+    std::vector<uint64_t> found(s.units(), 0);
+    for (long j = 0; j < s.count(); j++) {
+        long x = j % s.row();
+        if (x >= 1 && x <= s.width) found[j / UNIT] |= uint64_t(1) << (j % UNIT);
+    }
+    return found;
+}
+
+// A kernel (out, in, 3, 3) as the right-hand tiles of a product, block of outputs by block. Turned:
+// as the gradient of the input takes it, outputs for inputs and upside down.
+void pack(const float *kernel, const Shape &s, bool turned, bf16 *packed) {
+    long c = s.channels;
+    std::memset(packed, 0, s.packed() * sizeof(bf16));
+    for (long out = 0; out < c; out++)
+        for (long in = 0; in < c; in++)
+            for (long tap = 0; tap < TAPS; tap++) {
+                float value = turned ? kernel[(in * c + out) * TAPS + (TAPS - 1 - tap)]
+                                     : kernel[(out * c + in) * TAPS + tap];
+                long k = (tap % 3) * c + in, step = k / DEPTH, within = k % DEPTH;
+                long tile = ((out / TILE) * 3 + tap / 3) * s.steps() + step;
+                packed[tile * TILE * DEPTH + (within / 2) * 2 * TILE + (out % TILE) * 2 +
+                       within % 2] = rounded(value);
+            }
+}
+
+// Sums for 32 pixels and two blocks of outputs, of which a unit's scratch has rows.
+inline void sums_2x2(const bf16 *at, const bf16 *packed, const Shape &s, float *out) {
+    long pixel = s.channels * 2, steps = s.steps(), width = 2 * TILE;
+    const bf16 *other = packed + 3 * steps * TILE * DEPTH;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (long dy = 0; dy < 3; dy++) {
+        const bf16 *from = at + dy * s.row() * s.channels;
+        for (long k = 0; k < steps; k++, packed += TILE * DEPTH, other += TILE * DEPTH) {
+            _tile_loadd(4, from + k * DEPTH, pixel);
+            _tile_loadd(6, packed, 64);
+            _tile_loadd(7, other, 64);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_loadd(5, from + k * DEPTH + TILE * s.channels, pixel);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+    _tile_stored(0, out, width * 4);
+    _tile_stored(1, out + TILE, width * 4);
+    _tile_stored(2, out + TILE * width, width * 4);
+    _tile_stored(3, out + TILE * width + TILE, width * 4);
+}
+
+// Sums for 64 pixels and one block of outputs.
+inline void sums_4x1(const bf16 *at, const bf16 *packed, const Shape &s, float *out) {
+    long pixel = s.channels * 2, steps = s.steps(), width = TILE;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (long dy = 0; dy < 3; dy++) {
+        const bf16 *from = at + dy * s.row() * s.channels;
+        for (long k = 0; k < steps; k++, packed += TILE * DEPTH) {
+            const bf16 *here = from + k * DEPTH;
+            _tile_loadd(7, packed, 64);
+            _tile_loadd(4, here, pixel);
+            _tile_loadd(5, here + TILE * s.channels, pixel);
+            _tile_dpbf16ps(0, 4, 7);
+            _tile_loadd(6, here + 2 * TILE * s.channels, pixel);
+            _tile_dpbf16ps(1, 5, 7);
+            _tile_loadd(4, here + 3 * TILE * s.channels, pixel);
+            _tile_dpbf16ps(2, 6, 7);
+            _tile_dpbf16ps(3, 4, 7);
+        }
+    }
+    _tile_stored(0, out, width * 4);
+    _tile_stored(1, out + TILE * width, width * 4);
+    _tile_stored(2, out + 2 * TILE * width, width * 4);
+    _tile_stored(3, out + 3 * TILE * width, width * 4);
+}
+
+// Past the caches: who reads it comes late, and what it would displace is needed soon.
+inline void put_away(const bf16 *from, bf16 *to, long count) {
+    for (long i = 0; i < count; i += DEPTH)
+        _mm512_stream_si512((__m512i *)(to + i), _mm512_loadu_si512(from + i));
+}
+
+// A layer over a whole stream, the computed pixels of which are kept. `finish(pixel, block, sums, inner)` is called for each pixel and each
+// block of outputs, with its 16 sums and whether it is no border. Blocks by two at most, so that
+// their weights stay in the first cache while the pixels go by.
+template <typename Finish>
+inline void layer(const bf16 *in, bf16 *kept, const bf16 *packed, const Shape &s,
+                  const uint64_t *inside, Finish finish) {
+    alignas(64) float scratch[UNIT * 2 * TILE];
+    long block = 3 * s.steps() * TILE * DEPTH;
+    for (long n = 0; n < s.blocks(); n += 2) {
+        long width = std::min(s.blocks() - n, 2L);
+        for (long unit = 0; unit < s.units(); unit++) {
+            long pixel = s.first() + unit * UNIT;
+            const bf16 *at = in + (pixel - s.row() - 1) * s.channels;
+            if (kept != nullptr && n == 0)
+                put_away(in + pixel * s.channels, kept + unit * UNIT * s.channels,
+                         UNIT * s.channels);
+            if (width == 2) {
+                sums_2x2(at, packed + n * block, s, scratch);
+                sums_2x2(at + 2 * TILE * s.channels, packed + n * block, s,
+                         scratch + 2 * TILE * 2 * TILE);
+            } else {
+                sums_4x1(at, packed + n * block, s, scratch);
+            }
+            for (long j = 0; j < UNIT; j++) {
+                __mmask16 inner = (inside[unit] >> j) & 1 ? 0xffff : 0;
+                const float *sums = scratch + j * width * TILE;
+                finish(pixel + j, n, _mm512_load_ps(sums), inner);
+                if (width == 2) finish(pixel + j, n + 1, _mm512_load_ps(sums + TILE), inner);
+            }
+        }
+    }
+}
+
+void forward_layer(const bf16 *in, bf16 *kept, bf16 *out, const bf16 *packed, const float *bias, float ceiling,
+                   const Shape &s, const uint64_t *inside) {
+    __m512 most = _mm512_set1_ps(ceiling), zero = _mm512_setzero_ps();
+    layer(in, kept, packed, s, inside, [=](long pixel, long block, __m512 sums, __mmask16 inner) {
+        sums = _mm512_add_ps(sums, _mm512_loadu_ps(bias + block * TILE));
+        sums = _mm512_min_ps(_mm512_max_ps(sums, zero), most);
+        auto to = (__m256i *)(out + pixel * s.channels + block * TILE);
+        _mm256_store_si256(to, narrow(_mm512_maskz_mov_ps(inner, sums)));
+    });
+}
+
+// Where a value was neither 0 nor at its ceiling, between which alone it could move.
+inline __mmask16 movable(const bf16 *values, __m512 ceiling) {
+    __m512 was = wide(_mm256_loadu_si256((const __m256i *)values));
+    return _mm512_cmp_ps_mask(was, _mm512_setzero_ps(), _CMP_GT_OQ) &
+           _mm512_cmp_ps_mask(was, ceiling, _CMP_LT_OQ);
+}
+
+// The gradient of a layer's input from that of its output, zero where the input could not move. No
+// input: that has an activation which somebody else knows about.
+void backward_layer(const bf16 *gradient, const bf16 *input, bf16 *out, const bf16 *packed,
+                    float ceiling, const Shape &s, const uint64_t *inside) {
+    __m512 most = _mm512_set1_ps(ceiling);
+    layer(gradient, nullptr, packed, s, inside, [=](long pixel, long block, __m512 sums,
+                                                    __mmask16 inner) {
+        long at = pixel * s.channels + block * TILE;
+        if (input != nullptr) inner &= movable(input + at - s.first() * s.channels, most);
+        _mm256_store_si256((__m256i *)(out + at), narrow(_mm512_maskz_mov_ps(inner, sums)));
+    });
+}
+
+// Two pixels beside each other, channel by channel.
+inline __m512i paired(const bf16 *pixel, long channels) {
+    alignas(64) static const uint16_t in_turn[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,
+                                                     21, 6, 22, 7, 23, 8,  24, 9,  25, 10, 26,
+                                                     11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    __m512i both = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)pixel));
+    both = _mm512_inserti64x4(both, _mm256_loadu_si256((const __m256i *)(pixel + channels)), 1);
+    return _mm512_permutexvar_epi16(_mm512_load_si512(in_turn), both);
+}
+
+// Pairs of neighbouring pixels, the right-hand side of a product along pixels: those that begin at
+// an even place, and those that begin at an odd one, for taps to either side. Place 0 is the pixel
+// before and above the first that is computed.
+struct Pairs {
+    long places, half;
+    explicit Pairs(const Shape &s)
+        : places((s.units() * UNIT + 2 * s.row() + 3) / 2 * 2), half(places * s.channels) {}
+    long size() const { return 2 * half; }
+};
+
+void pair_up(const bf16 *stream, const Shape &s, const Pairs &pairs, bf16 *out) {
+    const bf16 *from = stream + (s.first() - s.row() - 1) * s.channels;
+    for (long odd = 0; odd < 2; odd++)
+        for (long p = 0; p < pairs.places; p += 2)
+            for (long n = 0; n < s.blocks(); n++)
+                _mm512_store_si512(out + odd * pairs.half + p * s.channels + n * 2 * TILE,
+                                   paired(from + (p + odd) * s.channels + n * TILE, s.channels));
+}
+
+// The sum over all pixels; borders are zero.
+void add_up(const bf16 *stream, const Shape &s, float *total) {
+    for (long n = 0; n < s.blocks(); n++) {
+        __m512 sums[4] = {};
+        const bf16 *from = stream + s.first() * s.channels + n * TILE;
+        for (long j = 0; j < s.units() * UNIT; j += 4)
+            for (long i = 0; i < 4; i++) {
+                auto at = (const __m256i *)(from + (j + i) * s.channels);
+                sums[i] = _mm512_add_ps(sums[i], wide(_mm256_loadu_si256(at)));
+            }
+        __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
+        _mm512_storeu_ps(total + n * TILE, _mm512_add_ps(_mm512_loadu_ps(total + n * TILE), sum));
+    }
+}
+
+inline void transpose(__m512i r[16]) {
+    __m512i t[16];
+    for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+        r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+        r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+    }
+}
+
+// Pixels side by side for each channel.
+struct Lines {
+    long length, stride;
+    explicit Lines(const Shape &s) : length(s.units() * UNIT), stride(length + DEPTH) {
+        // Lines a multiple of a page apart would all be in the same few places of the cache.
+        if (stride % (4 * DEPTH) == 0) stride += DEPTH;
+    }
+};
+
+void line_up(const bf16 *from, const Shape &s, const Lines &lines, bf16 *out) {
+    for (long p = 0; p < lines.length; p += DEPTH)
+        for (long n = 0; n < s.blocks(); n++) {
+            __m512i r[16];
+            for (int i = 0; i < 16; i++)
+                r[i] = paired(from + (p + 2 * i) * s.channels + n * TILE, s.channels);
+            transpose(r);
+            for (int i = 0; i < 16; i++)
+                _mm512_store_si512(out + (n * TILE + i) * lines.stride + p, r[i]);
+        }
+}
+
+// What a picture adds to the gradient of a kernel: tiles (tap, block of inputs, block of outputs),
+// rows of which are inputs.
+void kernel_gradient(const bf16 *lined, const Lines &lines, const bf16 *pairs, const Pairs &shape,
+                     const Shape &s, float *total, const bf16 *coming) {
+    auto next = reinterpret_cast<const char *>(coming);
+    const char *end = next == nullptr ? next : next + s.area() * 2;
+    auto fetch = [&] {
+        for (int i = 0; i < 3 && next < end; i++, next += 64) _mm_prefetch(next, _MM_HINT_T1);
+    };
+    long blocks = s.blocks(), area = TILE * TILE, columns = TAPS * blocks;
+    long line = lines.stride * 2, pair = s.channels * 4;
+    // Taps that share a copy of the pairs one after the other.
+    static const long order[TAPS] = {0, 2, 1, 3, 5, 4, 6, 8, 7};
+    auto left = [&](long m) { return lined + m * TILE * lines.stride; };
+    // What the pixels of a line meet by a tap lies as far the other way.
+    auto right = [&](long column) {
+        long tap = order[column / blocks], n = column % blocks;
+        long place = (2 - tap / 3) * s.row() + 2 - tap % 3;
+        return pairs + place % 2 * shape.half + place / 2 * 2 * s.channels + n * 2 * TILE;
+    };
+    auto tile = [&](long m, long column) {
+        return total + ((order[column / blocks] * blocks + m) * blocks + column % blocks) * area;
+    };
+    long m = 0;
+        for (; m + 2 <= blocks; m += 2)
+            for (long c = 0; c < columns; c += 2) {
+                // The last one may have no other beside it: it is then computed twice.
+                long d = std::min(c + 1, columns - 1);
+                const bf16 *a = left(m), *b = left(m + 1), *e = right(c), *f = right(d);
+                _tile_loadd(0, tile(m, c), 64);
+                _tile_loadd(1, tile(m, d), 64);
+                _tile_loadd(2, tile(m + 1, c), 64);
+                _tile_loadd(3, tile(m + 1, d), 64);
+                for (long p = 0; p < lines.length; p += DEPTH) {
+                    fetch();
+                    _tile_loadd(4, a + p, line);
+                    _tile_loadd(6, e + p * s.channels, pair);
+                    _tile_loadd(7, f + p * s.channels, pair);
+                    _tile_dpbf16ps(0, 4, 6);
+                    _tile_loadd(5, b + p, line);
+                    _tile_dpbf16ps(1, 4, 7);
+                    _tile_dpbf16ps(2, 5, 6);
+                    _tile_dpbf16ps(3, 5, 7);
+                }
+                _tile_stored(0, tile(m, c), 64);
+                _tile_stored(1, tile(m, d), 64);
+                _tile_stored(2, tile(m + 1, c), 64);
+                _tile_stored(3, tile(m + 1, d), 64);
+            }
+    if (m == blocks) return;
+        for (long c = 0; c < columns; c += 4) {
+            long column[4];
+            const bf16 *at[4];
+            for (long i = 0; i < 4; i++) {
+                column[i] = std::min(c + i, columns - 1);
+                at[i] = right(column[i]);
+            }
+            const bf16 *a = left(m);
+            _tile_loadd(0, tile(m, column[0]), 64);
+            _tile_loadd(1, tile(m, column[1]), 64);
+            _tile_loadd(2, tile(m, column[2]), 64);
+            _tile_loadd(3, tile(m, column[3]), 64);
+            for (long p = 0; p < lines.length; p += DEPTH) {
+                fetch();
+                _tile_loadd(4, a + p, line);
+                _tile_loadd(5, at[0] + p * s.channels, pair);
+                _tile_loadd(6, at[1] + p * s.channels, pair);
+                _tile_dpbf16ps(0, 4, 5);
+                _tile_loadd(7, at[2] + p * s.channels, pair);
+                _tile_dpbf16ps(1, 4, 6);
+                _tile_loadd(5, at[3] + p * s.channels, pair);
+                _tile_dpbf16ps(2, 4, 7);
+                _tile_dpbf16ps(3, 4, 5);
+            }
+            _tile_stored(0, tile(m, column[0]), 64);
+            _tile_stored(1, tile(m, column[1]), 64);
+            _tile_stored(2, tile(m, column[2]), 64);
+            _tile_stored(3, tile(m, column[3]), 64);
+        }
+}
+
+// Each of some threads does its share of the pictures, always the same one.
+template <typename Work> void shared_out(long images, long threads, Work work) {
+    threads = std::max(1L, std::min(threads, images));
+    std::vector<std::thread> others;
+    for (long t = 1; t < threads; t++)
+        others.emplace_back(
+            [=, &work] { work(t, t * images / threads, (t + 1) * images / threads); });
+    work(0, 0, images / threads);
+    for (auto &other : others) other.join();
+}
+
+} // namespace
+
+extern "C" {
+
+// Whether the system lets this process use tiles.
+int hyperfocal_body_permitted() {
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+// bfloat16 values that `kept` holds: what enters each layer, and what leaves the last.
+long hyperfocal_body_kept(long images, long height, long width, long channels, long layers) {
+    Shape s{images, height, width, channels, layers};
+    return (layers + 1) * images * s.area();
+}
+
+// x, y: (images, height, width, channels); kernels: (layers, channels, channels, 3, 3); biases:
+// (layers, channels); ceilings: (layers + 1), of what enters each layer and of what leaves the last,
+// as bfloat16 has them; kept: begins at a multiple of 64 bytes.
+void hyperfocal_body_forward(const bf16 *x, bf16 *y, const float *kernels, const float *biases,
+                             const float *ceilings, bf16 *kept, long images, long height,
+                             long width, long channels, long layers, long threads) {
+    Shape s{images, height, width, channels, layers};
+    long size = s.stream() * channels, one = s.packed();
+    auto inside = insides(s);
+    auto packed = zeros<bf16>(layers * one);
+    shared_out(layers, threads, [&](long, long from, long to) {
+        for (long l = from; l < to; l++)
+            pack(kernels + l * channels * channels * TAPS, s, false, packed.get() + l * one);
+    });
+    shared_out(images, threads, [&](long, long from, long to) {
+        Tiles tiles;
+        auto here = zeros<bf16>(size), next = zeros<bf16>(size);
+        for (long i = from; i < to; i++) {
+            bf16 *keep = kept + i * (layers + 1) * s.area();
+            for (long row = 0; row < height; row++)
+                std::memcpy(here.get() + (s.first() + row * s.row() + 1) * channels,
+                            x + (i * height + row) * width * channels, width * channels * 2);
+            for (long l = 0; l < layers; l++, keep += s.area()) {
+                forward_layer(here.get(), keep, next.get(), packed.get() + l * one,
+                              biases + l * channels, ceilings[l + 1], s, inside.data());
+                std::swap(here, next);
+            }
+            put_away(here.get() + s.first() * channels, keep, s.area());
+            for (long row = 0; row < height; row++)
+                std::memcpy(y + (i * height + row) * width * channels,
+                            here.get() + (s.first() + row * s.row() + 1) * channels,
+                            width * channels * 2);
+        }
+        _mm_sfence();
+    });
+}
+
+// gradient: of y; of_x: room for that of x; of_kernels, of_biases: room for theirs.
+void hyperfocal_body_backward(const bf16 *gradient, bf16 *of_x, const float *kernels,
+                              const float *ceilings, const bf16 *kept, float *of_kernels,
+                              float *of_biases, long images, long height, long width, long channels,
+                              long layers, long threads) {
+    Shape s{images, height, width, channels, layers};
+    Lines lines(s);
+    Pairs paired_up(s);
+    long size = s.stream() * channels, one = s.packed();
+    long tiles_of_layer = TAPS * s.blocks() * s.blocks() * TILE * TILE;
+    auto inside = insides(s);
+    auto packed = zeros<bf16>(layers * one);
+    threads = std::max(1L, std::min(threads, images));
+    shared_out(layers, threads, [&](long, long from, long to) {
+        for (long l = from; l < to; l++)
+            pack(kernels + l * channels * channels * TAPS, s, true, packed.get() + l * one);
+    });
+    std::vector<Buffer<float>> totals(threads), shifts(threads);
+    shared_out(images, threads, [&](long thread, long from, long to) {
+        Tiles tiles;
+        auto here = zeros<bf16>(size), next = zeros<bf16>(size);
+        auto pairs = zeros<bf16>(paired_up.size());
+        auto lined = zeros<bf16>(lines.stride * channels);
+        totals[thread] = zeros<float>(layers * tiles_of_layer);
+        shifts[thread] = zeros<float>(layers * channels);
+        for (long i = from; i < to; i++) {
+            const bf16 *entered = kept + i * (layers + 1) * s.area();
+            const bf16 *made = entered + layers * s.area() - s.first() * channels;
+            __m512 most = _mm512_set1_ps(ceilings[layers]);
+            for (long row = 0; row < height; row++) {
+                long at = (s.first() + row * s.row() + 1) * channels;
+                const bf16 *given = gradient + (i * height + row) * width * channels;
+                for (long c = 0; c < width * channels; c += TILE) {
+                    __m256i values = _mm256_loadu_si256((const __m256i *)(given + c));
+                    _mm256_storeu_si256((__m256i *)(here.get() + at + c),
+                                        _mm256_maskz_mov_epi16(movable(made + at + c, most), values));
+                }
+            }
+            for (long l = layers - 1; l >= 0; l--) {
+                add_up(here.get(), s, shifts[thread].get() + l * channels);
+                pair_up(here.get(), s, paired_up, pairs.get());
+                line_up(entered + l * s.area(), s, lines, lined.get());
+                kernel_gradient(lined.get(), lines, pairs.get(), paired_up, s,
+                                totals[thread].get() + l * tiles_of_layer,
+                                l > 0 ? entered + (l - 1) * s.area() : nullptr);
+                backward_layer(here.get(), l > 0 ? entered + l * s.area() : nullptr, next.get(),
+                               packed.get() + l * one, ceilings[l], s, inside.data());
+                std::swap(here, next);
+            }
+            for (long row = 0; row < height; row++)
+                std::memcpy(of_x + (i * height + row) * width * channels,
+                            here.get() + (s.first() + row * s.row() + 1) * channels,
+                            width * channels * 2);
+        }
+    });
+    shared_out(layers, threads, [&](long, long from, long to) {
+        for (long l = from; l < to; l++) {
+            for (long c = 0; c < channels; c++) {
+                float sum = 0.0f;
+                for (long t = 0; t < threads; t++) sum += shifts[t][l * channels + c];
+                of_biases[l * channels + c] = sum;
+            }
+            for (long out = 0; out < channels; out++)
+                for (long in = 0; in < channels; in++)
+                    for (long tap = 0; tap < TAPS; tap++) {
+                        long tile = (tap * s.blocks() + in / TILE) * s.blocks() + out / TILE;
+                        long at = l * tiles_of_layer + (tile * TILE + in % TILE) * TILE + out % TILE;
+                        float sum = 0.0f;
+                        for (long t = 0; t < threads; t++) sum += totals[t][at];
+                        of_kernels[((l * channels + out) * channels + in) * TAPS + tap] = sum;
+                    }
+        }
+    });
+}
+}
