@@ -50,6 +50,14 @@ def experiment(experiment_file: Path) -> Experiment:
     return Experiment.read(experiment_file)
 
 
+@pytest.fixture
+def degraded(experiment_file: Path, experiment: Experiment) -> Experiment:
+    """Patches of which a process of its own may degrade, beside the training."""
+    text = experiment_file.read_text().replace("[data]\n", '[data]\ndegradation = "real"\n')
+    experiment_file.write_text(text)
+    return Experiment.read(experiment_file)
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_two_do_not_train_in_one_folder(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
@@ -83,9 +91,11 @@ def state(run: Path) -> dict[str, Any]:
     return torch.load(run / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.parametrize("kind", ["experiment", "degraded"])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
-    experiment: Experiment, experiment_file: Path, tmp_path: Path
+    request: pytest.FixtureRequest, kind: str, experiment_file: Path, tmp_path: Path
 ) -> None:
+    experiment = request.getfixturevalue(kind)
     fit(experiment, tmp_path / "whole", progress=False, tracking=False)
 
     # In the middle of the third epoch, after two checkpoints.
@@ -125,7 +135,7 @@ def test_a_broken_state_is_refused(experiment: Experiment, tmp_path: Path) -> No
         fit(experiment, tmp_path, resume=True, progress=False, tracking=False)
 
 
-# Sends itself the signal in the middle of the second epoch.
+# Sends the signal as a terminal does, to all its processes, in the middle of the second epoch.
 STOPPED = """
 import os, signal, sys
 from hyperfocal.cli import main
@@ -140,7 +150,7 @@ usual = Restoration.on_train_batch_end
 def end(self, *args):
     usual(self, *args)
     if self.global_step == 10:
-        os.kill(os.getpid(), number)
+        os.killpg(0, number)
 
 Restoration.on_train_batch_end = end
 main()
@@ -148,14 +158,25 @@ main()
 
 
 # Ctrl-C may come in the middle of a step, whose state is not to be kept.
-@pytest.mark.parametrize(("name", "kept"), [("SIGINT", 7), ("SIGTERM", 10), ("SIGHUP", 10)])
+@pytest.mark.parametrize(
+    ("kind", "name", "kept"),
+    [
+        ("experiment", "SIGINT", 7),
+        ("experiment", "SIGTERM", 10),
+        ("experiment", "SIGHUP", 10),
+        ("degraded", "SIGINT", 7),
+        ("degraded", "SIGHUP", 10),
+    ],
+)
 def test_a_training_told_to_stop_says_so_and_can_go_on(
-    experiment: Experiment,
+    request: pytest.FixtureRequest,
+    kind: str,
     experiment_file: Path,
     tmp_path: Path,
     name: str,
     kept: int,
 ) -> None:
+    experiment = request.getfixturevalue(kind)
     if not hasattr(signal, name):
         pytest.skip("no such signal here")
     number = signal.Signals[name]
@@ -165,7 +186,14 @@ def test_a_training_told_to_stop_says_so_and_can_go_on(
     script = [sys.executable, "-c", STOPPED, str(int(number)), *words]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     environment["OMP_NUM_THREADS"] = "1"
-    done = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        script,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        start_new_session=True,
+    )
     assert done.returncode == 130, done.stderr
     assert "stopped; --resume goes on from the last checkpoint" in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.interrupts import Terminating, kept_interrupts, terminated_between_steps
 from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
-from hyperfocal.training.nets import build_net
+from hyperfocal.training.nets import build_net, native
 from hyperfocal.training.nets.plain import PlainNet
 from hyperfocal.training.pictures import Pictures, files_of
 from hyperfocal.training.samples import Samples
@@ -272,10 +273,25 @@ def _loader(pictures: Any) -> DataLoader[Any]:
     # A generator of its own: loaders draw a number whenever they are read anew, and the global
     # one belongs to the training.
     single = None if isinstance(pictures, PatchPool | OneBatch) else 1
-    # Beside a GPU, a process of its own degrades patches meanwhile. Where the CPU trains, every
-    # step waits for the slowest of its threads, and another process costs more than it saves.
-    workers = int(isinstance(pictures, DegradedPool) and torch.cuda.is_available())
-    return DataLoader(pictures, batch_size=single, num_workers=workers, generator=torch.Generator())
+    # A process of its own degrades patches meanwhile, beside a GPU or where threads take pictures
+    # as they are free to. Where every step waits for the slowest of its threads, it would cost more
+    # than it saves.
+    beside = torch.cuda.is_available() or native.library() is not None
+    workers = int(isinstance(pictures, DegradedPool) and beside)
+    return DataLoader(
+        pictures,
+        batch_size=single,
+        num_workers=workers,
+        generator=torch.Generator(),
+        worker_init_fn=_deaf,
+    )
+
+
+def _deaf(_worker: int) -> None:
+    """Leaves it to the training what becomes of a signal that a terminal sends to both."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def _trainer(experiment: Experiment, group: Group, **given: Any) -> lightning.Trainer:

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -31,6 +32,7 @@ constexpr long DEPTH = 32;  // bfloat16 values along which a tile multiplies
 constexpr long UNIT = 64;   // pixels that are rounded together
 constexpr long GUARD = 192; // zero pixels before and after a stream
 constexpr long TAPS = 9;
+constexpr long GROUPS = 6;   // of pictures, in a batch, whose gradients are added up
 
 // Linux gives tiles to those who ask: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
 constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
@@ -53,6 +55,7 @@ struct Tiles {
     }
     ~Tiles() { _tile_loadconfig(&before); }
     Tiles(const Tiles &) = delete;
+    Tiles(Tiles &&) = delete;
 };
 
 template <typename T> struct Free {
@@ -78,6 +81,10 @@ struct Shape {
     long blocks() const { return channels / TILE; }
     // Steps along three neighbours with all their channels.
     long steps() const { return (3 * channels + DEPTH - 1) / DEPTH; }
+    // Where the values of a row of the picture begin in a stream.
+    long pixel(long y) const { return (first() + y * row() + 1) * channels; }
+    // Values of the gradient of a kernel, as tiles.
+    long tiles() const { return TAPS * channels * channels; }
     // Values of the computed pixels.
     long area() const { return units() * UNIT * channels; }
     long packed() const { return blocks() * 3 * steps() * TILE * DEPTH; }
@@ -419,16 +426,106 @@ void kernel_gradient(const bf16 *lined, const Lines &lines, const bf16 *pairs, c
         }
 }
 
-// Each of some threads does its share of the pictures, always the same one.
-template <typename Work> void shared_out(long images, long threads, Work work) {
-    threads = std::max(1L, std::min(threads, images));
+// Threads that each make a worker, and then take one of `count` pieces of work after the other: one
+// that has to share its core with somebody else takes fewer.
+template <typename Make> void shared_out(long count, long threads, Make make) {
+    std::atomic<long> next{0};
+    auto run = [&] {
+        auto work = make();
+        for (long i = next++; i < count; i = next++) work(i);
+    };
     std::vector<std::thread> others;
-    for (long t = 1; t < threads; t++)
-        others.emplace_back(
-            [=, &work] { work(t, t * images / threads, (t + 1) * images / threads); });
-    work(0, 0, images / threads);
+    for (long t = 1; t < std::min(threads, count); t++) others.emplace_back(run);
+    run();
     for (auto &other : others) other.join();
 }
+
+// Kernels of all layers, packed.
+Buffer<bf16> packed_up(const float *kernels, const Shape &s, bool turned, long threads) {
+    auto packed = zeros<bf16>(s.layers * s.packed());
+    shared_out(s.layers, threads, [&] {
+        return [&](long l) {
+            pack(kernels + l * s.channels * s.channels * TAPS, s, turned,
+                 packed.get() + l * s.packed());
+        };
+    });
+    return packed;
+}
+
+// What one thread needs to bring pictures forward.
+class Forward {
+  public:
+    Forward(const Shape &s)
+        : s(s), here(zeros<bf16>(s.stream() * s.channels)),
+          next(zeros<bf16>(s.stream() * s.channels)) {}
+
+    void picture(const bf16 *x, bf16 *y, const bf16 *packed, const float *biases,
+                 const float *ceilings, bf16 *kept, const uint64_t *inside) {
+        long values = s.width * s.channels;
+        for (long row = 0; row < s.height; row++)
+            std::memcpy(here.get() + s.pixel(row), x + row * values, values * 2);
+        for (long l = 0; l < s.layers; l++, kept += s.area()) {
+            forward_layer(here.get(), kept, next.get(), packed + l * s.packed(),
+                          biases + l * s.channels, ceilings[l + 1], s, inside);
+            std::swap(here, next);
+        }
+        put_away(here.get() + s.first() * s.channels, kept, s.area());
+        for (long row = 0; row < s.height; row++)
+            std::memcpy(y + row * values, here.get() + s.pixel(row), values * 2);
+        _mm_sfence();
+    }
+
+  private:
+    Tiles tiles;
+    Shape s;
+    Buffer<bf16> here, next;
+};
+
+// What one thread needs to bring gradients back.
+class Backward {
+  public:
+    Backward(const Shape &s)
+        : s(s), lines(s), paired_up(s), here(zeros<bf16>(s.stream() * s.channels)),
+          next(zeros<bf16>(s.stream() * s.channels)), pairs(zeros<bf16>(paired_up.size())),
+          lined(zeros<bf16>(lines.stride * s.channels)) {}
+
+    // Adds to what there is of the gradients of kernels, as tiles, and of biases.
+    void picture(const bf16 *gradient, bf16 *of_x, const bf16 *packed, const float *ceilings,
+                 const bf16 *entered, float *of_kernels, float *of_biases,
+                 const uint64_t *inside) {
+        long values = s.width * s.channels;
+        const bf16 *made = entered + s.layers * s.area() - s.first() * s.channels;
+        __m512 most = _mm512_set1_ps(ceilings[s.layers]);
+        for (long row = 0; row < s.height; row++)
+            for (long c = 0; c < values; c += TILE) {
+                long at = s.pixel(row) + c;
+                auto given = (const __m256i *)(gradient + row * values + c);
+                _mm256_storeu_si256((__m256i *)(here.get() + at),
+                                    _mm256_maskz_mov_epi16(movable(made + at, most),
+                                                           _mm256_loadu_si256(given)));
+            }
+        for (long l = s.layers - 1; l >= 0; l--) {
+            const bf16 *input = entered + l * s.area();
+            add_up(here.get(), s, of_biases + l * s.channels);
+            pair_up(here.get(), s, paired_up, pairs.get());
+            line_up(input, s, lines, lined.get());
+            kernel_gradient(lined.get(), lines, pairs.get(), paired_up, s,
+                            of_kernels + l * s.tiles(), l > 0 ? input - s.area() : nullptr);
+            backward_layer(here.get(), l > 0 ? input : nullptr, next.get(),
+                           packed + l * s.packed(), ceilings[l], s, inside);
+            std::swap(here, next);
+        }
+        for (long row = 0; row < s.height; row++)
+            std::memcpy(of_x + row * values, here.get() + s.pixel(row), values * 2);
+    }
+
+  private:
+    Tiles tiles;
+    Shape s;
+    Lines lines;
+    Pairs paired_up;
+    Buffer<bf16> here, next, pairs, lined;
+};
 
 } // namespace
 
@@ -452,33 +549,14 @@ void hyperfocal_body_forward(const bf16 *x, bf16 *y, const float *kernels, const
                              const float *ceilings, bf16 *kept, long images, long height,
                              long width, long channels, long layers, long threads) {
     Shape s{images, height, width, channels, layers};
-    long size = s.stream() * channels, one = s.packed();
     auto inside = insides(s);
-    auto packed = zeros<bf16>(layers * one);
-    shared_out(layers, threads, [&](long, long from, long to) {
-        for (long l = from; l < to; l++)
-            pack(kernels + l * channels * channels * TAPS, s, false, packed.get() + l * one);
-    });
-    shared_out(images, threads, [&](long, long from, long to) {
-        Tiles tiles;
-        auto here = zeros<bf16>(size), next = zeros<bf16>(size);
-        for (long i = from; i < to; i++) {
-            bf16 *keep = kept + i * (layers + 1) * s.area();
-            for (long row = 0; row < height; row++)
-                std::memcpy(here.get() + (s.first() + row * s.row() + 1) * channels,
-                            x + (i * height + row) * width * channels, width * channels * 2);
-            for (long l = 0; l < layers; l++, keep += s.area()) {
-                forward_layer(here.get(), keep, next.get(), packed.get() + l * one,
-                              biases + l * channels, ceilings[l + 1], s, inside.data());
-                std::swap(here, next);
-            }
-            put_away(here.get() + s.first() * channels, keep, s.area());
-            for (long row = 0; row < height; row++)
-                std::memcpy(y + (i * height + row) * width * channels,
-                            here.get() + (s.first() + row * s.row() + 1) * channels,
-                            width * channels * 2);
-        }
-        _mm_sfence();
+    auto packed = packed_up(kernels, s, false, threads);
+    shared_out(images, threads, [&] {
+        return [&, worker = Forward(s)](long i) mutable {
+            long at = i * height * width * channels;
+            worker.picture(x + at, y + at, packed.get(), biases, ceilings,
+                           kept + i * (layers + 1) * s.area(), inside.data());
+        };
     });
 }
 
@@ -488,72 +566,40 @@ void hyperfocal_body_backward(const bf16 *gradient, bf16 *of_x, const float *ker
                               float *of_biases, long images, long height, long width, long channels,
                               long layers, long threads) {
     Shape s{images, height, width, channels, layers};
-    Lines lines(s);
-    Pairs paired_up(s);
-    long size = s.stream() * channels, one = s.packed();
-    long tiles_of_layer = TAPS * s.blocks() * s.blocks() * TILE * TILE;
     auto inside = insides(s);
-    auto packed = zeros<bf16>(layers * one);
-    threads = std::max(1L, std::min(threads, images));
-    shared_out(layers, threads, [&](long, long from, long to) {
-        for (long l = from; l < to; l++)
-            pack(kernels + l * channels * channels * TAPS, s, true, packed.get() + l * one);
+    auto packed = packed_up(kernels, s, true, threads);
+    // Whoever adds up a group, its sums are the same, and so is the sum of all.
+    long groups = std::min(images, GROUPS);
+    std::vector<Buffer<float>> sums(groups), shifts(groups);
+    shared_out(groups, threads, [&] {
+        return [&, worker = Backward(s)](long group) mutable {
+            sums[group] = zeros<float>(layers * s.tiles());
+            shifts[group] = zeros<float>(layers * channels);
+            for (long i = group * images / groups; i < (group + 1) * images / groups; i++) {
+                long at = i * height * width * channels;
+                worker.picture(gradient + at, of_x + at, packed.get(), ceilings,
+                               kept + i * (layers + 1) * s.area(), sums[group].get(),
+                               shifts[group].get(), inside.data());
+            }
+        };
     });
-    std::vector<Buffer<float>> totals(threads), shifts(threads);
-    shared_out(images, threads, [&](long thread, long from, long to) {
-        Tiles tiles;
-        auto here = zeros<bf16>(size), next = zeros<bf16>(size);
-        auto pairs = zeros<bf16>(paired_up.size());
-        auto lined = zeros<bf16>(lines.stride * channels);
-        totals[thread] = zeros<float>(layers * tiles_of_layer);
-        shifts[thread] = zeros<float>(layers * channels);
-        for (long i = from; i < to; i++) {
-            const bf16 *entered = kept + i * (layers + 1) * s.area();
-            const bf16 *made = entered + layers * s.area() - s.first() * channels;
-            __m512 most = _mm512_set1_ps(ceilings[layers]);
-            for (long row = 0; row < height; row++) {
-                long at = (s.first() + row * s.row() + 1) * channels;
-                const bf16 *given = gradient + (i * height + row) * width * channels;
-                for (long c = 0; c < width * channels; c += TILE) {
-                    __m256i values = _mm256_loadu_si256((const __m256i *)(given + c));
-                    _mm256_storeu_si256((__m256i *)(here.get() + at + c),
-                                        _mm256_maskz_mov_epi16(movable(made + at + c, most), values));
-                }
+    shared_out(layers, threads, [&] {
+        return [&](long l) {
+            float *total = sums[0].get() + l * s.tiles(), *shift = shifts[0].get() + l * channels;
+            for (long group = 1; group < groups; group++) {
+                const float *more = sums[group].get() + l * s.tiles();
+                for (long i = 0; i < s.tiles(); i++) total[i] += more[i];
+                for (long c = 0; c < channels; c++) shift[c] += shifts[group][l * channels + c];
             }
-            for (long l = layers - 1; l >= 0; l--) {
-                add_up(here.get(), s, shifts[thread].get() + l * channels);
-                pair_up(here.get(), s, paired_up, pairs.get());
-                line_up(entered + l * s.area(), s, lines, lined.get());
-                kernel_gradient(lined.get(), lines, pairs.get(), paired_up, s,
-                                totals[thread].get() + l * tiles_of_layer,
-                                l > 0 ? entered + (l - 1) * s.area() : nullptr);
-                backward_layer(here.get(), l > 0 ? entered + l * s.area() : nullptr, next.get(),
-                               packed.get() + l * one, ceilings[l], s, inside.data());
-                std::swap(here, next);
-            }
-            for (long row = 0; row < height; row++)
-                std::memcpy(of_x + (i * height + row) * width * channels,
-                            here.get() + (s.first() + row * s.row() + 1) * channels,
-                            width * channels * 2);
-        }
-    });
-    shared_out(layers, threads, [&](long, long from, long to) {
-        for (long l = from; l < to; l++) {
-            for (long c = 0; c < channels; c++) {
-                float sum = 0.0f;
-                for (long t = 0; t < threads; t++) sum += shifts[t][l * channels + c];
-                of_biases[l * channels + c] = sum;
-            }
+            std::copy(shift, shift + channels, of_biases + l * channels);
             for (long out = 0; out < channels; out++)
                 for (long in = 0; in < channels; in++)
                     for (long tap = 0; tap < TAPS; tap++) {
                         long tile = (tap * s.blocks() + in / TILE) * s.blocks() + out / TILE;
-                        long at = l * tiles_of_layer + (tile * TILE + in % TILE) * TILE + out % TILE;
-                        float sum = 0.0f;
-                        for (long t = 0; t < threads; t++) sum += totals[t][at];
-                        of_kernels[((l * channels + out) * channels + in) * TAPS + tap] = sum;
+                        of_kernels[((l * channels + out) * channels + in) * TAPS + tap] =
+                            total[(tile * TILE + in % TILE) * TILE + out % TILE];
                     }
-        }
+        };
     });
 }
 }
