@@ -368,62 +368,111 @@ void kernel_gradient(const bf16 *lined, const Lines &lines, const bf16 *pairs, c
     auto tile = [&](long m, long column) {
         return total + ((order[column / blocks] * blocks + m) * blocks + column % blocks) * area;
     };
-    long m = 0;
-        for (; m + 2 <= blocks; m += 2)
-            for (long c = 0; c < columns; c += 2) {
-                // The last one may have no other beside it: it is then computed twice.
-                long d = std::min(c + 1, columns - 1);
-                const bf16 *a = left(m), *b = left(m + 1), *e = right(c), *f = right(d);
-                _tile_loadd(0, tile(m, c), 64);
-                _tile_loadd(1, tile(m, d), 64);
-                _tile_loadd(2, tile(m + 1, c), 64);
-                _tile_loadd(3, tile(m + 1, d), 64);
+    // Six sums at a time, with what is on the left or on the right exchanged in a zigzag. Columns that
+    // are too many are computed twice.
+    auto load = [&](const float *t0, const float *t1, const float *t2, const float *t3,
+                    const float *t4, const float *t5) {
+        _tile_loadd(0, t0, 64);
+        _tile_loadd(1, t1, 64);
+        _tile_loadd(2, t2, 64);
+        _tile_loadd(3, t3, 64);
+        _tile_loadd(4, t4, 64);
+        _tile_loadd(5, t5, 64);
+    };
+    auto store = [&](float *t0, float *t1, float *t2, float *t3, float *t4, float *t5) {
+        _tile_stored(0, t0, 64);
+        _tile_stored(1, t1, 64);
+        _tile_stored(2, t2, 64);
+        _tile_stored(3, t3, 64);
+        _tile_stored(4, t4, 64);
+        _tile_stored(5, t5, 64);
+    };
+    for (long m = 0; m < blocks;) {
+        long rows = blocks - m == 4 || blocks - m == 2 ? 2 : std::min(blocks - m, 3L);
+        if (rows == 3) {
+            const bf16 *a = left(m), *b = left(m + 1), *c = left(m + 2);
+            for (long i = 0; i < columns; i += 2) {
+                long j = std::min(i + 1, columns - 1);
+                const bf16 *e = right(i), *f = right(j);
+                load(tile(m, i), tile(m + 1, i), tile(m + 2, i), tile(m, j), tile(m + 1, j),
+                     tile(m + 2, j));
                 for (long p = 0; p < lines.length; p += DEPTH) {
                     fetch();
-                    _tile_loadd(4, a + p, line);
-                    _tile_loadd(6, e + p * s.channels, pair);
+                    _tile_loadd(7, e + p * s.channels, pair);
+                    _tile_loadd(6, a + p, line);
+                    _tile_dpbf16ps(0, 6, 7);
+                    _tile_loadd(6, b + p, line);
+                    _tile_dpbf16ps(1, 6, 7);
+                    _tile_loadd(6, c + p, line);
+                    _tile_dpbf16ps(2, 6, 7);
                     _tile_loadd(7, f + p * s.channels, pair);
-                    _tile_dpbf16ps(0, 4, 6);
-                    _tile_loadd(5, b + p, line);
-                    _tile_dpbf16ps(1, 4, 7);
-                    _tile_dpbf16ps(2, 5, 6);
-                    _tile_dpbf16ps(3, 5, 7);
+                    _tile_dpbf16ps(5, 6, 7);
+                    _tile_loadd(6, b + p, line);
+                    _tile_dpbf16ps(4, 6, 7);
+                    _tile_loadd(6, a + p, line);
+                    _tile_dpbf16ps(3, 6, 7);
                 }
-                _tile_stored(0, tile(m, c), 64);
-                _tile_stored(1, tile(m, d), 64);
-                _tile_stored(2, tile(m + 1, c), 64);
-                _tile_stored(3, tile(m + 1, d), 64);
+                store(tile(m, i), tile(m + 1, i), tile(m + 2, i), tile(m, j), tile(m + 1, j),
+                      tile(m + 2, j));
             }
-    if (m == blocks) return;
-        for (long c = 0; c < columns; c += 4) {
-            long column[4];
-            const bf16 *at[4];
-            for (long i = 0; i < 4; i++) {
-                column[i] = std::min(c + i, columns - 1);
-                at[i] = right(column[i]);
+        } else if (rows == 2) {
+            const bf16 *a = left(m), *b = left(m + 1);
+            for (long i = 0; i < columns; i += 3) {
+                long j = std::min(i + 1, columns - 1), k = std::min(i + 2, columns - 1);
+                const bf16 *e = right(i), *f = right(j), *g = right(k);
+                load(tile(m, i), tile(m, j), tile(m, k), tile(m + 1, i), tile(m + 1, j),
+                     tile(m + 1, k));
+                for (long p = 0; p < lines.length; p += DEPTH) {
+                    fetch();
+                    _tile_loadd(6, a + p, line);
+                    _tile_loadd(7, e + p * s.channels, pair);
+                    _tile_dpbf16ps(0, 6, 7);
+                    _tile_loadd(7, f + p * s.channels, pair);
+                    _tile_dpbf16ps(1, 6, 7);
+                    _tile_loadd(7, g + p * s.channels, pair);
+                    _tile_dpbf16ps(2, 6, 7);
+                    _tile_loadd(6, b + p, line);
+                    _tile_dpbf16ps(5, 6, 7);
+                    _tile_loadd(7, f + p * s.channels, pair);
+                    _tile_dpbf16ps(4, 6, 7);
+                    _tile_loadd(7, e + p * s.channels, pair);
+                    _tile_dpbf16ps(3, 6, 7);
+                }
+                store(tile(m, i), tile(m, j), tile(m, k), tile(m + 1, i), tile(m + 1, j),
+                      tile(m + 1, k));
             }
+        } else {
             const bf16 *a = left(m);
-            _tile_loadd(0, tile(m, column[0]), 64);
-            _tile_loadd(1, tile(m, column[1]), 64);
-            _tile_loadd(2, tile(m, column[2]), 64);
-            _tile_loadd(3, tile(m, column[3]), 64);
-            for (long p = 0; p < lines.length; p += DEPTH) {
-                fetch();
-                _tile_loadd(4, a + p, line);
-                _tile_loadd(5, at[0] + p * s.channels, pair);
-                _tile_loadd(6, at[1] + p * s.channels, pair);
-                _tile_dpbf16ps(0, 4, 5);
-                _tile_loadd(7, at[2] + p * s.channels, pair);
-                _tile_dpbf16ps(1, 4, 6);
-                _tile_loadd(5, at[3] + p * s.channels, pair);
-                _tile_dpbf16ps(2, 4, 7);
-                _tile_dpbf16ps(3, 4, 5);
+            for (long i = 0; i < columns; i += 6) {
+                const bf16 *from[6];
+                float *to[6];
+                for (long j = 0; j < 6; j++) {
+                    long column = std::min(i + j, columns - 1);
+                    from[j] = right(column);
+                    to[j] = tile(m, column);
+                }
+                load(to[0], to[1], to[2], to[3], to[4], to[5]);
+                for (long p = 0; p < lines.length; p += DEPTH) {
+                    fetch();
+                    _tile_loadd(6, a + p, line);
+                    _tile_loadd(7, from[0] + p * s.channels, pair);
+                    _tile_dpbf16ps(0, 6, 7);
+                    _tile_loadd(7, from[1] + p * s.channels, pair);
+                    _tile_dpbf16ps(1, 6, 7);
+                    _tile_loadd(7, from[2] + p * s.channels, pair);
+                    _tile_dpbf16ps(2, 6, 7);
+                    _tile_loadd(7, from[3] + p * s.channels, pair);
+                    _tile_dpbf16ps(3, 6, 7);
+                    _tile_loadd(7, from[4] + p * s.channels, pair);
+                    _tile_dpbf16ps(4, 6, 7);
+                    _tile_loadd(7, from[5] + p * s.channels, pair);
+                    _tile_dpbf16ps(5, 6, 7);
+                }
+                store(to[0], to[1], to[2], to[3], to[4], to[5]);
             }
-            _tile_stored(0, tile(m, column[0]), 64);
-            _tile_stored(1, tile(m, column[1]), 64);
-            _tile_stored(2, tile(m, column[2]), 64);
-            _tile_stored(3, tile(m, column[3]), 64);
         }
+        m += rows;
+    }
 }
 
 // Threads that each make a worker, and then take one of `count` pieces of work after the other: one
