@@ -19,7 +19,10 @@ from hyperfocal.training.data import bicubic_pair
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.facts import hardware
-from hyperfocal.training.fit import fit
+from hyperfocal.training.fit import _helped, first_net, fit
+from hyperfocal.training.group import ALONE
+from hyperfocal.training.nets import native
+from hyperfocal.training.pictures import Pictures
 from hyperfocal.training.stored import load_average, starting_net
 
 
@@ -128,3 +131,29 @@ def test_what_no_training_can_start_from_is_told(
     experiment_file.write_text(text)
     with pytest.raises(error, match=message):
         starting_net(Experiment.read(experiment_file))
+
+
+def loader_of(experiment: Experiment, monkeypatch: pytest.MonkeyPatch, built: object) -> int:
+    """How many processes make batches beside a training, where tiles can be had or not."""
+    monkeypatch.setattr(native, "library", lambda: built)
+    pictures = Pictures(experiment, ALONE, one_batch=False)
+    return int(_helped(experiment, first_net(experiment), pictures.training))
+
+
+def test_patches_are_degraded_by_a_helper_where_that_pays(
+    experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("beside a GPU there always is one")
+    plain = experiment_file.read_text()
+    mixed = plain.replace('precision = "32-true"', 'precision = "bf16-mixed"')
+    for text, built, wanted in (
+        (mixed, object(), 1),
+        (mixed, None, 0),
+        (plain.replace("bf16-mixed", "32-true"), object(), 0),
+        (mixed.replace("channels = 16", "channels = 20"), object(), 0),
+    ):
+        experiment_file.write_text(text.replace("[data]\n", '[data]\ndegradation = "real"\n'))
+        assert loader_of(Experiment.read(experiment_file), monkeypatch, built) == wanted
+    experiment_file.write_text(mixed)
+    assert loader_of(Experiment.read(experiment_file), monkeypatch, object()) == 0

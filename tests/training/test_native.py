@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,6 +33,9 @@ SHAPES = [
     (2, 1, 1, 32, 2),
     (2, 62, 2, 48, 2),
     (1, 7, 62, 16, 1),
+    # Several pictures to a group, and channels by threes and by twos.
+    (13, 9, 11, 48, 2),
+    (2, 7, 20, 128, 1),
 ]
 
 
@@ -145,6 +150,41 @@ def test_the_same_again_is_the_same_to_the_bit(two_threads):
         torch.testing.assert_close(left, right, rtol=0, atol=0)
 
 
+@tiles
+def test_a_gradient_of_a_gradient_is_refused():
+    x, kernels, biases, _ = inputs(1, 8, 8, 16, 1)
+    made = native.body(x, kernels, biases, (math.inf,) * 2)
+    (gradient,) = torch.autograd.grad((made * made).sum(), kernels, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        gradient.sum().backward()
+
+
+NO_MEMORY = """
+import resource, sys
+import torch
+from hyperfocal.training.nets import native
+
+x = torch.ones(4, 64, 64, 64).bfloat16().requires_grad_()
+kernels, biases = torch.zeros(64, 64, 64, 3, 3).requires_grad_(), torch.zeros(64, 64)
+made = native.body(x, kernels, biases, (1.0,) * 65)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 30_000_000, -1))
+try:
+    made.sum().backward()
+except MemoryError as error:
+    print(error)
+"""
+
+
+@tiles
+def test_want_of_memory_is_an_error_and_not_the_end_of_the_process():
+    done = subprocess.run(
+        [sys.executable, "-c", NO_MEMORY], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "no memory for the gradient of a training step\n"
+
+
 def trained(net: PlainNet) -> list[torch.Tensor]:
     x = torch.rand(2, 3, 32, 36, generator=torch.Generator().manual_seed(2))
     net.zero_grad()
@@ -179,6 +219,7 @@ def test_it_is_for_training_in_bfloat16_on_the_cpu():
     assert native.usable(x)
     assert not native.usable(x.float())
     assert not native.usable(torch.ones(1, 20, 8, 8).bfloat16())
+    assert not native.usable(torch.ones(0, 32, 8, 8).bfloat16())
     with torch.no_grad():
         assert not native.usable(x)
 
@@ -211,6 +252,14 @@ def test_without_a_compiler_it_says_what_one_would_be_good_for(anew, caplog):
     with caplog.at_level("INFO"):
         assert native.library() is None
     assert "C++ compiler" in caplog.text
+
+
+@linux
+def test_a_garbled_name_of_a_compiler_is_told(anew, caplog):
+    with_flags(anew, lambda flags: flags)
+    anew.setenv("CXX", "g++ '-O2")
+    assert native.library() is None
+    assert "No closing quotation" in caplog.text
 
 
 @linux

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import signal
 import warnings
 from collections.abc import Iterator, Mapping
@@ -172,11 +173,15 @@ def _trained(
         with terminated_between_steps():
             trainer.fit(
                 module,
-                _loader(pictures.training),
+                _loader(
+                    pictures.training,
+                    helped=_helped(experiment, module.net, pictures.training),
+                ),
                 judged,
                 ckpt_path=None if since is None else str(out / LAST),
                 weights_only=True,
             )
+        native.give_back()
         timed = trainer.callback_metrics.get("epoch_time")
         if checkpoints.saved_at != trainer.global_step:
             # The budget ended between two validations: judge the final weights too.
@@ -269,27 +274,39 @@ class _Position(Callback):
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
-def _loader(pictures: Any) -> DataLoader[Any]:
+def _loader(pictures: Any, *, helped: bool = False) -> DataLoader[Any]:
     # A generator of its own: loaders draw a number whenever they are read anew, and the global
     # one belongs to the training.
     single = None if isinstance(pictures, PatchPool | OneBatch) else 1
-    # A process of its own degrades patches meanwhile, beside a GPU or where threads take pictures
-    # as they are free to. Where every step waits for the slowest of its threads, it would cost more
-    # than it saves.
-    beside = torch.cuda.is_available() or native.library() is not None
-    workers = int(isinstance(pictures, DegradedPool) and beside)
     return DataLoader(
         pictures,
         batch_size=single,
-        num_workers=workers,
         generator=torch.Generator(),
+        num_workers=int(helped),
+        # Any other way would send it all tiles, and again before every epoch.
+        multiprocessing_context="fork" if helped else None,
         worker_init_fn=_deaf,
     )
 
 
+def _helped(experiment: Experiment, net: torch.nn.Module, pictures: PatchPool | OneBatch) -> bool:
+    """Whether a process of its own is to degrade patches beside the training."""
+    # A teacher would be loaded anew by the helper of every epoch.
+    if not isinstance(pictures, DegradedPool) or pictures.settings.teacher is not None:
+        return False
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return False
+    if torch.cuda.is_available():
+        return True
+    # On tiles threads take pictures as they are free to. Where every step waits for the slowest of
+    # its threads, a helper costs more than it saves.
+    on_tiles = isinstance(net, PlainNet) and net.on_tiles
+    return on_tiles and precision_here(experiment) == "bf16-mixed"
+
+
 def _deaf(_worker: int) -> None:
-    """Leaves it to the training what becomes of a signal that a terminal sends to both."""
-    for name in ("SIGINT", "SIGHUP"):
+    """Leaves it to the training what becomes of a signal that both of them get."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 

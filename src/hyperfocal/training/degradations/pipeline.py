@@ -140,8 +140,8 @@ class Degradations:
             last.reverse()
         if size != low:
             steps.append(self.resize.to(generator, size, low))
-        # Drawn last: what else happens to a picture of some name stays what it was without.
-        steps += [self.sharpening.draw(generator), *last]
+        # Drawn beside the others, which are then what they would be without, and so is their noise.
+        steps += [self.sharpening.draw(generator.spawn(1)[0]), *last]
         return Recipe(tuple(step for step in steps if step is not None))
 
     def degrade(self, hr: Bytes, scale: int, generator: np.random.Generator) -> Bytes:

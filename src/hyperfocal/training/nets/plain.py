@@ -164,6 +164,11 @@ class PlainNet(nn.Module):
         return [self.head, *self.body, self.tail]  # type: ignore[list-item]
 
     @property
+    def on_tiles(self) -> bool:
+        """Whether a training on the CPU in bfloat16 runs on :mod:`native` tiles here."""
+        return self.log_ranges is None and self.depth > 0 and native.fits(self.channels)
+
+    @property
     def ranges(self) -> tuple[float, ...] | None:
         """The largest activation worth keeping after each ReLU; None without ``qat``."""
         if self.log_ranges is None:

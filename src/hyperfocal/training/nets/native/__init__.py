@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from hyperfocal.models.hardware import processor
 
@@ -62,19 +63,26 @@ def usable(x: Tensor) -> bool:
         and x.device.type == "cpu"
         and x.dtype == torch.bfloat16
         and torch.is_grad_enabled()
-        and x.shape[1] % _CHANNELS == 0
-        and library() is not None
+        and x.numel() > 0
+        and fits(x.shape[1])
     )
+
+
+def fits(channels: int) -> bool:
+    """Whether nets of so many channels run on tiles here."""
+    return channels % _CHANNELS == 0 and library() is not None
 
 
 def body(x: Tensor, kernels: Tensor, biases: Tensor, ceilings: tuple[float, ...]) -> Tensor:
     """3x3 convolutions, zero padded, each moved to between 0 and its ceiling, one after the other.
 
     ``x``: bfloat16 ``(N, C, H, W)``; ``kernels``: float32 ``(layers, C, C, 3, 3)``; ``biases``:
-    float32 ``(layers, C)``; ``ceilings``: of each layer. Returns bfloat16 of the shape of ``x``.
+    float32 ``(layers, C)``; ``ceilings``: of ``x``, of which it is known that nothing is above it,
+    and of each layer. Returns bfloat16 of the shape of ``x``.
     Kernels and activations are rounded to bfloat16, sums are float32; gradients of activations are
-    bfloat16, those of kernels and biases float32. Only where :func:`usable`.
+    bfloat16, those of kernels and biases float32. Only where :func:`usable`; :class:`MemoryError`.
     """
+    assert len(ceilings) == len(kernels) + 1 == len(biases) + 1
     made: Tensor = _Body.apply(  # type: ignore[no-untyped-call]
         x, kernels, biases, torch.tensor(ceilings).bfloat16().float()
     )
@@ -93,12 +101,14 @@ class _Body(torch.autograd.Function):
         kept = _Kept(built.hyperfocal_body_kept(*shape))
         made = torch.empty_like(x, memory_format=torch.channels_last)
         pointers = (part.data_ptr() for part in (x, made, kernels, biases, ceilings, kept.values))
-        built.hyperfocal_body_forward(*pointers, *shape, torch.get_num_threads())
+        if built.hyperfocal_body_forward(*pointers, *shape, torch.get_num_threads()):
+            raise MemoryError("no memory for a training step")
         ctx.save_for_backward(kernels, biases, ceilings)
         ctx.kept, ctx.shape = kept, shape
         return made
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         kernels, biases, ceilings = ctx.saved_tensors
         gradient = gradients[0].bfloat16().contiguous(memory_format=torch.channels_last)
@@ -107,9 +117,9 @@ class _Body(torch.autograd.Function):
         parts = (gradient, of_x, kernels, ceilings, ctx.kept.values, of_kernels, of_biases)
         built = library()
         assert built is not None
-        built.hyperfocal_body_backward(
-            *(part.data_ptr() for part in parts), *ctx.shape, torch.get_num_threads()
-        )
+        pointers = (part.data_ptr() for part in parts)
+        if built.hyperfocal_body_backward(*pointers, *ctx.shape, torch.get_num_threads()):
+            raise MemoryError("no memory for the gradient of a training step")
         return of_x, of_kernels, of_biases, None
 
 
@@ -122,16 +132,24 @@ class _Kept:
     _spare: list[Tensor] = []  # noqa: RUF012 - of all of them
 
     def __init__(self, count: int) -> None:
-        fitting = [memory for memory in self._spare if len(memory) >= count + _LINE]
-        self._spare.clear()
-        self._memory = fitting[0] if fitting else torch.empty(count + _LINE, dtype=torch.bfloat16)
+        self._memory: Tensor | None = None
+        spare = self._spare.pop() if self._spare else None
+        fits = spare is not None and len(spare) >= count + _LINE
+        memory = spare if fits else torch.empty(count + _LINE, dtype=torch.bfloat16)
+        assert memory is not None
+        self._memory = memory
         # From where a line of the cache begins.
-        start = -self._memory.data_ptr() % _LINE // self._memory.element_size()
-        self.values = self._memory[start : start + count]
+        start = -memory.data_ptr() % _LINE // memory.element_size()
+        self.values = memory[start : start + count]
 
     def __del__(self) -> None:
-        if not self._spare:
+        if self._memory is not None and not self._spare:
             self._spare.append(self._memory)
+
+
+def give_back() -> None:
+    """Leaves to the system what is kept from one training step to the next."""
+    _Kept._spare.clear()
 
 
 @functools.lru_cache(maxsize=1)
@@ -139,27 +157,26 @@ def library() -> ctypes.CDLL | None:
     """The compiled body; None where there can be none, which is told once."""
     if platform.system() != "Linux" or not processor().flags >= _NEEDED:
         return None
-    compiler = _compiler()
-    if compiler is None:
-        _log.info("this processor would train faster with a C++ compiler (g++)")
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "body.so"
-        command = [*compiler, *_FLAGS, str(_SOURCE), "-o", str(file)]
-        try:
+    try:
+        compiler = _compiler()
+        if compiler is None:
+            _log.info("this processor would train faster with a C++ compiler (g++)")
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "body.so"
+            command = [*compiler, *_FLAGS, str(_SOURCE), "-o", str(file)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
             loaded = ctypes.CDLL(str(file))
-        except (OSError, subprocess.SubprocessError) as error:
-            told = str(getattr(error, "stderr", None) or error).strip()
-            _log.warning("%s cannot be compiled, training is slower: %s", _SOURCE.name, told[-400:])
-            return None
+    # ValueError: an open quotation in CXX.
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        told = str(getattr(error, "stderr", None) or error).strip()
+        _log.warning("%s cannot be compiled, training is slower: %s", _SOURCE.name, told[-400:])
+        return None
     pointer, number = ctypes.c_void_p, ctypes.c_long
     loaded.hyperfocal_body_kept.restype = number
     loaded.hyperfocal_body_kept.argtypes = [number] * 5
     loaded.hyperfocal_body_forward.argtypes = [pointer] * 6 + [number] * 6
-    loaded.hyperfocal_body_forward.restype = None
     loaded.hyperfocal_body_backward.argtypes = [pointer] * 7 + [number] * 6
-    loaded.hyperfocal_body_backward.restype = None
     return loaded if loaded.hyperfocal_body_permitted() else None
 
 

@@ -19,7 +19,11 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
+#include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -32,7 +36,6 @@ constexpr long DEPTH = 32;  // bfloat16 values along which a tile multiplies
 constexpr long UNIT = 64;   // pixels that are rounded together
 constexpr long GUARD = 192; // zero pixels before and after a stream
 constexpr long TAPS = 9;
-constexpr long GROUPS = 6;   // of pictures, in a batch, whose gradients are added up
 
 // Linux gives tiles to those who ask: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
 constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;
@@ -66,6 +69,7 @@ template <typename T> using Buffer = std::unique_ptr<T[], Free<T>>;
 template <typename T> Buffer<T> zeros(long count) {
     long bytes = (count * long(sizeof(T)) + 63) / 64 * 64;
     T *at = static_cast<T *>(std::aligned_alloc(64, bytes));
+    if (at == nullptr) throw std::bad_alloc();
     std::memset(at, 0, bytes);
     return Buffer<T>(at);
 }
@@ -479,14 +483,38 @@ void kernel_gradient(const bf16 *lined, const Lines &lines, const bf16 *pairs, c
 // that has to share its core with somebody else takes fewer.
 template <typename Make> void shared_out(long count, long threads, Make make) {
     std::atomic<long> next{0};
+    std::mutex telling;
+    std::exception_ptr failure;
     auto run = [&] {
-        auto work = make();
-        for (long i = next++; i < count; i = next++) work(i);
+        try {
+            auto work = make();
+            for (long i = next++; i < count; i = next++) work(i);
+        } catch (...) {
+            std::lock_guard<std::mutex> alone(telling);
+            failure = std::current_exception();
+            next = count;
+        }
     };
     std::vector<std::thread> others;
-    for (long t = 1; t < std::min(threads, count); t++) others.emplace_back(run);
+    others.reserve(std::max(threads, 1L));
+    try {
+        for (long t = 1; t < std::min(threads, count); t++) others.emplace_back(run);
+    } catch (const std::system_error &) {
+        // Those that there are do it.
+    }
     run();
     for (auto &other : others) other.join();
+    if (failure) std::rethrow_exception(failure);
+}
+
+// No exception may reach the caller, who is written in another language.
+template <typename Work> int told(Work work) {
+    try {
+        work();
+        return 0;
+    } catch (...) {
+        return 1;
+    }
 }
 
 // Kernels of all layers, packed.
@@ -593,62 +621,68 @@ long hyperfocal_body_kept(long images, long height, long width, long channels, l
 
 // x, y: (images, height, width, channels); kernels: (layers, channels, channels, 3, 3); biases:
 // (layers, channels); ceilings: (layers + 1), of what enters each layer and of what leaves the last,
-// as bfloat16 has them; kept: begins at a multiple of 64 bytes.
-void hyperfocal_body_forward(const bf16 *x, bf16 *y, const float *kernels, const float *biases,
-                             const float *ceilings, bf16 *kept, long images, long height,
-                             long width, long channels, long layers, long threads) {
-    Shape s{images, height, width, channels, layers};
-    auto inside = insides(s);
-    auto packed = packed_up(kernels, s, false, threads);
-    shared_out(images, threads, [&] {
-        return [&, worker = Forward(s)](long i) mutable {
-            long at = i * height * width * channels;
-            worker.picture(x + at, y + at, packed.get(), biases, ceilings,
-                           kept + i * (layers + 1) * s.area(), inside.data());
-        };
+// as bfloat16 has them; kept: begins at a multiple of 64 bytes. Here and below there is a picture and
+// a layer at least; returns 0, or 1 for want of memory.
+int hyperfocal_body_forward(const bf16 *x, bf16 *y, const float *kernels, const float *biases,
+                            const float *ceilings, bf16 *kept, long images, long height,
+                            long width, long channels, long layers, long threads) {
+    return told([&] {
+        Shape s{images, height, width, channels, layers};
+        auto inside = insides(s);
+        auto packed = packed_up(kernels, s, false, threads);
+        shared_out(images, threads, [&] {
+            return [&, worker = Forward(s)](long i) mutable {
+                long at = i * height * width * channels;
+                worker.picture(x + at, y + at, packed.get(), biases, ceilings,
+                               kept + i * (layers + 1) * s.area(), inside.data());
+            };
+        });
     });
 }
 
 // gradient: of y; of_x: room for that of x; of_kernels, of_biases: room for theirs.
-void hyperfocal_body_backward(const bf16 *gradient, bf16 *of_x, const float *kernels,
-                              const float *ceilings, const bf16 *kept, float *of_kernels,
-                              float *of_biases, long images, long height, long width, long channels,
-                              long layers, long threads) {
-    Shape s{images, height, width, channels, layers};
-    auto inside = insides(s);
-    auto packed = packed_up(kernels, s, true, threads);
-    // Whoever adds up a group, its sums are the same, and so is the sum of all.
-    long groups = std::min(images, GROUPS);
-    std::vector<Buffer<float>> sums(groups), shifts(groups);
-    shared_out(groups, threads, [&] {
-        return [&, worker = Backward(s)](long group) mutable {
-            sums[group] = zeros<float>(layers * s.tiles());
-            shifts[group] = zeros<float>(layers * channels);
-            for (long i = group * images / groups; i < (group + 1) * images / groups; i++) {
-                long at = i * height * width * channels;
-                worker.picture(gradient + at, of_x + at, packed.get(), ceilings,
-                               kept + i * (layers + 1) * s.area(), sums[group].get(),
-                               shifts[group].get(), inside.data());
-            }
-        };
-    });
-    shared_out(layers, threads, [&] {
-        return [&](long l) {
-            float *total = sums[0].get() + l * s.tiles(), *shift = shifts[0].get() + l * channels;
-            for (long group = 1; group < groups; group++) {
-                const float *more = sums[group].get() + l * s.tiles();
-                for (long i = 0; i < s.tiles(); i++) total[i] += more[i];
-                for (long c = 0; c < channels; c++) shift[c] += shifts[group][l * channels + c];
-            }
-            std::copy(shift, shift + channels, of_biases + l * channels);
-            for (long out = 0; out < channels; out++)
-                for (long in = 0; in < channels; in++)
-                    for (long tap = 0; tap < TAPS; tap++) {
-                        long tile = (tap * s.blocks() + in / TILE) * s.blocks() + out / TILE;
-                        of_kernels[((l * channels + out) * channels + in) * TAPS + tap] =
-                            total[(tile * TILE + in % TILE) * TILE + out % TILE];
-                    }
-        };
+int hyperfocal_body_backward(const bf16 *gradient, bf16 *of_x, const float *kernels,
+                             const float *ceilings, const bf16 *kept, float *of_kernels,
+                             float *of_biases, long images, long height, long width, long channels,
+                             long layers, long threads) {
+    return told([&] {
+        Shape s{images, height, width, channels, layers};
+        auto inside = insides(s);
+        auto packed = packed_up(kernels, s, true, threads);
+        // Whoever adds up a group of pictures, its sums are the same, and so is the sum of all. Several
+        // for each thread, so that none waits long for the last.
+        long groups = std::min(images, 3 * threads);
+        std::vector<Buffer<float>> sums(groups), shifts(groups);
+        shared_out(groups, threads, [&] {
+            return [&, worker = Backward(s)](long group) mutable {
+                sums[group] = zeros<float>(layers * s.tiles());
+                shifts[group] = zeros<float>(layers * channels);
+                for (long i = group * images / groups; i < (group + 1) * images / groups; i++) {
+                    long at = i * height * width * channels;
+                    worker.picture(gradient + at, of_x + at, packed.get(), ceilings,
+                                   kept + i * (layers + 1) * s.area(), sums[group].get(),
+                                   shifts[group].get(), inside.data());
+                }
+            };
+        });
+        shared_out(layers, threads, [&] {
+            return [&](long l) {
+                float *total = sums[0].get() + l * s.tiles(), *shift = shifts[0].get() + l * channels;
+                for (long group = 1; group < groups; group++) {
+                    const float *more = sums[group].get() + l * s.tiles();
+                    for (long i = 0; i < s.tiles(); i++) total[i] += more[i];
+                    for (long c = 0; c < channels; c++) shift[c] += shifts[group][l * channels + c];
+                }
+                std::copy(shift, shift + channels, of_biases + l * channels);
+                for (long out = 0; out < channels; out++)
+                    for (long in = 0; in < channels; in++)
+                        for (long tap = 0; tap < TAPS; tap++) {
+                            long tile = (tap * s.blocks() + in / TILE) * s.blocks() + out / TILE;
+                            of_kernels[((l * channels + out) * channels + in) * TAPS + tap] =
+                                total[(tile * TILE + in % TILE) * TILE + out % TILE];
+                        }
+            };
+        });
     });
 }
 }
