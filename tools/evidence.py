@@ -1,0 +1,81 @@
+"""How often damaged and clean pictures are judged so, for docs/degradations.md.
+
+    HYPERFOCAL_DATA=... python tools/evidence.py
+
+Training tiles after those that the limits were chosen on, and the validation pictures, reduced by 2
+and degraded by the default ranges. benchmarks/evidence.json keeps the figures and ``make docs``
+makes the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from readme_figures import ROOT, markdown
+
+FIGURES = ROOT / "benchmarks" / "evidence.json"
+# The limits were chosen on the tiles before these.
+_TILES = slice(130, 230)
+# Degradations of each picture.
+_TIMES = {"train": 1, "val": 6}
+# PSNR in dB between the degraded and the clean small picture.
+_BANDS = ("under 30 dB", "30 to 34 dB", "above")
+
+
+def main() -> None:
+    """Measure and keep."""
+    from hyperfocal.training.data import pictures_in
+
+    data = Path(os.environ["HYPERFOCAL_DATA"])
+    found = {
+        "train": _judged(pictures_in(data / "train")[_TILES], _TIMES["train"]),
+        "val": _judged(pictures_in(data / "val"), _TIMES["val"]),
+    }
+    FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _judged(files: list[Path], times: int) -> dict[str, Any]:
+    from hyperfocal.quality import psnr
+    from hyperfocal.quality.evidence import judge
+    from hyperfocal.training.data import bicubic_pair, read_rgb
+    from hyperfocal.training.degradations import Degradations, seed_of
+
+    seen: Counter[str] = Counter()
+    restored: Counter[str] = Counter()
+    ranges = Degradations(clean=0.0)
+    for path in files:
+        low, high = bicubic_pair(read_rgb(path), 2)
+        seen["clean"] += 1
+        restored["clean"] += judge(None, low)[0] == "restore"
+        for number in range(times):
+            generator = np.random.default_rng(seed_of(f"{path.stem}-{number}"))
+            damaged = ranges.degrade(np.ascontiguousarray(high), 2, generator)
+            score = psnr(damaged, low)
+            band = _BANDS[0] if score < 30.0 else _BANDS[1] if score < 34.0 else _BANDS[2]
+            for name in ("degraded", band):
+                seen[name] += 1
+                restored[name] += judge(None, damaged)[0] == "restore"
+    return {name: {"pictures": seen[name], "restore": restored[name]} for name in sorted(seen)}
+
+
+def table() -> str:
+    """The figures as Markdown."""
+    found = json.loads(FIGURES.read_text(encoding="utf-8"))
+    names = {"train": "training tiles", "val": "validation pictures"}
+    rows = [["pictures", "clean", "degraded", *_BANDS]]
+    for key, figures in found.items():
+        shares = [
+            f"{figures[part]['restore'] / figures[part]['pictures']:.0%}"
+            for part in ("clean", "degraded", *_BANDS)
+        ]
+        rows.append([f"{figures['clean']['pictures']} {names[key]}", *shares])
+    return markdown(rows, "-#####")
+
+
+if __name__ == "__main__":
+    main()
