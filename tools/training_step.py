@@ -30,7 +30,7 @@ def main() -> None:
     from hyperfocal.training.nets import native
 
     torch.set_num_threads(2)
-    if native.library() is None:
+    if native.compiled() is None:
         raise SystemExit("no AMX tiles here, or no C++ compiler")
     rows = []
     for scale, channels, depth in _NETS:

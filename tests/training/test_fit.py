@@ -135,7 +135,7 @@ def test_what_no_training_can_start_from_is_told(
 
 def loader_of(experiment: Experiment, monkeypatch: pytest.MonkeyPatch, built: object) -> int:
     """How many processes make batches beside a training, where tiles can be had or not."""
-    monkeypatch.setattr(native, "library", lambda: built)
+    monkeypatch.setattr(native, "compiled", lambda: built)
     pictures = Pictures(experiment, ALONE, one_batch=False)
     return int(_helped(experiment, first_net(experiment), pictures.training))
 

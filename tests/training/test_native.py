@@ -20,7 +20,9 @@ from hyperfocal.models import hardware  # noqa: E402
 from hyperfocal.training.nets import native  # noqa: E402
 from hyperfocal.training.nets.plain import PlainNet  # noqa: E402
 
-tiles = pytest.mark.skipif(native.library() is None, reason="no AMX tiles, or no compiler for them")
+tiles = pytest.mark.skipif(
+    native.compiled() is None, reason="no AMX tiles, or no compiler for them"
+)
 linux = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux is asked for tiles")
 
 # Pictures, rows, columns, channels, layers.
@@ -227,10 +229,10 @@ def test_it_is_for_training_in_bfloat16_on_the_cpu():
 @pytest.fixture
 def anew(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
     """As in a process that has not compiled anything yet."""
-    native.library.cache_clear()
+    native.compiled.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
-    native.library.cache_clear()
+    native.compiled.cache_clear()
 
 
 def with_flags(monkeypatch, change) -> None:
@@ -242,7 +244,7 @@ def with_flags(monkeypatch, change) -> None:
 def test_other_processors_do_without_and_ask_no_compiler(anew):
     with_flags(anew, lambda flags: flags - {"amx_bf16"})
     anew.setattr(native, "_compiler", lambda: pytest.fail("asked for a compiler"))
-    assert native.library() is None
+    assert native.compiled() is None
 
 
 @linux
@@ -250,7 +252,7 @@ def test_without_a_compiler_it_says_what_one_would_be_good_for(anew, caplog):
     with_flags(anew, lambda flags: flags)
     anew.setattr(shutil, "which", lambda command: None)
     with caplog.at_level("INFO"):
-        assert native.library() is None
+        assert native.compiled() is None
     assert "C++ compiler" in caplog.text
 
 
@@ -258,7 +260,7 @@ def test_without_a_compiler_it_says_what_one_would_be_good_for(anew, caplog):
 def test_a_garbled_name_of_a_compiler_is_told(anew, caplog):
     with_flags(anew, lambda flags: flags)
     anew.setenv("CXX", "g++ '-O2")
-    assert native.library() is None
+    assert native.compiled() is None
     assert "No closing quotation" in caplog.text
 
 
@@ -269,7 +271,7 @@ def test_what_a_compiler_complains_about_is_told_and_training_goes_on(anew, capl
     compiler.write_text("#!/bin/sh\necho no such tiles >&2\nexit 1\n")
     compiler.chmod(0o755)
     anew.setenv("CXX", str(compiler))
-    assert native.library() is None
+    assert native.compiled() is None
     assert "cannot be compiled" in caplog.text
     assert "no such tiles" in caplog.text
     assert trained(PlainNet(2, 16, 1, expand=0))

@@ -70,7 +70,7 @@ def usable(x: Tensor) -> bool:
 
 def fits(channels: int) -> bool:
     """Whether nets of so many channels run on tiles here."""
-    return channels % _CHANNELS == 0 and library() is not None
+    return channels % _CHANNELS == 0 and compiled() is not None
 
 
 def body(x: Tensor, kernels: Tensor, biases: Tensor, ceilings: tuple[float, ...]) -> Tensor:
@@ -96,7 +96,7 @@ class _Body(torch.autograd.Function):
         kernels, biases = kernels.float().contiguous(), biases.float().contiguous()
         images, channels, height, width = x.shape
         shape = images, height, width, channels, len(kernels)
-        built = library()
+        built = compiled()
         assert built is not None
         kept = _Kept(built.hyperfocal_body_kept(*shape))
         made = torch.empty_like(x, memory_format=torch.channels_last)
@@ -115,7 +115,7 @@ class _Body(torch.autograd.Function):
         of_x = torch.empty_like(gradient, memory_format=torch.channels_last)
         of_kernels, of_biases = torch.empty_like(kernels), torch.empty_like(biases)
         parts = (gradient, of_x, kernels, ceilings, ctx.kept.values, of_kernels, of_biases)
-        built = library()
+        built = compiled()
         assert built is not None
         pointers = (part.data_ptr() for part in parts)
         if built.hyperfocal_body_backward(*pointers, *ctx.shape, torch.get_num_threads()):
@@ -153,7 +153,7 @@ def give_back() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def library() -> ctypes.CDLL | None:
+def compiled() -> ctypes.CDLL | None:
     """The compiled body; None where there can be none, which is told once."""
     if platform.system() != "Linux" or not processor().flags >= _NEEDED:
         return None
