@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from hyperfocal.training.data import bicubic_pair
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.facts import hardware
-from hyperfocal.training.fit import _helped, first_net, fit
+from hyperfocal.training.fit import _deaf, _helped, first_net, fit
 from hyperfocal.training.group import ALONE
 from hyperfocal.training.nets import native
 from hyperfocal.training.pictures import Pictures
@@ -157,3 +158,13 @@ def test_patches_are_degraded_by_a_helper_where_that_pays(
         assert loader_of(Experiment.read(experiment_file), monkeypatch, built) == wanted
     experiment_file.write_text(mixed)
     assert loader_of(Experiment.read(experiment_file), monkeypatch, object()) == 0
+
+
+def test_a_helper_goes_on_whatever_signal_a_terminal_or_a_service_sends_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ignored = []
+    monkeypatch.setattr(signal, "signal", lambda number, how: ignored.append((number, how)))
+    _deaf(0)
+    sent = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    assert sorted(ignored) == sorted((number, signal.SIG_IGN) for number in sent)

@@ -166,9 +166,7 @@ main()
         ("experiment", "SIGINT", 7),
         ("experiment", "SIGTERM", 10),
         ("experiment", "SIGHUP", 10),
-        ("degraded", "SIGINT", 7),
         ("degraded", "SIGTERM", 10),
-        ("degraded", "SIGHUP", 10),
     ],
 )
 def test_a_training_told_to_stop_says_so_and_can_go_on(
