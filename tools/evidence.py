@@ -57,9 +57,10 @@ def _judged(files: list[Path], times: int) -> dict[str, Any]:
             damaged = ranges.degrade(np.ascontiguousarray(high), 2, generator)
             score = psnr(damaged, low)
             band = _BANDS[0] if score < 30.0 else _BANDS[1] if score < 34.0 else _BANDS[2]
+            is_told = judge(None, damaged)[0] == "restore"
             for name in ("degraded", band):
                 seen[name] += 1
-                restored[name] += judge(None, damaged)[0] == "restore"
+                restored[name] += is_told
     return {name: {"pictures": seen[name], "restore": restored[name]} for name in sorted(seen)}
 
 

@@ -133,14 +133,25 @@ void pack(const float *kernel, const Shape &s, bool turned, bf16 *packed) {
             }
 }
 
-// Sums for 32 pixels and two blocks of outputs, of which a unit's scratch has rows.
-inline void sums_2x2(const bf16 *at, const bf16 *packed, const Shape &s, float *out) {
-    long pixel = s.channels * 2, steps = s.steps(), width = 2 * TILE;
-    const bf16 *other = packed + 3 * steps * TILE * DEPTH;
+inline void clear_four() {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
+}
+
+inline void store_four(float *t0, float *t1, float *t2, float *t3, long stride) {
+    _tile_stored(0, t0, stride);
+    _tile_stored(1, t1, stride);
+    _tile_stored(2, t2, stride);
+    _tile_stored(3, t3, stride);
+}
+
+// Sums for 32 pixels and two blocks of outputs, of which a unit's scratch has rows.
+inline void sums_2x2(const bf16 *at, const bf16 *packed, const Shape &s, float *out) {
+    long pixel = s.channels * 2, steps = s.steps(), width = 2 * TILE;
+    const bf16 *other = packed + 3 * steps * TILE * DEPTH;
+    clear_four();
     for (long dy = 0; dy < 3; dy++) {
         const bf16 *from = at + dy * s.row() * s.channels;
         for (long k = 0; k < steps; k++, packed += TILE * DEPTH, other += TILE * DEPTH) {
@@ -154,19 +165,13 @@ inline void sums_2x2(const bf16 *at, const bf16 *packed, const Shape &s, float *
             _tile_dpbf16ps(3, 5, 7);
         }
     }
-    _tile_stored(0, out, width * 4);
-    _tile_stored(1, out + TILE, width * 4);
-    _tile_stored(2, out + TILE * width, width * 4);
-    _tile_stored(3, out + TILE * width + TILE, width * 4);
+    store_four(out, out + TILE, out + TILE * width, out + TILE * width + TILE, width * 4);
 }
 
 // Sums for 64 pixels and one block of outputs.
 inline void sums_4x1(const bf16 *at, const bf16 *packed, const Shape &s, float *out) {
     long pixel = s.channels * 2, steps = s.steps(), width = TILE;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    clear_four();
     for (long dy = 0; dy < 3; dy++) {
         const bf16 *from = at + dy * s.row() * s.channels;
         for (long k = 0; k < steps; k++, packed += TILE * DEPTH) {
@@ -182,10 +187,7 @@ inline void sums_4x1(const bf16 *at, const bf16 *packed, const Shape &s, float *
             _tile_dpbf16ps(3, 4, 7);
         }
     }
-    _tile_stored(0, out, width * 4);
-    _tile_stored(1, out + TILE * width, width * 4);
-    _tile_stored(2, out + 2 * TILE * width, width * 4);
-    _tile_stored(3, out + 3 * TILE * width, width * 4);
+    store_four(out, out + TILE * width, out + 2 * TILE * width, out + 3 * TILE * width, width * 4);
 }
 
 // Past the caches: who reads it comes late, and what it would displace is needed soon.
@@ -194,9 +196,9 @@ inline void put_away(const bf16 *from, bf16 *to, long count) {
         _mm512_stream_si512((__m512i *)(to + i), _mm512_loadu_si512(from + i));
 }
 
-// A layer over a whole stream, the computed pixels of which are kept. `finish(pixel, block, sums, inner)` is called for each pixel and each
-// block of outputs, with its 16 sums and whether it is no border. Blocks by two at most, so that
-// their weights stay in the first cache while the pixels go by.
+// A layer over a whole stream, the computed pixels of which are kept. For each pixel and each block
+// of outputs `finish(pixel, block, sums, inner)` is called, with its 16 sums and whether it is no
+// border. Blocks by two at most, so that their weights stay in the first cache while pixels go by.
 template <typename Finish>
 inline void layer(const bf16 *in, bf16 *kept, const bf16 *packed, const Shape &s,
                   const uint64_t *inside, Finish finish) {
@@ -227,8 +229,8 @@ inline void layer(const bf16 *in, bf16 *kept, const bf16 *packed, const Shape &s
     }
 }
 
-void forward_layer(const bf16 *in, bf16 *kept, bf16 *out, const bf16 *packed, const float *bias, float ceiling,
-                   const Shape &s, const uint64_t *inside) {
+void forward_layer(const bf16 *in, bf16 *kept, bf16 *out, const bf16 *packed, const float *bias,
+                   float ceiling, const Shape &s, const uint64_t *inside) {
     __m512 most = _mm512_set1_ps(ceiling), zero = _mm512_setzero_ps();
     layer(in, kept, packed, s, inside, [=](long pixel, long block, __m512 sums, __mmask16 inner) {
         sums = _mm512_add_ps(sums, _mm512_loadu_ps(bias + block * TILE));
