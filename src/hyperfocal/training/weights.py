@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import Tensor
 
 from hyperfocal.training.consistency import REACH
 from hyperfocal.training.nets.plain import GREY, MergedConv, PlainNet
@@ -149,11 +150,13 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     """Load folded weights into ``net``; returns how many of its layers were used.
 
     A deeper or wider net starts from the same function: layers of its own begin as the identity
-    (inputs are never negative after a ReLU), channels of its own begin unread. Chen et al.,
-    "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. A head or a tail of
-    another shape (the tail, when going from x2 to x4) keeps its random start. Ceilings are kept
-    where the head is, whose activations all others are made of, and a correction where the net is
-    to have one.
+    (inputs are never negative after a ReLU), channels of its own as twins of others, whose readers
+    share what they read between the two, unevenly, so that the two learn different things. Chen et
+    al., "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016. Channels that begin at
+    random and unread are no way: they are as loud in layers where all others are faint, and what
+    the first steps make of them is noise. A head or a tail of another shape (the tail, when going
+    from x2 to x4) keeps its random start. Ceilings are kept where the head is, whose activations
+    all others are made of, and a correction where the net is to have one.
     """
     if not isinstance(net, PlainNet):
         raise TypeError("only plain nets start from other weights")
@@ -169,28 +172,44 @@ def start_from(net: torch.nn.Module, folded: Folded) -> int:
     for layer in inner[len(body) :]:
         layer.load_folded(torch.tensor(identity), torch.zeros(net.channels))
     used = 0
+    twins = _twins(head.shape[0], net.channels)
     if head.shape[1:] == first.direct.shape[1:]:
-        used += _grow(first, head, bias + np.float32(GREY) * _reach(head))
+        pixels = torch.arange(head.shape[1])
+        used += _grow(first, head, bias + np.float32(GREY) * _reach(head), twins, pixels)
         if folded.ceilings is not None:
             # What passes the last of them passes the layers that follow.
             more = net.depth + 1 - len(folded.ceilings)
             net.set_ceilings([*folded.ceilings, *folded.ceilings[-1:] * more])
     for layer, (kernel, shift) in zip(inner, body, strict=False):
-        used += _grow(layer, kernel, shift)
-    if tail[0].shape[0] == last.direct.shape[0]:
-        used += _grow(last, *tail)
+        read, twins = twins, _twins(head.shape[0], net.channels)
+        used += _grow(layer, kernel, shift, twins, read)
+    if (outputs := tail[0].shape[0]) == last.direct.shape[0]:
+        used += _grow(last, *tail, torch.arange(outputs), twins)
     if net.correction is not None and folded.correction is not None and net.scale == folded.scale:
         net.correction.copy_(torch.tensor(folded.correction))
     return used
 
 
+def _twins(channels: int, wanted: int) -> Tensor:
+    """All of ``channels`` in order, then some of them again, drawn, until there are enough."""
+    more = [torch.randperm(channels) for _ in range(wanted // channels)]
+    return torch.cat([torch.arange(channels), *more])[:wanted]
+
+
 @torch.no_grad()
-def _grow(layer: MergedConv, kernel: Array, bias: Array) -> int:
-    """Load a kernel into a layer that is as wide or wider; returns 1."""
-    own, own_bias = layer.kernel().clone(), layer.bias.clone()
-    outputs, inputs = kernel.shape[:2]
-    own[:outputs, :inputs] = torch.tensor(kernel)
-    own[:outputs, inputs:] = 0.0
-    own_bias[:outputs] = torch.tensor(bias)
-    layer.load_folded(own, own_bias)
+def _grow(layer: MergedConv, kernel: Array, bias: Array, twins: Tensor, read: Tensor) -> int:
+    """Load a kernel into a layer that is as wide or wider; returns 1.
+
+    ``twins``: which channel of the kernel each output repeats; ``read``: the same of the inputs.
+    """
+    own = torch.tensor(kernel)[twins][:, read]
+    layer.load_folded(own * _shares(own.shape, read), torch.tensor(bias)[twins])
     return 1
+
+
+def _shares(shape: torch.Size, read: Tensor) -> Tensor:
+    """For a kernel of ``shape``, what each input has of what its twins have together; in [0, 1]."""
+    # Far enough from zero for their sum.
+    drawn = 0.05 + torch.rand(shape)
+    together = torch.zeros_like(drawn[:, : int(read.max()) + 1]).index_add(1, read, drawn)
+    return drawn / together[:, read]
