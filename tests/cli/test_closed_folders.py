@@ -85,7 +85,7 @@ def test_what_may_not_be_listed_is_told(run: Run, tmp_path: Path, monkeypatch: A
         (["evaluate", "--suite", "{}/suite", "-m", "bicubic-x2"], 3),
         (["send", "{}/in", "-o", "out", "--url", "http://127.0.0.1:1"], 2),
         (["send", "a.png", "-o", "{}/out", "--url", "http://127.0.0.1:1"], 1),
-        (["retrain", "--data", "{}/pictures"], 3),
+        (["retrain", "--data", "{}/pictures", "--no-suite"], 3),
         (["train", "fit", "{}/net.toml"], 3),
         (["train", "curves", "{}/run"], 3),
         (["train", "export", "{}/best.ckpt"], 3),

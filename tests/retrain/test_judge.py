@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hyperfocal.retrain import Compared, judge
@@ -20,3 +22,12 @@ def test_better_gains_on_the_new_and_loses_nowhere(new: float, frozen: float, be
     assert verdict.better is better
     assert len(verdict.reasons) == 2
     assert any("NOT met" in reason for reason in verdict.reasons) is not better
+
+
+def test_other_weights_must_only_not_lose() -> None:
+    new, other = compared(0.05, new=True), compared(0.0, new=True)
+    for gain, better in ((0.0, True), (-0.5, False)):
+        also = replace(other, precision="float", challenger_psnr=32.0 + gain)
+        verdict = judge([new, also], 0.02, 0.02)
+        assert verdict.better is better
+        assert "float weights" in verdict.reasons[1]

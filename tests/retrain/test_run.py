@@ -33,6 +33,7 @@ from hyperfocal.errors import (
 )
 from hyperfocal.evaluate import SuiteChoice
 from hyperfocal.models.card import ModelCard
+from hyperfocal.models.hardware import Processor, processor
 from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.retrain import Plan, RetrainReport, retrain, run
@@ -54,19 +55,18 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     plan = replace(plan, suites=(SuiteChoice(str(suite)),), tolerance=1.0)
     report, out = retrain(replace(plan, bench=True), settings, progress=False)
     assert report.verdict.better
-    assert [found.new for found in report.suites] == [True, False]
+    # Both weights are exported, so both are judged, and first those that run here.
+    assert [found.new for found in report.suites] == [True, False] * 2
+    kinds = [found.precision for found in report.suites[::2]]
+    assert sorted(kinds) == ["float", "int8"]
     assert report.suites[0].gain > 0.02
     assert report.data["held_back"] == 2
     assert report.data["training"] == 7
     entry = read_entry(out / "tiny-retrained-x2.toml")
     told = [(q.suite, q.precision) for q in entry.card.quality]
-    precision = report.suites[0].precision
-    assert told == [
-        ("frozen", precision),
-        ("held-back", precision),
-        ("validation", "float"),
-        ("validation", "int8"),
-    ]
+    assert kinds[0] == ("int8" if processor().exact_int8 else "float")
+    suites = ("frozen", "held-back", "validation")
+    assert sorted(told) == sorted((suite, kind) for suite in suites for kind in kinds)
     assert [speed.precision for speed in entry.card.speed] == ["float", "int8"]
     # What the champion cost, which its card tells, is counted too.
     training = entry.card.training
@@ -100,7 +100,7 @@ def test_one_that_is_asked_four_times_stays_that(
     card = read_entry(out / "tiny-retrained-x2.toml").card
     assert card.self_ensemble
     # The export measures single answers, which are not this model's.
-    assert [q.suite for q in card.quality] == ["held-back"]
+    assert {q.suite for q in card.quality} == {"held-back"}
 
 
 def test_of_weights_that_are_not_exported_the_card_tells_nothing(
@@ -114,6 +114,18 @@ def test_of_weights_that_are_not_exported_the_card_tells_nothing(
     made = read_entry(out / "tiny-retrained-x2.toml").card
     assert made.weights.keys() == {"float"}
     assert {q.precision for q in made.quality} == {"float"}
+
+
+def test_weights_that_cannot_be_judged_here_are_not_exported(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Processor, "exact_int8", property(lambda self: False))
+    report, out = retrain(plan, settings, progress=False)
+    assert report.verdict.better
+    assert {found.precision for found in report.suites} == {"float"}
+    assert read_entry(out / "tiny-retrained-x2.toml").card.weights.keys() == {"float"}
+    assert not list(out.glob("*.int8.onnx"))
+    assert any(note.startswith("int8 weights were not exported") for note in report.notes)
 
 
 def test_what_is_not_better_is_refused_with_the_reason(plan: Plan, settings: Settings) -> None:
@@ -422,6 +434,7 @@ def test_the_command_exits_with_1_where_nothing_was_gained(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYPERFOCAL_CACHE", str(tmp_path / "cache"))
     given = ["retrain", "--data", str(originals), "--from", str(champion), "--steps", "2"]
+    given.append("--no-suite")
     answer = CliRunner().invoke(build(), [*given, "--margin", "50", "--json"])
     assert answer.exit_code == 1
     assert json.loads(answer.stdout)["verdict"]["better"] is False
@@ -429,3 +442,26 @@ def test_the_command_exits_with_1_where_nothing_was_gained(
     assert answer.exit_code == 1
     assert "refused, not exported" in answer.stdout
     assert "two/report.md" in answer.stdout
+
+
+def test_the_command_judges_by_the_suites_that_are_there(
+    champion: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERFOCAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HYPERFOCAL_DATA", raising=False)
+    given = ["retrain", "--data", str(originals), "--from", str(champion), "--steps", "2"]
+    answer = CliRunner().invoke(build(), given)
+    assert answer.exit_code == 2
+    assert "no frozen suite" in answer.stderr
+    assert not (tmp_path / "retrained").exists()
+    write_pictures(tmp_path / "data" / "eval" / "BSD100", range(200, 202))
+    write_pictures(tmp_path / "data" / "eval" / "mine", range(202, 204))
+    monkeypatch.setenv("HYPERFOCAL_DATA", str(tmp_path / "data"))
+    answer = CliRunner().invoke(build(), [*given, "--margin", "50", "--json"])
+    assert answer.exit_code == 1, answer.stderr
+    judged = {(found["suite"], found["new"]) for found in json.loads(answer.stdout)["suites"]}
+    assert judged == {("new pictures, held back", True), ("BSD100", False)}
+    answer = CliRunner().invoke(build(), [*given, "--suite", "BSD100", "--no-suite"])
+    assert answer.exit_code == 2
+    assert "exclude each other" in answer.stderr

@@ -104,3 +104,15 @@ def test_mlflow_is_told_it(
     assert client.get_run(trained.run_id).data.tags["data_digest"] == digest(given_file)
     told = client.download_artifacts(trained.run_id, "data-manifest.txt", str(tmp_path))
     assert "  train-lr/0.png\n" in Path(told).read_text(encoding="utf-8")
+    # Going on with other pictures, it had both.
+    first = digest(given_file)
+    (given_file.parent / "train" / "HR" / "0.png").unlink()
+    (given_file.parent / "train" / "LR" / "0.png").unlink()
+    text = given_file.read_text()
+    for steps in (3, 4):
+        given_file.write_text(text.replace("steps = 2", f"steps = {steps}"))
+        fit(Experiment.read(given_file), out, resume=True, progress=False, tracking=True)
+        tags = client.get_run(trained.run_id).data.tags
+        assert tags["data_digest"].split() == [first, digest(given_file)]
+    told = client.download_artifacts(trained.run_id, "data-manifest-2.txt", str(tmp_path))
+    assert "train-lr/0.png" not in Path(told).read_text(encoding="utf-8")

@@ -17,9 +17,14 @@ pytest.importorskip("transformers")
 
 from hyperfocal.errors import ModelMissing
 from hyperfocal.quality.resize import imresize
-from hyperfocal.training.experiment import NetSection
-from hyperfocal.training.nets import NETS
-from hyperfocal.training.nets.depthpro_sr import TILE, TOKEN, DepthProSR, fade, starts
+from hyperfocal.training.nets.depthpro_sr import (
+    TILE,
+    TOKEN,
+    DepthProSR,
+    fade,
+    load_pretrained,
+    starts,
+)
 
 LAYERS = 4
 
@@ -205,14 +210,13 @@ def test_a_picture_smaller_than_a_tile(net: DepthProSR) -> None:
     assert net(picture(1, 3)).shape == (1, 3, 2, 6)
 
 
-def test_weights_that_cannot_be_had_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_had_are_said(
+    net: DepthProSR, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The environment is read once, by whichever test first imports it.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    section = NetSection(
-        name="depthpro-sr", scale=2, channels=16, depth=1, pretrained="nobody/nothing-here"
-    )
     with pytest.raises(ModelMissing, match=r"cannot be had.*leave out net\.pretrained"):
-        NETS["depthpro-sr"](section)
+        load_pretrained(net.encoder, "nobody/nothing-here")
 
 
 @torch.no_grad()
@@ -225,7 +229,8 @@ def test_published_weights_of_the_first_layers_are_taken(tmp_path: Any) -> None:
     torch.manual_seed(5)
     theirs = DepthProModel(config)
     theirs.save_pretrained(tmp_path)
-    ours = DepthProSR(2, width=16, depth=LAYERS, pretrained=str(tmp_path)).encoder
+    ours = DepthProSR(2, width=16, depth=LAYERS).encoder
+    load_pretrained(ours, str(tmp_path))
     wanted = theirs.state_dict()
     assert all(torch.equal(value, wanted[key]) for key, value in ours.state_dict().items())
 
@@ -236,8 +241,9 @@ def test_published_weights_of_another_width_are_refused(tmp_path: Any) -> None:
     from hyperfocal.training.nets import depthpro_sr
 
     DepthProModel(depthpro_sr.configuration(32, LAYERS)).save_pretrained(tmp_path)
+    ours = DepthProSR(2, width=16, depth=LAYERS).encoder
     with pytest.raises(ModelMissing, match="do not fit"):
-        DepthProSR(2, width=16, depth=LAYERS, pretrained=str(tmp_path))
+        load_pretrained(ours, str(tmp_path))
 
 
 def test_position_codes_of_other_patches_keep_their_places() -> None:

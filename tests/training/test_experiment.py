@@ -89,6 +89,12 @@ def test_a_variable_that_is_not_set_is_named(
         ("[net]", '[net]\nname = "plane"', r"net\.name: Input should be 'plain' or 'depthpro-sr'"),
         ("scale = 2", "scale = 2\nunshuffle = 3", r"data\.patch must be a multiple .* 3"),
         ("[net]", '[net]\npretrained = "apple/DepthPro-hf"', "pretrained is for depthpro-sr"),
+        (
+            "[data]",
+            '[data]\ndegradation = "given"\njudged_at = [1.0, 0.5]',
+            r"data\.judged_at is not for data\.degradation = 'given'",
+        ),
+        ("[data]", '[data]\ndegradation = "given"\nreduced = 0.1', r"data\.reduced is not for"),
         ("channels = 16", 'name = "depthpro-sr"\nchannels = 12', "must be 16 at least"),
         ("channels = 16", 'name = "depthpro-sr"\nchannels = 193', "a multiple of .* heads.*: 3"),
         ("[net]", '[net]\nname = "depthpro-sr"\nunshuffle = 2', "unshuffle is for plain nets"),

@@ -16,6 +16,7 @@ from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.quality import psnr
 from hyperfocal.settings import Settings
+from hyperfocal.training.calibrate import calibrating, training_pictures
 from hyperfocal.training.consistency import REACH
 from hyperfocal.training.data import bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.experiment import Experiment
@@ -143,3 +144,11 @@ def test_which_nets_can_be_consistent(experiment_file: Path, more: str) -> None:
     experiment_file.write_text(text)
     with pytest.raises(SettingsError, match="consistent is for plain nets"):
         Experiment.read(experiment_file)
+
+
+def test_calibration_sees_no_picture_that_training_did_not(plain: Experiment) -> None:
+    data = plain.data.model_copy(update={"limit": 2})
+    limited = plain.model_copy(update={"data": data})
+    assert [path.name for path in calibrating(limited, 48)] == ["0.png", "1.png"]
+    assert len(list(training_pictures(limited, 48))) == 2 * len(plain.data.judged_at)
+    assert [path.name for path in calibrating(plain, 3)] == ["0.png", "1.png", "2.png"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,18 @@ def test_the_net_computes_what_the_int8_graph_does(shape: tuple[int, int, int, i
     assert off.max() < 0.01
     float_off = np.abs(run(build(folded), x) - want) * 255.0
     assert float_off.mean() > 2.0 * off.mean()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_float_weights_end_where_the_training_did(shape: tuple[int, int, int, int]) -> None:
+    net, x = trained_like(*shape), picture()
+    # Most activations are above these.
+    net.set_ranges([0.2] * (shape[2] + 1))
+    want, folded = run(build(fold(net), net.ranges), x), fold(net)
+    off = np.abs(run(build(folded), x) - want).mean()
+    unending = np.abs(run(build(replace(folded, ceilings=None)), x) - want).mean()
+    assert off < 0.2 * unending
 
 
 def test_every_parameter_has_a_gradient() -> None:

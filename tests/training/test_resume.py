@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hyperfocal.errors import ModelBroken, OutputExists, SettingsError
 from hyperfocal.training.experiment import Experiment
@@ -58,6 +60,16 @@ def degraded(experiment_file: Path, experiment: Experiment) -> Experiment:
     return Experiment.read(experiment_file)
 
 
+@pytest.fixture
+def muon(experiment_file: Path, experiment: Experiment) -> Experiment:
+    """As the shipped nets are trained."""
+    text = experiment_file.read_text().replace("[net]\n", "[net]\nconsistent = true\n")
+    text = text.replace("[schedule]\n", '[schedule]\noptimizer = "muon"\n')
+    text = text.replace("expand = 4", "expand = 0").replace("depth = 1", "depth = 2")
+    experiment_file.write_text(text.replace("[data]\n", "[data]\nreduced = 0.8\n"))
+    return Experiment.read(experiment_file)
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_two_do_not_train_in_one_folder(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume: bool
@@ -91,7 +103,7 @@ def state(run: Path) -> dict[str, Any]:
     return torch.load(run / "last.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("kind", ["experiment", "degraded"])
+@pytest.mark.parametrize("kind", ["experiment", "degraded", "muon"])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     request: pytest.FixtureRequest, kind: str, experiment_file: Path, tmp_path: Path
 ) -> None:
@@ -302,6 +314,38 @@ def test_the_optimizer_goes_on_with_what_the_experiment_says_now(
     longer = experiment.model_copy(update={"schedule": schedule})
     fit(longer, tmp_path, resume=True, progress=False, tracking=False)
     assert set(used) == {(0.5, (0.5, schedule.beta2))}
+
+
+def test_other_validation_pictures_begin_a_ranking_of_their_own(
+    experiment: Experiment,
+    photographs: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    out = tmp_path / "out"
+    schedule = experiment.schedule.model_copy(update={"patience": 2})
+    patient = experiment.model_copy(update={"schedule": schedule})
+    first = fit(patient, out, progress=False, tracking=False)
+    before = {path.name for path in out.glob("step-*.ckpt")}
+    # Noise, of which no net gets as much right.
+    noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    for path in (photographs / "val").iterdir():
+        Image.fromarray(noise).save(path)
+    schedule = schedule.model_copy(update={"steps": 58})
+    longer = experiment.model_copy(update={"schedule": schedule})
+    again = fit(longer, out, resume=True, progress=False, tracking=False)
+    assert again.steps == 58
+    assert again.best_psnr < first.best_psnr - 2.0
+    assert "is decided anew" in caplog.text
+    best = torch.load(out / "best.ckpt", weights_only=True)
+    assert best["global_step"] > 30
+    # What the others chose is still there.
+    assert before <= {path.name for path in out.glob("step-*.ckpt")}
+    caplog.clear()
+    schedule = schedule.model_copy(update={"steps": 60})
+    longer = experiment.model_copy(update={"schedule": schedule})
+    assert fit(longer, out, resume=True, progress=False, tracking=False).steps == 60
+    assert "is decided anew" not in caplog.text
 
 
 def test_after_a_stop_the_process_can_be_stopped_again() -> None:

@@ -49,7 +49,10 @@ def retrain(
         "--suite",
         metavar="SUITE[:N]",
         help="A frozen suite (its first N pictures) on which nothing may be lost; may be given "
-        "more than once.",
+        "more than once. Set5, BSD100 and Urban100, as far as they are there, by default.",
+    ),
+    no_suite: bool = typer.Option(
+        False, "--no-suite", help="Judge by the new pictures alone, whatever else may be lost."
     ),
     out: Path | None = typer.Option(
         None, "--out", "-o", metavar="DIR", help="For report and model; retrained/NAME by default."
@@ -87,17 +90,25 @@ def retrain(
     """
     needs_torch()
     only_one(minutes=minutes, steps=steps)
+    only_one(suite=suite or None, no_suite=no_suite)
     if minutes is not None and not minutes > 0.0:
         raise UsageError(f"--minutes must be more than 0, not {minutes:g}")
-    from hyperfocal.evaluate import SuiteChoice
+    from hyperfocal.evaluate import DATA_VARIABLE, SuiteChoice, known_suites
     from hyperfocal.retrain import Plan
     from hyperfocal.retrain import retrain as run
 
+    suites = tuple(SuiteChoice.read(text) for text in suite)
+    if not suites and not no_suite and not (suites := known_suites()):
+        raise UsageError(
+            "there is no frozen suite to judge by, without which a model may lose what it knew: "
+            f"name folders of pictures (--suite), set {DATA_VARIABLE} to the folder whose eval/ "
+            "has Set5 and the like, or do without (--no-suite)"
+        )
     plan = Plan(
         data=data,
         champion=champion,
         out=out,
-        suites=tuple(SuiteChoice.read(text) for text in suite),
+        suites=suites,
         name=name,
         degradation=None if degradation is None else degradation.value,
         minutes=_MINUTES if minutes is None and steps is None else minutes,
@@ -121,10 +132,11 @@ def retrain(
 
 
 def _print(report: RetrainReport, folder: Path) -> None:
-    rows = [("suite", "pictures", report.champion, report.challenger, "gain")]
+    rows = [("suite", "weights", "pictures", report.champion, report.challenger, "gain")]
     rows += [
         (
             found.suite,
+            found.precision,
             str(found.images),
             f"{found.champion_psnr:.3f}",
             f"{found.challenger_psnr:.3f}",
@@ -132,7 +144,7 @@ def _print(report: RetrainReport, folder: Path) -> None:
         )
         for found in report.suites
     ]
-    say.table(rows, right=range(1, 5))
+    say.table(rows, right=range(2, 6))
     verdict = "better, and exported" if report.verdict.better else "refused, not exported"
     typer.echo(f"{report.challenger} is {verdict}:")
     for reason in (*report.verdict.reasons, *(f"note: {note}" for note in report.notes)):

@@ -12,6 +12,7 @@ from hyperfocal.evaluate.bench import Row, bench
 from hyperfocal.evaluate.record import record, record_speed
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate
+from hyperfocal.evaluate.suites import is_there
 from hyperfocal.models.card import ModelCard
 from hyperfocal.models.hardware import processor
 from hyperfocal.settings import Settings
@@ -46,6 +47,11 @@ SUITES = (
     SuiteChoice("Urban100"),
     SuiteChoice("Urban100", 20),
 )
+
+
+def known_suites() -> tuple[SuiteChoice, ...]:
+    """Those of the literature's that are there by name, all of their pictures."""
+    return tuple(choice for choice in SUITES if choice.first is None and is_there(choice.suite))
 
 
 def measure_quality(

@@ -63,6 +63,15 @@ def find_suite(
     return Suite(folder.name, _match(_pictures(high), _pictures(low), scale, high, low))
 
 
+def is_there(suite: str | Path) -> bool:
+    """Whether :func:`find_suite` finds a folder for it, whatever that holds."""
+    try:
+        _locate(suite, os.environ)
+    except InputMissing:
+        return False
+    return True
+
+
 def _locate(suite: str | Path, environment: Mapping[str, str]) -> Path:
     if paths.is_folder(Path(suite)):
         return Path(suite).resolve()

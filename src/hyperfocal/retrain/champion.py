@@ -29,10 +29,10 @@ class Champion:
     net: dict[str, int]
 
     @property
-    def shipped_precision(self) -> Precision:
-        """What runs on this processor when nothing is asked for."""
+    def judged_precisions(self) -> tuple[Precision, ...]:
+        """What this processor computes exactly; first what runs on it when nothing is asked for."""
         int8 = "int8" in self.card.weights and processor().exact_int8
-        return "int8" if int8 else "float"
+        return ("int8", "float") if int8 else ("float",)
 
     @property
     def successor(self) -> str:

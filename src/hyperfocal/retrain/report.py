@@ -64,18 +64,24 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reasons``: one sentence for each suite, and one for whatever else decided."""
+    """``reasons``: one sentence for each suite and precision, and for whatever else decided."""
 
     better: bool
     reasons: tuple[str, ...]
 
 
 def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verdict:
-    """Better means: gains ``margin`` dB on the new pictures, loses over ``tolerance`` nowhere."""
+    """Better means: gains ``margin`` dB on the new pictures, loses over ``tolerance`` nowhere.
+
+    The gain is asked of the precision that comes first; others must only not lose.
+    """
     better, reasons = True, []
     for found in compared:
-        told = f"{found.suite}: {found.gain:+.3f} dB over {found.images} pictures"
-        if found.new:
+        told = (
+            f"{found.suite}, {found.precision} weights: {found.gain:+.3f} dB over "
+            f"{found.images} pictures"
+        )
+        if found.new and found.precision == compared[0].precision:
             enough = found.gain >= margin
             wanted = f"at least {margin:+.3f} dB is asked for"
         else:

@@ -98,8 +98,8 @@ def retrain(
         experiment = prepare(plan, champion, name, degradation, parted, work, settings)
         if (work / JSON).is_file():
             return _published(plan, out), out
-        precision = champion.shipped_precision
-        champions = _measure(champion.card_path, precision, plan, work, settings, say)
+        precisions = champion.judged_precisions
+        champions = _measure(champion.card_path, precisions, plan, work, settings, say)
         say(f"training on {len(parted.training)} pictures")
         trained = _fit(experiment, work / _FIT, resume=resume, progress=progress)
         say("exporting the challenger")
@@ -107,7 +107,7 @@ def retrain(
         path = work / _MODEL / f"{name}.toml"
         card = _card(made.card, champion, parted, degradation)
         card.write(path)
-        compared, verdict = _judged(plan, champions, path, precision, work, settings, say)
+        compared, verdict = _judged(plan, champions, path, precisions, work, settings, say)
         report = RetrainReport(
             champion=champion.card.name,
             champion_sha256=champion.card.weights["float"].sha256,
@@ -168,18 +168,19 @@ def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) 
 
 def _measure(
     card: Path,
-    precision: Precision,
+    precisions: tuple[Precision, ...],
     plan: Plan,
     work: Path,
     settings: Settings,
     say: Callable[[str], None],
 ) -> list[Report]:
-    """Reports on the pictures held back, and on each frozen suite."""
+    """Reports of each precision on the pictures held back, and on each frozen suite."""
     reports = []
     held_back = SuiteChoice(str(work / DATA / HELD_BACK))
-    for choice in (held_back, *plan.suites):
-        say(f"measuring {card.stem} on {choice.name}")
-        reports.append(evaluate(choice.suite, str(card), None, choice.first, settings, precision))
+    for kind in precisions:
+        for choice in (held_back, *plan.suites):
+            say(f"measuring {card.stem} ({kind}) on {choice.name}")
+            reports.append(evaluate(choice.suite, str(card), None, choice.first, settings, kind))
     return reports
 
 
@@ -187,17 +188,17 @@ def _judged(
     plan: Plan,
     champions: list[Report],
     path: Path,
-    precision: Precision,
+    precisions: tuple[Precision, ...],
     work: Path,
     settings: Settings,
     say: Callable[[str], None],
 ) -> tuple[tuple[Compared, ...], Verdict]:
     try:
-        challengers = _measure(path, precision, plan, work, settings, say)
+        challengers = _measure(path, precisions, plan, work, settings, say)
     except GarbledOutput as error:
         return (), Verdict(False, (f"the challenger fails: {error}",))
     compared = tuple(
-        Compared.of(ours, theirs, new=index == 0)
+        Compared.of(ours, theirs, new=index % (1 + len(plan.suites)) == 0)
         for index, (ours, theirs) in enumerate(zip(champions, challengers, strict=True))
     )
     for report in challengers:
@@ -209,7 +210,7 @@ def _card(
     card: ModelCard, champion: Champion, parted: Parted, degradation: Degradation
 ) -> ModelCard:
     """The challenger's card: what is the champion's by nature, and where it comes from."""
-    old = champion.card
+    old, judged = champion.card, champion.judged_precisions
     source = f"{old.name} (sha256 {old.weights['float'].sha256[:16]}; {old.training.data or '?'})"
     training = card.training.model_copy(
         update={"data": f"{source}, then {described(parted, degradation)}", "experiment": ""}
@@ -220,12 +221,12 @@ def _card(
             "self_ensemble": old.self_ensemble,
             "licence": old.licence,
             "training": training,
-            # It ships as the champion does: what was not measured is not exported.
-            "weights": {kind: w for kind, w in card.weights.items() if kind in old.weights},
+            # What the champion does not have, or cannot be measured here, is not exported.
+            "weights": {kind: w for kind, w in card.weights.items() if kind in judged},
             # Of one answer, not of the mean of several.
             "quality": ()
             if old.self_ensemble
-            else tuple(q for q in card.quality if q.precision in old.weights),
+            else tuple(q for q in card.quality if q.precision in judged),
         }
     )
 
@@ -252,6 +253,11 @@ def _notes(plan: Plan, champion: Champion, parted: Parted) -> tuple[str, ...]:
         )
     if not plan.suites:
         notes.append("no frozen suite was given: what the model may have lost is not measured")
+    if unjudged := champion.card.weights.keys() - champion.judged_precisions:
+        notes.append(
+            f"{', '.join(sorted(unjudged))} weights were not exported: this processor does not "
+            "compute them exactly, so they could not be judged"
+        )
     if len(parted.held_back) < 10:
         notes.append(
             f"only {len(parted.held_back)} pictures were held back: the gain on them is a rough one"

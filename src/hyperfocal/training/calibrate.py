@@ -48,10 +48,15 @@ class Observed:
     products: tuple[npt.NDArray[np.float64] | None, ...]
 
 
+def calibrating(experiment: Experiment, count: int) -> list[Path]:
+    """The first ``count`` files of those that the experiment trains on."""
+    data = experiment.data
+    return pictures_in(Path(data.train))[: data.limit][:count]
+
+
 def training_pictures(experiment: Experiment, count: int) -> Iterator[Array]:
     """The first ``count`` training pictures as the net gets them, ``(H, W, 3)`` in [0, 1]."""
-    files = pictures_in(Path(experiment.data.train))[:count]
-    for path in files:
+    for path in calibrating(experiment, count):
         for lr, _ in judged_pairs(experiment, [path]):
             yield lr.astype(np.float32) / np.float32(255.0)
 

@@ -21,12 +21,14 @@ class Checkpoints(Checkpoint):
     Written at every validation, whole or not at all, so that a kill at any moment leaves a
     state to go on from. A request to terminate, which is obeyed between two steps, leaves that very
     step as LAST. The kept ones are called ``step-STEP.ckpt``; BEST is another name of the
-    first of them.
+    first of them. ``anew``: a training that goes on is judged by other pictures than before; the
+    states that those chose keep their names, but have no rank among those to come.
     """
 
-    def __init__(self, folder: Path, count: int = 3) -> None:
+    def __init__(self, folder: Path, count: int = 3, *, anew: bool = False) -> None:
         self.folder = folder
         self.count = count
+        self.anew = anew
         self.kept: list[tuple[float, str]] = []
         self.saved_at = -1
         self._validated_at = -1
@@ -41,6 +43,8 @@ class Checkpoints(Checkpoint):
         return {"kept": [list(entry) for entry in self.kept]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self.anew:
+            return
         kept = [(float(psnr), str(name)) for psnr, name in state_dict["kept"]]
         # The first of them is there as long as BEST is: without its figure, anything that comes
         # would be the best.

@@ -33,7 +33,8 @@ class Collapse(Callback):
         return {"times": self._times}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._times = state_dict["times"]
+        # Judged by other pictures than before there is no best yet to have lost.
+        self._times = 0 if self._checkpoints.anew else state_dict["times"]
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

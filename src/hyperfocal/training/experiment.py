@@ -228,6 +228,17 @@ class Experiment(_Section):
         return self
 
     @model_validator(mode="after")
+    def _given_as_they_are(self) -> Experiment:
+        if self.data.degradation == "given":
+            for name in ("reduced", "reduce_from", "reduce_by", "judged_at"):
+                if getattr(self.data, name) != DataSection.model_fields[name].default:
+                    raise ValueError(
+                        f"data.{name} is not for data.degradation = 'given', whose pairs stay as "
+                        "they are"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _whole_patches(self) -> Experiment:
         if self.data.patch % self.net.unshuffle:
             raise ValueError(

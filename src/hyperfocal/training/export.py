@@ -21,10 +21,10 @@ from hyperfocal.paths import made_folder
 from hyperfocal.quality.metrics import Scores, psnr, scores
 from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
-from hyperfocal.training.calibrate import observe, training_pictures
+from hyperfocal.training.calibrate import calibrating, observe, training_pictures
 from hyperfocal.training.consistency import correction
 from hyperfocal.training.cost import write_cost
-from hyperfocal.training.data import Pixels, pictures_in
+from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.graph import build
@@ -79,9 +79,9 @@ def export(
         raise _failed(weights)
     # Now, as the rest takes a while.
     made_folder(folder)
-    folded, data = replace(stored.folded, correction=None), stored.experiment.data
+    folded = replace(stored.folded, correction=None)
     pairs = judged_pairs(stored.experiment, judged_on(stored.experiment)[0])
-    taught = pictures_in(Path(data.train))[:calibration]
+    taught = calibrating(stored.experiment, calibration)
     card = _card(stored)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)

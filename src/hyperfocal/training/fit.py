@@ -41,6 +41,8 @@ from hyperfocal.training.stored import read_checkpoint, starting_cost, starting_
 from hyperfocal.training.tracking import Tracking, track
 from hyperfocal.training.weights import fold
 
+_log = logging.getLogger(__name__)
+
 # Pictures that set ranges and ceilings at the start of a training; the share that is clipped
 # where quantisation-aware training starts.
 _CALIBRATION = 16
@@ -116,8 +118,12 @@ def fit(
         if state is None:
             module.before = starting_cost(experiment)
         pictures = Pictures(experiment, group, one_batch=preset == "one-batch")
+    module.judged_by = pictures.validation.digest
+    anew = False
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
+        # Checkpoints from before it was told are taken at their word.
+        anew = state.get("judged_by", module.judged_by) != module.judged_by
     if preset == "dev-run":
         return _dev_run(experiment, module, pictures)
 
@@ -128,12 +134,19 @@ def fit(
             # It may have come, and ended, since.
             refuse_another(out)
         since = None if state is None else int(state["global_step"])
-        return _trained(experiment, out, module, pictures, group, since, progress, tracking)
+        if anew and group.leads:
+            _log.warning(
+                "the validation pictures are not those that %s was judged by: which state is the "
+                "best is decided anew, among those to come",
+                last,
+            )
+        checkpoints = Checkpoints(out, anew=anew)
+        return _trained(experiment, checkpoints, module, pictures, group, since, progress, tracking)
 
 
 def _trained(
     experiment: Experiment,
-    out: Path,
+    checkpoints: Checkpoints,
     module: Restoration,
     pictures: Pictures,
     group: Group,
@@ -142,7 +155,7 @@ def _trained(
     tracking: bool | None,
 ) -> Trained:
     """What :func:`fit` says, of a net that is made. ``since``: the step it goes on from."""
-    checkpoints = Checkpoints(out)
+    out = checkpoints.folder
     if group.leads:
         (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
     told = group.leads and (experiment.tracking if tracking is None else tracking)
@@ -158,7 +171,7 @@ def _trained(
                 _Position(pictures.training),
                 *([Bar()] if progress and group.leads else []),
                 *([Samples(out, pictures.validation.pairs)] if group.leads else []),
-                *_patience(experiment),
+                *_patience(experiment, anew=checkpoints.anew),
                 Collapse(checkpoints),
                 Terminating(),
                 checkpoints,
@@ -243,13 +256,19 @@ def first_net(experiment: Experiment) -> torch.nn.Module:
 
 
 class _Patience(EarlyStopping):
-    """Stops after ``patience`` validations in a row that were no better than the best before."""
+    """Stops after ``patience`` validations in a row that were no better than the best before.
 
-    def __init__(self, patience: int) -> None:
+    ``anew``: those before a resume do not count.
+    """
+
+    def __init__(self, patience: int, *, anew: bool) -> None:
+        self._anew = anew
         # A training that goes on ends, once more, the epoch it was saved in, without a figure.
         super().__init__("val_psnr", mode="max", patience=patience, check_finite=True, strict=False)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self._anew:
+            return
         # What the experiment says now counts.
         super().load_state_dict({**state_dict, "patience": self.patience})
 
@@ -342,11 +361,11 @@ def _hush() -> None:
     warnings.filterwarnings("ignore", message=r".*your dataloader is not resumable.*")
 
 
-def _patience(experiment: Experiment) -> list[Callback]:
+def _patience(experiment: Experiment, *, anew: bool) -> list[Callback]:
     patience = experiment.schedule.patience
     if patience is None:
         return []
-    return [_Patience(patience)]
+    return [_Patience(patience, anew=anew)]
 
 
 def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) -> Trained:

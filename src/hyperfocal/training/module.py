@@ -63,7 +63,8 @@ class Restoration(lightning.LightningModule):
     """Trains ``net``; validates and exports its exponential moving average ``average``.
 
     ``clock``: seconds of training so far, ``batches``: so many seen; both outlive a resume.
-    ``before``: what the weights cost that it started from.
+    ``before``: what the weights cost that it started from; ``judged_by``: digest of the validation
+    pictures.
     """
 
     def __init__(self, experiment: Experiment, net: nn.Module) -> None:
@@ -74,6 +75,7 @@ class Restoration(lightning.LightningModule):
         self.average = copy.deepcopy(net).requires_grad_(False).eval()
         self.clock = 0.0
         self.before = NOTHING
+        self.judged_by: str | None = None
         self.batches = 0
         self._epoch_from = 0
         self._resumed = 0.0
@@ -223,6 +225,7 @@ class Restoration(lightning.LightningModule):
         checkpoint["hardware"] = facts.hardware(self.device, self.trainer.world_size)
         checkpoint["before"] = dataclasses.asdict(self.before)
         checkpoint["batches"] = self.batches
+        checkpoint["judged_by"] = self.judged_by
         checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +117,6 @@ def _note_start(group: Group, out: Path) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps([*earlier, start], indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
-
-
-def as_config(task: Task) -> dict[str, Any]:
-    """A task as Ray Train hands it on."""
-    return asdict(task)
 
 
 def work_on(config: dict[str, Any]) -> Answer:

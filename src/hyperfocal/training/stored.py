@@ -132,14 +132,32 @@ def read_folded(path: Path) -> Folded:
 
 
 def starting_net(experiment: Experiment) -> torch.nn.Module:
-    """The net of an experiment with the weights of ``net.start``, if it names any."""
+    """The net of an experiment with the weights of ``net.start`` or ``net.pretrained``, if any."""
     net, start = build_net(experiment), experiment.net.start
+    if experiment.net.name == "depthpro-sr":
+        _see_whole_tiles(experiment)
+    if experiment.net.pretrained is not None:
+        from hyperfocal.training.nets.depthpro_sr import load_pretrained
+
+        load_pretrained(net.encoder, experiment.net.pretrained)  # type: ignore[arg-type]
     if start is not None:
         try:
             start_from(net, read_folded(Path(start)))
         except (TypeError, ValueError) as error:
             raise SettingsError(f"net.start = {start}: {error}") from error
     return net
+
+
+def _see_whole_tiles(experiment: Experiment) -> None:
+    from hyperfocal.training.nets.depthpro_sr import TILE
+
+    least = -(-TILE // experiment.net.scale)
+    if experiment.data.patch < least:
+        raise SettingsError(
+            f"depthpro-sr sees tiles of {TILE}x{TILE} pixels of the result: of patches of "
+            f"{experiment.data.patch} pixels most of a tile would be made up; set data.patch = "
+            f"{least}, or more"
+        )
 
 
 def starting_cost(experiment: Experiment) -> Cost:

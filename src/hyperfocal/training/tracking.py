@@ -28,6 +28,7 @@ from hyperfocal.training.module import OPTIMIZERS, Restoration
 from hyperfocal.training.outbox import Outbox
 from hyperfocal.training.samples import FOLDER as SAMPLES
 
+_DIGEST = "data_digest"
 _EXPERIMENT = "hyperfocal"
 _log = logging.getLogger(__name__)
 
@@ -72,14 +73,14 @@ class Tracking(Logger):
         values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
         self._outbox.put(lambda: self._set_parameters(values))
         texts = {"experiment.toml": experiment.to_toml()}
+        listing, digest = facts.manifest(data)
         if not self._continues:
-            listing, digest = facts.manifest(data)
             texts |= {
                 "gpu-info.txt": facts.machine(),
                 "model_summary.txt": facts.net_summary(module),
-                "data-manifest.txt": listing,
             }
-            self._outbox.put(lambda: self._set_tags({"data_digest": digest, "kind": "training"}))
+            self._outbox.put(lambda: self._set_tags({"kind": "training"}))
+        self._outbox.put(lambda: self._set_data(listing, digest))
         self._outbox.put(lambda: self._texts(texts))
         _system_figures()  # so that the first ones cover the first epoch
         self._outbox.send()
@@ -150,6 +151,16 @@ class Tracking(Logger):
     def _set_tags(self, values: Mapping[str, str]) -> None:
         for key, value in values.items():
             self._client.set_tag(self.run_id, key, value)
+
+    def _set_data(self, listing: str, digest: str) -> None:
+        """The data that is read, and, where a training goes on with other, what was before."""
+        before = self._client.get_run(self.run_id).data.tags.get(_DIGEST, "")
+        digests = [*before.split(), digest]
+        if digest in digests[:-1]:
+            return
+        name = "data-manifest.txt" if not before else f"data-manifest-{len(digests)}.txt"
+        self._texts({name: listing})
+        self._set_tags({_DIGEST: " ".join(digests)})
 
     def _texts(self, texts: Mapping[str, str]) -> None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -86,7 +86,11 @@ def pixels_first(weights: Array, side: int) -> Array:
 
 @torch.no_grad()
 def fold(net: PlainNet) -> Folded:
-    """Merge every branch of a net into plain kernels."""
+    """Merge every branch of a net into plain kernels.
+
+    Ranges that a quantisation-aware training has found are ceilings in float: what was above them
+    has had no gradient, and without them the float net would be one that nobody trained.
+    """
     layers = [
         (c.kernel().float().cpu().numpy().copy(), c.bias.float().cpu().numpy().copy())
         for c in net.convolutions
@@ -98,7 +102,7 @@ def fold(net: PlainNet) -> Folded:
         net.unshuffle,
         tuple(layers),
         net.clipped,
-        net.ceilings,
+        net.ceilings if net.ranges is None else net.ranges,
         None if given_back is None else given_back.float().cpu().numpy().copy(),
     )
 

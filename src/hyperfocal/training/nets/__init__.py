@@ -29,12 +29,12 @@ def _depthpro(net: NetSection) -> nn.Module:
     # transformers is an extra of its own.
     from hyperfocal.training.nets.depthpro_sr import DepthProSR
 
-    return DepthProSR(net.scale, net.channels, net.depth, net.pretrained)
+    return DepthProSR(net.scale, net.channels, net.depth)
 
 
 NETS: dict[str, Callable[[NetSection], nn.Module]] = {"plain": _plain, "depthpro-sr": _depthpro}
 
 
 def build_net(experiment: Experiment) -> nn.Module:
-    """The untrained net of an experiment."""
+    """The net of an experiment, with random weights whatever it says it starts from."""
     return NETS[experiment.net.name](experiment.net)

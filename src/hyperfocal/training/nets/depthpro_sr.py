@@ -115,18 +115,11 @@ class Head(nn.Module):
 class DepthProSR(nn.Module):
     """``(N, 3, H, W)`` in [0, 1] to ``(N, 3, scale*H, scale*W)``, not clipped.
 
-    ``width`` and ``depth`` of both ViTs (1024 and 4 in the published super-resolution form);
-    ``pretrained``: a hub name, such as ``apple/DepthPro-hf``, whose first ``depth`` layers to
-    start from. The encoder sees tiles of ``TILE`` output pixels.
+    ``width`` and ``depth`` of both ViTs (1024 and 4 in the published super-resolution form). The
+    encoder sees tiles of ``TILE`` output pixels. Random; :func:`load_pretrained` fills the encoder.
     """
 
-    def __init__(
-        self,
-        scale: int,
-        width: int = 1024,
-        depth: int = 4,
-        pretrained: str | None = None,
-    ) -> None:
+    def __init__(self, scale: int, width: int = 1024, depth: int = 4) -> None:
         super().__init__()
         config = configuration(width, depth)
         from transformers import DepthProModel
@@ -135,8 +128,6 @@ class DepthProSR(nn.Module):
         anchor, self.anchor_pad = bicubic_anchor(scale)
         self.register_buffer("anchor", torch.from_numpy(anchor), persistent=False)
         self.encoder = DepthProModel(config)
-        if pretrained is not None:
-            load_pretrained(self.encoder, pretrained)
         self.head = Head(width // 4, max(width // 16, 8))
 
     def enlarge(self, x: Tensor) -> Tensor:
@@ -196,6 +187,7 @@ def fade(tile: int) -> Tensor:
 def load_pretrained(encoder: DepthProModel, name: str) -> None:
     """Fill an encoder from published weights: its first layers, position codes resized.
 
+    ``name``: of the hub, such as ``apple/DepthPro-hf``, or a folder.
     :class:`ModelMissing` when they are neither in the hub's local cache nor to be had, or are
     of another width.
     """
