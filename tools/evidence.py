@@ -3,8 +3,8 @@
     HYPERFOCAL_DATA=... python tools/evidence.py
 
 Training tiles after those that the limits were chosen on, and the validation pictures, reduced by 2
-and degraded by the default ranges. benchmarks/evidence.json keeps the figures and ``make docs``
-makes the table.
+and degraded by the default ranges; and how often undamaged ones pass for soft or for sharpened.
+benchmarks/evidence.json keeps the figures and ``make docs`` makes the tables.
 """
 
 from __future__ import annotations
@@ -21,10 +21,19 @@ from readme_figures import ROOT, markdown
 FIGURES = ROOT / "benchmarks" / "evidence.json"
 # The limits were chosen on the tiles before these.
 _TILES = slice(130, 230)
+_NAMES = {"train": "training tiles", "val": "validation pictures"}
 # Degradations of each picture.
 _TIMES = {"train": 1, "val": 6}
 # PSNR in dB between the degraded and the clean small picture.
 _BANDS = ("under 30 dB", "30 to 34 dB", "above")
+
+
+# Of the undamaged.
+_UNDAMAGED = (
+    _SOFT := "full size, called soft",
+    _HARD := "reduced bicubically, called sharpened",
+    _LANCZOS := "reduced by Lanczos, called sharpened",
+)
 
 
 def main() -> None:
@@ -41,17 +50,23 @@ def main() -> None:
 
 def _judged(files: list[Path], times: int) -> dict[str, Any]:
     from hyperfocal.quality import psnr
-    from hyperfocal.quality.evidence import judge
+    from hyperfocal.quality.evidence import HARD, SOFT, judge
     from hyperfocal.training.data import bicubic_pair, read_rgb
     from hyperfocal.training.degradations import Degradations, seed_of
+    from hyperfocal.training.reduction import smaller
 
     seen: Counter[str] = Counter()
     restored: Counter[str] = Counter()
     ranges = Degradations(clean=0.0)
     for path in files:
-        low, high = bicubic_pair(read_rgb(path), 2)
+        original = read_rgb(path)
+        low, high = bicubic_pair(original, 2)
         seen["clean"] += 1
-        restored["clean"] += judge(None, low)[0] == "restore"
+        verdict, _, figures = judge(None, low)
+        restored["clean"] += verdict == "restore"
+        restored[_HARD] += figures.sharpness > HARD
+        restored[_LANCZOS] += judge(None, smaller(original, 0.5, "lanczos"))[2].sharpness > HARD
+        restored[_SOFT] += judge(None, original)[2].sharpness < SOFT
         for number in range(times):
             generator = np.random.default_rng(seed_of(f"{path.stem}-{number}"))
             damaged = ranges.degrade(np.ascontiguousarray(high), 2, generator)
@@ -61,20 +76,29 @@ def _judged(files: list[Path], times: int) -> dict[str, Any]:
             for name in ("degraded", band):
                 seen[name] += 1
                 restored[name] += is_told
-    return {name: {"pictures": seen[name], "restore": restored[name]} for name in sorted(seen)}
+    told = {name: {"pictures": seen[name], "restore": restored[name]} for name in sorted(seen)}
+    return told | {name: restored[name] for name in _UNDAMAGED}
+
+
+def undamaged() -> str:
+    """What passes for soft or sharpened without being so, as Markdown."""
+    rows = [["pictures", *_UNDAMAGED]]
+    for key, figures in json.loads(FIGURES.read_text(encoding="utf-8")).items():
+        count = figures["clean"]["pictures"]
+        rows.append([f"{count} {_NAMES[key]}", *(str(figures[name]) for name in _UNDAMAGED)])
+    return markdown(rows, "-###")
 
 
 def table() -> str:
     """The figures as Markdown."""
     found = json.loads(FIGURES.read_text(encoding="utf-8"))
-    names = {"train": "training tiles", "val": "validation pictures"}
     rows = [["pictures", "clean", "degraded", *_BANDS]]
     for key, figures in found.items():
         shares = [
             f"{figures[part]['restore'] / figures[part]['pictures']:.0%}"
             for part in ("clean", "degraded", *_BANDS)
         ]
-        rows.append([f"{figures['clean']['pictures']} {names[key]}", *shares])
+        rows.append([f"{figures['clean']['pictures']} {_NAMES[key]}", *shares])
     return markdown(rows, "-#####")
 
 

@@ -24,6 +24,7 @@ def pages() -> dict[str, str]:
     """Text of every page that is generated, in whole or in part, by its path in the checkout."""
     from ablation import table
     from evidence import table as evidence
+    from evidence import undamaged
     from load_figures import filled as with_load
     from model_pages import page as models
     from readme_figures import between, filled
@@ -34,10 +35,11 @@ def pages() -> dict[str, str]:
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
     plain = "docs/decisions/0005-training-plain-nets.md"
     degraded = "docs/degradations.md"
+    text = (ROOT / degraded).read_text(encoding="utf-8")
     tiles = "docs/decisions/0010-training-on-tiles.md"
     return {
         "docs/command-line.md": _command_line(),
-        degraded: between((ROOT / degraded).read_text(encoding="utf-8"), "evidence", evidence()),
+        degraded: between(between(text, "evidence", evidence()), "undamaged", undamaged()),
         "docs/errors.md": _errors(),
         "docs/measuring.md": with_load((ROOT / "docs/measuring.md").read_text(encoding="utf-8")),
         "docs/models.md": models(),
