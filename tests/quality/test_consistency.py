@@ -45,18 +45,40 @@ def test_the_same_picture_at_two_depths_is_consistent():
 
 
 @pytest.mark.parametrize("huge", [1e18, 1e20, -3.4e38, np.finfo(np.float32).max])
-def test_floats_of_any_size_have_a_finite_figure(huge):
+def test_floats_of_any_size_count_as_far_as_they_reach(huge):
     """The no-data value of a map, for instance; in float32 its square is infinite."""
     before = picture(20, 24, "float32")
     after = before.repeat(2, 0).repeat(2, 1)
     after[:9, :11] = huge
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert consistency(after, before) == -DECIBEL_CAP
+        # Each sample in its reach is off by white, and none by more.
+        assert consistency(after, before) == pytest.approx(
+            -10 * np.log10(5 * 6 / (20 * 24)), abs=2.5
+        )
         assert np.isfinite(degrade(after, (20, 24))).all()
     after[30, 30] = np.nan
     with pytest.raises(ArrayError, match="not numbers"):
         consistency(after, before)
+
+
+@pytest.mark.parametrize("value", [1.0, 5.0, -20.0, 3e38])
+def test_a_float_beyond_white_is_off_by_a_part_of_itself(value):
+    before = np.full((12, 12), value, np.float32)
+    assert consistency(before * np.float32(0.9), before) == pytest.approx(20, abs=1e-3)
+    assert consistency(-before, before) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("channels", [0, 3])
+@pytest.mark.parametrize("dtype", sorted(LEVELS))
+def test_what_is_not_visible_does_not_count(dtype, channels):
+    before, after = picture(30, 20, dtype, channels), picture(60, 40, dtype, channels, seed=1)
+    visible = np.random.default_rng(2).random((30, 20)) < 0.3
+    error = degrade(after, (30, 20)) - before / np.float32(LEVELS[dtype])
+    expected = -10 * np.log10(np.mean(error[visible] ** 2))
+    assert consistency(after, before, visible) == pytest.approx(expected, abs=1e-3)
+    assert consistency(after, before, np.ones_like(visible)) == consistency(after, before)
+    assert consistency(after, before, np.zeros_like(visible)) == DECIBEL_CAP
 
 
 def test_bicubic_is_far_more_consistent_than_another_picture():

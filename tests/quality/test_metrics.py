@@ -154,3 +154,36 @@ def test_shaving_everything_off_is_refused(shave):
 def test_similarity_of_planes_that_do_not_match_is_refused():
     with pytest.raises(ArrayError, match="one shape"):
         own_similarity(np.zeros((20, 20)), np.zeros((20, 30)))
+
+
+def test_what_is_not_visible_does_not_count(pair):
+    image, reference = pair
+    visible = np.random.default_rng(0).random(image.shape[:2]) < 0.4
+    error = (luma(image) - luma(reference))[visible]
+    found = scores(image, reference, visible=visible)
+    assert found.mse == pytest.approx(np.mean(error**2))
+    assert found.psnr == pytest.approx(10 * np.log10(255**2 / np.mean(error**2)))
+    power = np.mean(luma(reference)[visible] ** 2)
+    assert found.snr == pytest.approx(10 * np.log10(power / np.mean(error**2)))
+    other = image.copy()
+    other[~visible] = 0
+    assert scores(other, reference, visible=visible) == found
+    everything = scores(image, reference, visible=np.ones_like(visible))
+    assert everything == scores(image, reference)
+
+
+def test_ssim_leaves_out_windows_that_see_nothing():
+    rng = np.random.default_rng(0)
+    image, reference = rng.integers(0, 256, (2, 40, 30), dtype=np.uint8)
+    visible = np.zeros((40, 30), np.bool_)
+    visible[20, 15] = True
+    alike = reference.copy()
+    alike[20, 15] = image[20, 15]
+    # Those that hold the only visible pixel are all that are left.
+    expected = ssim(alike[10:31, 5:26], reference[10:31, 5:26])
+    assert ssim(image, reference, visible=visible) == pytest.approx(expected)
+
+
+def test_where_nothing_is_visible_nothing_differs(pair):
+    found = scores(*pair, visible=np.zeros(pair[0].shape[:2], np.bool_))
+    assert (found.psnr, found.snr, found.ssim, found.mse) == (DECIBEL_CAP, DECIBEL_CAP, 1, 0)

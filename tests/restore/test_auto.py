@@ -51,6 +51,13 @@ def test_a_clean_picture_is_not(scene):
     assert choose(imaging.open(jpeg(scene, 97))).kind == "photo"
 
 
+def test_a_result_is_not_judged_by_the_file_that_it_was_made_from(conv_net, scene):
+    picture = Picture(scene, jpeg_quality=40)
+    assert choose(picture).kind == "restore"
+    made = Upscaler(conv_net(2))(picture).picture
+    assert choose(made).figures["jpeg_quality"] is None
+
+
 def test_highlights_above_white_do_not_stand_in_the_way(scene):
     pixels = np.float32(scene) / 255
     pixels[0, 0] = 40.0

@@ -85,6 +85,23 @@ def test_no_picture_that_a_sound_model_makes_is_refused(conv_net, pixels, scale)
     Upscaler([conv_net(2), conv_net(4)])(Picture(pixels), scale)
 
 
+@settings(max_examples=40)
+@given(st.integers(0, 1000), st.sampled_from([0.002, 0.02, 0.3]), st.sampled_from([1.0, 2.0, 3.7]))
+def test_nor_one_of_which_little_is_visible(conv_net, seed, share, scale):
+    rng = np.random.default_rng(seed)
+    pixels = rng.choice(np.array([0, 1, 127, 254, 255], np.uint8), (70, 60, 3))
+    alpha = np.uint8(255) * (rng.random((70, 60)) < share)
+    made = Upscaler([conv_net(2), conv_net(4)])(Picture(pixels, alpha), scale)
+    assert made.fidelity.consistency_db > 0
+
+
+def test_garbage_within_a_transparent_margin_is_garbage(replicate, photo):
+    alpha = np.zeros((300, 300), np.uint8)
+    alpha[100:160, 120:180] = 255
+    with pytest.raises(GarbledOutput, match="does not resemble the input"):
+        Upscaler(replicate(2, change=negative))(Picture(photo(300, 300), alpha))
+
+
 @pytest.mark.parametrize("period", [1, 2, 3])
 def test_patterns_that_enlarging_blurs_are_not_refused(conv_net, period):
     grid = (np.indices((130, 130)) // period).sum(0) % 2 * 255

@@ -61,6 +61,11 @@ def test_what_stays_in_memory_fits_the_budget(height, width, scale, memory, has_
     if not plan.on_disk:
         resident += int(np.prod(plan.size)) * 3
     assert resident <= max(memory, height * width * 3)
+    if has_alpha:
+        # Transparency, and the copy whose hidden pixels are coloured.
+        resident += height * width * (1 + 3)
+        resident += 0 if plan.alpha_on_disk else int(np.prod(plan.size))
+    assert plan.held == resident
 
 
 def test_deeper_pictures_and_float_weights_need_more():

@@ -228,6 +228,24 @@ def test_sixteen_threads_load_a_family_once(monkeypatch, replicate):
     assert loaded == ["bicubic-x4", "bicubic-x2"]
 
 
+def test_both_kinds_of_model_are_warmed(monkeypatch, replicate):
+    from hyperfocal import models
+
+    loaded = []
+
+    def load(name, *, settings=None):
+        loaded.append(name)
+        return replicate(int(name[-1]), name=name)
+
+    monkeypatch.setattr(models, "load", load)
+    upscaler = Upscaler.load("auto")
+    upscaler.warm(2)
+    assert sorted(loaded) == ["photo-fast-x2", "restore-fast-x2"]
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    assert upscaler(Picture(noise), 2).models == ("restore-fast-x2",)
+    assert len(loaded) == 2
+
+
 def test_it_cannot_be_altered(replicate):
     upscaler = Upscaler(replicate(2))
     with pytest.raises(AttributeError):

@@ -15,7 +15,7 @@ from hyperfocal.errors import PairMismatch, UsageError
 from hyperfocal.imaging import code_points, profile
 from hyperfocal.imaging.depth import clipped
 from hyperfocal.imaging.picture import CodePoints, Picture
-from hyperfocal.quality.arrays import check_pixels
+from hyperfocal.quality.arrays import Flags, check_pixels
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import mse, psnr, scores, snr
 from hyperfocal.quality.similarity import WINDOW
@@ -78,17 +78,18 @@ def compare(
     Arrays are ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. ``shave``: pixels
     left out along every border of two pictures of one size; the literature of super-resolution
     leaves out the scale. Pictures too small for SSIM have no figure for it, and a note; so have
-    those with transparency, of which only the colours that are visible are compared: hidden ones
-    are replaced by those around them, as they are before a picture is enlarged.
-    So have those with samples beyond 0 to 1, which only consistency takes as they are, and those
-    whose colours are declared otherwise.
+    those with transparency, of which only what both show is compared, so that nothing differs
+    where that is nothing. Hidden colours are replaced by those around them, as they are before a
+    picture is enlarged.
+    So have those with samples beyond 0 to 1, which are clipped for all but consistency (see
+    :func:`hyperfocal.quality.consistency`), and those whose colours are declared otherwise.
     :class:`PairMismatch` when the sizes are neither equal nor in proportion;
     :class:`UsageError` for a shave of two sizes; :class:`ArrayError` for arrays that are no
     pictures.
     """
     notes: list[str] = []
-    (name_a, first, colour_a) = _take(a, settings, notes)
-    (name_b, second, colour_b) = _take(b, settings, notes)
+    (name_a, first, alpha_a, colour_a) = _take(a, settings, notes)
+    (name_b, second, alpha_b, colour_b) = _take(b, settings, notes)
     notes = list(dict.fromkeys(notes))
     if colour_a != colour_b:
         notes.append(f"{_difference(colour_a, colour_b)}; sample values are compared as they are")
@@ -97,7 +98,8 @@ def compare(
         first, second = _as_rgb(first), _as_rgb(second)
     basis = "grey" if first.ndim == 2 else "luma"
     if first.shape == second.shape:
-        figures = _figures(first, second, shave, notes)
+        visible = _shown(first.shape[:2], alpha_a, alpha_b)
+        figures = _figures(first, second, shave, visible, notes)
         notes += _clipped((name_a, first), (name_b, second), shave=shave)
         return Comparison(name_a, name_b, basis, **figures, notes=tuple(notes))
     large, small = (first, second) if first.size > second.size else (second, first)
@@ -115,33 +117,43 @@ def compare(
         name_a,
         name_b,
         basis if basis == "grey" else "rgb",
-        consistency=consistency(large, small),
+        consistency=consistency(large, small, _shown(small.shape[:2], alpha_a, alpha_b)),
         scale=scale,
         notes=tuple(notes),
     )
 
 
-def _figures(made: Array, wanted: Array, shave: int, notes: list[str]) -> dict[str, float]:
+def _figures(
+    made: Array, wanted: Array, shave: int, visible: Flags | None, notes: list[str]
+) -> dict[str, float]:
     if min(made.shape[:2]) - 2 * shave >= WINDOW:
-        return scores(made, wanted, shave=shave).to_dict()
-    figures = {name: one(made, wanted, shave=shave) for name, one in _WITHOUT_WINDOW.items()}
+        return scores(made, wanted, shave=shave, visible=visible).to_dict()
+    figures = {
+        name: one(made, wanted, shave=shave, visible=visible)
+        for name, one in _WITHOUT_WINDOW.items()
+    }
     notes.append(f"SSIM needs at least {WINDOW}x{WINDOW} pixels")
     return figures
 
 
 def _take(
     given: Comparable, settings: Settings | None, notes: list[str]
-) -> tuple[str, Array, _Colour]:
-    """A name to call it by, its pixels without hidden colour, and what these mean."""
+) -> tuple[str, Array, Array | None, _Colour]:
+    """A name to call it by, its pixels without hidden colour, transparency, what pixels mean."""
     if isinstance(given, np.ndarray):
         check_pixels(given)
-        return "array", given, _Colour()
+        return "array", given, None, _Colour()
     if isinstance(given, Picture):
         name, picture = given.source or "picture", given
     else:
         picture = imaging.open(given, settings=settings)
         name = "bytes" if isinstance(given, bytes) else str(Path(given))
-    return name, _visible(picture, notes), _Colour(picture.icc, picture.code_points)
+    pixels: Array = picture.pixels
+    alpha = picture.alpha if _is_transparent(picture) else None
+    if alpha is not None:
+        notes.append("transparency is not compared, nor is colour that it hides")
+        pixels = bleed(pixels, alpha)
+    return name, pixels, alpha, _Colour(picture.icc, picture.code_points)
 
 
 def _difference(one: _Colour, other: _Colour) -> str:
@@ -162,11 +174,23 @@ def _clipped(*given: tuple[str, Array], shave: int) -> list[str]:
     return notes
 
 
-def _visible(picture: Picture, notes: list[str]) -> Array:
-    if picture.alpha is None or picture.alpha.min() >= picture.full_scale:
-        return picture.pixels
-    notes.append("transparency is not compared, nor is colour that it hides")
-    return bleed(picture.pixels, picture.alpha)
+def _is_transparent(picture: Picture) -> bool:
+    return picture.alpha is not None and not picture.alpha.min() >= picture.full_scale
+
+
+def _shown(size: tuple[int, ...], *alphas: Array | None) -> Flags | None:
+    """Which pixels of ``size`` all pictures show, None for all; of a larger one, by its middle."""
+    shown: Flags | None = None
+    for alpha in alphas:
+        if alpha is None:
+            continue
+        rows, columns = (
+            ((np.arange(wanted) + 0.5) * (have / wanted)).astype(np.intp)
+            for wanted, have in zip(size, alpha.shape, strict=True)
+        )
+        seen = alpha[np.ix_(rows, columns)] != 0
+        shown = seen if shown is None else shown & seen
+    return shown
 
 
 def _as_rgb(pixels: Array) -> Array:

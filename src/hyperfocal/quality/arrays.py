@@ -8,6 +8,7 @@ import numpy.typing as npt
 from hyperfocal.errors import ArrayError
 
 Array = npt.NDArray[np.generic]
+Flags = npt.NDArray[np.bool_]
 
 
 def check_pixels(array: Array, name: str = "the array") -> None:

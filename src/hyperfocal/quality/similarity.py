@@ -11,8 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hyperfocal.errors import ArrayError
+from hyperfocal.quality.arrays import Flags
 from hyperfocal.quality.banded import Band, column_bands, multiply_columns, multiply_rows, row_bands
 
 Plane = npt.NDArray[np.float64]
@@ -24,9 +26,13 @@ _K1, _K2 = 0.01, 0.03
 _BLOCK = 16
 
 
-def structural_similarity(image: Plane, reference: Plane, *, peak: float = 255.0) -> float:
+def structural_similarity(
+    image: Plane, reference: Plane, *, peak: float = 255.0, visible: Flags | None = None
+) -> float:
     """Mean SSIM of two planes ``(H, W)`` of float64 with values from 0 to ``peak``.
 
+    ``visible``: ``(H, W)``, which pixels count, None for all. The others are taken to be alike,
+    windows that hold no visible one are left out, and where no window is left it is 1.
     Not downscaled first: the literature of super-resolution scores at full size.
     :class:`ArrayError` when the shapes differ or a side is under 11 pixels.
     """
@@ -35,13 +41,29 @@ def structural_similarity(image: Plane, reference: Plane, *, peak: float = 255.0
     height, width = image.shape
     if min(height, width) < WINDOW:
         raise ArrayError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {width}x{height}")
+    count = (height - WINDOW + 1) * (width - WINDOW + 1)
+    blind = 0
+    if visible is not None:
+        image = np.where(visible, image, reference)
+        blind = _blind(visible)
+        if blind == count:
+            return 1.0
     rows, columns = _gaussian(height), column_bands(_gaussian(width), 1)
     total = 0.0
     for band in rows:
         total += _band_sum(
             image[band.low : band.high], reference[band.low : band.high], band, columns, peak
         )
-    return float(total / ((height - WINDOW + 1) * (width - WINDOW + 1)))
+    # A window on nothing but what is alike has a similarity of 1.
+    return float((total - blind) / (count - blind))
+
+
+def _blind(visible: Flags) -> int:
+    """How many windows hold no visible pixel."""
+    hidden = ~visible
+    for axis in (0, 1):
+        hidden = np.all(sliding_window_view(hidden, WINDOW, axis), axis=-1)
+    return int(np.count_nonzero(hidden))
 
 
 def _band_sum(x: Plane, y: Plane, band: Band, columns: tuple[Band, ...], peak: float) -> float:

@@ -33,22 +33,24 @@ def back_project(
     bound_db: float,
     *,
     progress: Progress,
+    alpha: Array | None = None,
     on_disk: bool = False,
 ) -> tuple[Deviation, int]:
     """Raise the consistency of ``output`` (altered in place) to ``bound_db``, if it can be.
 
-    ``input``: of the same dtype; ``samples``: how they map to [0, 1]. Gives the last measurement
-    and the iterations done, at most 20. What is reached may be less than the bound, where
-    the depth of the picture or clipping does not allow more.
+    ``input``: of the same dtype; ``samples``: how they map to [0, 1]; ``alpha``: of the input,
+    which says what of it counts. Gives the last measurement and the iterations done, at most 20.
+    What is reached may be less than the bound, where the depth of the picture or clipping does not
+    allow more.
     """
-    deviation = measure(output, input, samples.span)
+    deviation = measure(output, input, alpha)
     done = 0
     while deviation.decibels < bound_db and done < _MOST:
         progress.check()
         before = deviation.decibels
         difference = _difference(output, input, on_disk=on_disk)
         add_resized(output, difference, limits=samples.limits)
-        deviation = measure(output, input, samples.span)
+        deviation = measure(output, input, alpha)
         done += 1
         if deviation.decibels < before + _LEAST_GAIN:
             break

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Facts
-    from hyperfocal.restore.route import Route, Shape
+    from hyperfocal.restore.route import Shape
     from hyperfocal.restore.shelf import Shelf
     from hyperfocal.restore.target import Target
     from hyperfocal.settings import Settings
@@ -65,7 +65,7 @@ def forecast_of(shape: Shape, target: Target, shelf: Shelf, settings: Settings) 
         tuple(card.name for card in cards),
         route.tiles,
         tuple(seen),
-        largest + _held(shape, route, seen),
+        largest + route.held,
     )
 
 
@@ -84,16 +84,3 @@ def _shape(facts: Facts) -> Shape:
 def _sample_bytes(facts: Facts) -> int:
     """Of a decoded picture: integers of more than 8 bits come out as uint16, floats as float32."""
     return 4 if facts.is_float else 1 if facts.bit_depth <= 8 else 2
-
-
-def _held(shape: Shape, route: Route, seen: list[int]) -> int:
-    """Bytes of the picture and of all results that stay in memory."""
-    pixel = shape.sample_bytes * shape.channels
-    total = seen[0] * (pixel + shape.sample_bytes * shape.has_alpha)
-    for pixels, stage in zip(seen[1:], route.stages, strict=False):
-        total += 0 if stage.on_disk else pixels * pixel
-    height, width = route.size
-    total += 0 if route.on_disk else height * width * pixel
-    if shape.has_alpha and not route.alpha_on_disk:
-        total += height * width * shape.sample_bytes
-    return total

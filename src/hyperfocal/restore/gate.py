@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from hyperfocal.errors import GarbledOutput
 from hyperfocal.quality import consistency, resize_picture_array
+from hyperfocal.quality.arrays import Flags
+from hyperfocal.quality.decibels import decibels
 from hyperfocal.restore.fidelity import CELL, Deviation
 
 Array = npt.NDArray[Any]
@@ -25,7 +27,6 @@ _GARBLED_DB = 20.0
 _BELOW_BICUBIC_DB = 15.0
 # Cells looked at, worst first; a net that fails at all fails in more than a few.
 _CELLS = 32
-_FINEST = 1e-5  # Of the span of floats.
 _MARGIN = 8
 
 
@@ -45,41 +46,40 @@ def check_tile(model: str, seen: Array, made: Array) -> None:
 
 
 def check_faithful(
-    deviation: Deviation, output: Array, input: Array, native: int, span: float
+    deviation: Deviation, output: Array, input: Array, native: int, alpha: Array | None = None
 ) -> None:
     """:class:`GarbledOutput` if some part of the result has nothing to do with the input.
 
     ``native``: the scale that the models enlarged to before any reduction to the output's size.
-    ``span``: what was counted as 1 for ``deviation``.
+    ``alpha``: of the input, as it was measured with.
     """
-    # Of floats nets see what is in [0, 1]: beside one bright lamp all they make of it would look
-    # like small deviations. Of much larger spans rounding alone is more than that.
-    is_float = np.issubdtype(input.dtype, np.floating)
-    decibels = deviation.cell_decibels(max(1.0 / span, _FINEST) if is_float else 1.0)
-    order = np.argsort(decibels, axis=None)[:_CELLS]
+    # A few visible pixels prove nothing: the fewer they are, the further off they may be.
+    errors = deviation.cells * deviation.visible
+    order = np.argsort(-errors, axis=None)[:_CELLS]
     for index in order:
-        row, column = np.unravel_index(index, decibels.shape)
-        reached = float(decibels[row, column])
-        if reached >= _GARBLED_DB:
+        row, column = np.unravel_index(index, errors.shape)
+        if decibels(1.0, float(errors[row, column])) >= _GARBLED_DB:
             return
+        reached = decibels(1.0, float(deviation.cells[row, column]))
         top, left = int(row) * CELL, int(column) * CELL
-        crop = input[
-            max(top - _MARGIN, 0) : top + CELL + _MARGIN,
-            max(left - _MARGIN, 0) : left + CELL + _MARGIN,
-        ]
+        part = (
+            slice(max(top - _MARGIN, 0), top + CELL + _MARGIN),
+            slice(max(left - _MARGIN, 0), left + CELL + _MARGIN),
+        )
+        visible = None if alpha is None else alpha[part] != 0
         scale = output.shape[0] / input.shape[0]
-        if reached < _bicubic(crop, scale, native) - _BELOW_BICUBIC_DB:
+        if reached < _bicubic(input[part], visible, scale, native) - _BELOW_BICUBIC_DB:
             raise GarbledOutput(
                 f"the result does not resemble the input near ({left}, {top}): "
                 f"{reached:.1f} dB when reduced again"
             )
 
 
-def _bicubic(crop: Array, scale: float, native: int) -> float:
+def _bicubic(crop: Array, visible: Flags | None, scale: float, native: int) -> float:
     """Consistency of bicubic enlargement, by the same way: beyond the scale, then down to it."""
     height, width = crop.shape[:2]
     made = resize_picture_array(crop, (height * native, width * native))
     size = (round(height * scale), round(width * scale))
     if size != made.shape[:2]:
         made = resize_picture_array(made, size)
-    return consistency(made, crop)
+    return consistency(made, crop, visible)

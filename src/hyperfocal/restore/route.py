@@ -45,7 +45,8 @@ class Stage:
 class Route:
     """All passes, then a reduction to ``size`` ``(height, width)`` unless they end there.
 
-    ``on_disk``: the result; ``difference_on_disk``: what back-projection works with.
+    ``on_disk``: the result; ``difference_on_disk``: what back-projection works with; ``held``:
+    bytes of the picture, its copy and all results that stay in memory, that apart.
     """
 
     stages: tuple[Stage, ...]
@@ -53,6 +54,7 @@ class Route:
     on_disk: bool
     alpha_on_disk: bool
     difference_on_disk: bool
+    held: int
 
     @property
     def tiles(self) -> int:
@@ -99,7 +101,7 @@ def plan_route(
         )
         stages.append(Stage(plan, made_on_disk))
     difference, _ = _place(pixels * shape.channels * 4, budget)
-    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference)
+    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference, budget.held)
 
 
 def _place(size: int, budget: Budget) -> tuple[bool, Budget]:

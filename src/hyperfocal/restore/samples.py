@@ -34,11 +34,6 @@ class Samples:
     high: float
 
     @property
-    def span(self) -> float:
-        """What fidelity counts as 1."""
-        return self.high - self.low
-
-    @property
     def limits(self) -> tuple[float, float]:
         """The least and the largest sample there may be."""
         return self.low, self.high
@@ -66,7 +61,7 @@ class Samples:
             return np.ascontiguousarray(tile, np.uint8)
         unit = tile.astype(np.float32, order="C")
         if np.issubdtype(self.dtype, np.integer):
-            unit *= np.float32(1.0 / self.span)
+            unit *= np.float32(1.0 / self.high)
         elif self.goes_beyond:
             np.clip(unit, 0.0, 1.0, out=unit)
         return unit
@@ -83,7 +78,7 @@ class Samples:
             return ((total + 1) // 3).astype(np.uint8)
         unit = made.mean(axis=2) if self.is_grey else made
         if self.dtype == np.uint16:
-            return round_into(unit * np.float32(self.span), np.empty(unit.shape, np.uint16))
+            return round_into(unit * np.float32(self.high), np.empty(unit.shape, np.uint16))
         return self._with_what_is_beyond(unit, given) if self.goes_beyond else unit
 
     def _with_what_is_beyond(self, unit: Array, given: Array) -> Array:

@@ -126,9 +126,14 @@ class Upscaler:
         )
 
     def warm(self, scale: float | None = None) -> None:
-        """Load what a call for ``scale`` would need, so that the first one is not slower."""
-        for native in choose_passes(scale or float(self.scales[0]), self.scales):
-            self._shelf.get(native)
+        """Load what a call for ``scale`` may need, so that the first one is not slower.
+
+        Of an automatic choice that is both kinds of model.
+        """
+        for shelf in (self._shelf, self._restoring):
+            if shelf is not None:
+                for native in choose_passes(scale or float(self.scales[0]), shelf.scales):
+                    shelf.get(native)
 
     def __call__(
         self,
@@ -182,8 +187,7 @@ class Upscaler:
                 check_finite(picture.pixels)
                 check_finite(picture.alpha)
                 colour = bleed(colour, picture.alpha)
-            # Of what is left when hidden colour is gone: it may be of any size, and fidelity is
-            # measured against the span.
+            # Of what is left when hidden colour is gone: that may be of any size.
             samples = Samples.of(colour)
         with watch.phase("model"):
             current: Array = colour
@@ -201,7 +205,14 @@ class Upscaler:
         with watch.phase("fidelity"):
             progress.check()
             deviation, projections = _check(
-                current, colour, samples, route, math.prod(chain), progress, back_project
+                current,
+                colour,
+                picture.alpha,
+                samples,
+                route,
+                math.prod(chain),
+                progress,
+                back_project,
             )
         fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
@@ -210,7 +221,8 @@ class Upscaler:
                 f"{min_fidelity:g} dB were asked for (back-projection can raise it)"
             )
         return Result(
-            picture=replace(picture, pixels=current, alpha=alpha),
+            # However coarse the JPEG was that the input came from, this does not come from it.
+            picture=replace(picture, pixels=current, alpha=alpha, jpeg_quality=None),
             fidelity=fidelity,
             models=tuple(net.card.name for net in nets),
             scale=wanted[1] / picture.width,
@@ -231,6 +243,7 @@ def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:
 def _check(
     current: Array,
     colour: Array,
+    alpha: Array | None,
     samples: Samples,
     route: Route,
     native: int,
@@ -238,10 +251,16 @@ def _check(
     bound_db: float | None,
 ) -> tuple[Deviation, int]:
     """The sanity gate, then back-projection: garbage must not be bent into something likely."""
-    deviation = measure(current, colour, samples.span)
-    check_faithful(deviation, current, colour, native, samples.span)
+    deviation = measure(current, colour, alpha)
+    check_faithful(deviation, current, colour, native, alpha)
     if bound_db is None or deviation.decibels >= bound_db:
         return deviation, 0
     return project(
-        current, colour, samples, bound_db, progress=progress, on_disk=route.difference_on_disk
+        current,
+        colour,
+        samples,
+        bound_db,
+        progress=progress,
+        alpha=alpha,
+        on_disk=route.difference_on_disk,
     )
