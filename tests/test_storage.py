@@ -76,6 +76,13 @@ def test_the_same_name_again_replaces(storage, source):
     assert not source.exists()
 
 
+def test_a_mark_is_an_empty_file(storage, source):
+    for _ in range(2):
+        storage.mark("mark")
+        assert [(entry.name, entry.bytes) for entry in storage.entries()] == [("mark", 0)]
+    assert storage.size("mark") == 0
+
+
 def test_deleting(storage, source):
     storage.put("a", source)
     assert storage.delete("a")

@@ -106,6 +106,16 @@ class Storage:
                     source.unlink()
         return size
 
+    def mark(self, name: str) -> None:
+        """Keep an empty file as ``name``."""
+        with _told(name, writing=True):
+            if self._is_local:
+                target = Path(self._path(name))
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                target.touch()
+            else:
+                self._files.pipe_file(self._path(name), b"")
+
     def fetch(self, name: str, target: Path) -> None:
         """Copy the file ``name`` to ``target``. Raises :class:`FileMissing`."""
         with _told(name):

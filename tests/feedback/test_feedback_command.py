@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from hyperfocal.cli.app import build
 from hyperfocal.feedback import Opinion, Reason, Request, Verdict, book
 from hyperfocal.server.settings import ServerSettings
-from hyperfocal.server.store import Order, Store, jobs
-from hyperfocal.storage import Storage
+from hyperfocal.server.store import Order, Status, Store, jobs
+from hyperfocal.storage import Storage, StorageUnavailable
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def filled(settings, tmp_path):
     sent.write_bytes(b"pixels")
     for name, model in (("one", "m1"), ("two", "m2"), ("three", "m2")):
         store.blocking(book.record, Request(name, "key-id", model, "v", 2.0, 8, 6, 40.0))
-    picture, size = book.keep(store.pictures, sent, "png")
+    picture, size = store.keep(sent, "png")
     up = Opinion(Verdict.UP, comment="good\x1b[31m\nyes", keep_picture=True)
     store.blocking(book.give, "one", "key-id", up, (picture, "image/png", size))
     down = Opinion(Verdict.DOWN, (Reason.BLURRY,), "é")
@@ -188,6 +188,46 @@ def test_what_was_deleted_is_told_beside_what_is_unknown(run, filled):
     assert result.exit_code == 3
     told = json.loads(result.stdout)["error"]["message"]
     assert told == "no request 'nosuch' is known; no request 'neither' is known"
+
+
+def test_what_was_deleted_before_the_storage_went_is_told(run, filled, monkeypatch):
+    delete = Storage.delete
+
+    def refuse(storage, name):
+        if name.endswith(".png"):
+            raise StorageUnavailable("the storage cannot be used: no answer")
+        return delete(storage, name)
+
+    monkeypatch.setattr(Storage, "delete", refuse)
+    result = run("delete", "two", "one", "three", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert [entry["request_id"] for entry in told["deleted"]] == ["two"]
+    assert told["stopped"]["code"] == "storage-unavailable"
+    assert "1 file could not be removed" in result.stderr
+    # What has a file still is known still, and goes the next time.
+    assert json.loads(run("stats", "--json").stdout)["requests"] == 2
+    result = run("delete", "one")
+    assert result.exit_code == 1
+    assert "deleted" not in result.stderr
+    monkeypatch.undo()
+    monkeypatch.setenv("HYPERFOCAL_SERVER_DATA", str(filled.data))
+    assert run("delete", "one", "three").exit_code == 0
+    assert Storage(filled.pictures_url).entries() == []
+
+
+def test_an_input_that_cannot_be_removed_keeps_its_job_from_running(run, filled, monkeypatch):
+    def refuse(storage, name):
+        raise StorageUnavailable("the storage cannot be used: no answer")
+
+    monkeypatch.setattr(Storage, "delete", refuse)
+    assert run("delete", "one").exit_code == 1
+    store = Store.open(filled)
+    (job,) = store.blocking(jobs.of_request, "one")
+    assert job.status is Status.CANCELLED
+    assert store.blocking(jobs.claim, "a runner") is None
+    assert store.blocking(book.count_requests) == 3
+    store.close()
 
 
 def test_an_empty_store(run, settings):

@@ -112,6 +112,14 @@ def test_production_does_not_start_unsafely(tmp_path):
             create_app(ServerSettings(data=tmp_path, production=True, **settings))
 
 
+def test_behind_a_proxy_that_tells_nothing_administration_is_for_nobody(pretending):
+    """Not only where it forwards the address: it connects from this machine for everybody."""
+    with pretending(trusted_proxy_hops=1) as running:
+        for method, path in (("GET", "/metrics"), ("POST", "/v1/admin/rollback")):
+            check_problem(running.client.request(method, path), 403, "forbidden")
+        assert running.client.get("/v1/models").status_code == 200
+
+
 @pytest.fixture
 def alone(pretending):
     """A service for one test."""

@@ -144,6 +144,9 @@ def test_without_keys_administration_is_for_this_machine(host):
         (caller(x_forwarded_for="127.0.0.1"), "127.0.0.1"),
         (caller(forwarded="for=1.1.1.1"), "127.0.0.1"),
         (caller(x_real_ip="1.1.1.1"), "127.0.0.1"),
+        # A proxy that adds no header, and passes on its own name for this machine.
+        (caller(hops=1), "127.0.0.1:8000"),
+        (caller("::1", hops=2), "localhost"),
         # A name of somebody else's that was made to point here.
         (caller(), "evil.example:8000"),
         (caller(), ""),
@@ -206,6 +209,7 @@ GOOD = "vJ3bq0Zx8Qm1Lr5Tn7Wc2Yd4Ks6Hf9Ga-xe"
         ({"secret": "this-is-the-default-0123456789abcd"}, 1, "secret"),
         ({"secret": GOOD, "host": "0.0.0.0"}, 0, "keys"),
         ({"secret": GOOD, "host": "example.org"}, 0, "keys"),
+        ({"secret": GOOD, "trusted_proxy_hops": 1}, 0, "behind a proxy.*keys"),
         ({"secret": GOOD, "cors": ("*",)}, 1, "cors"),
     ],
 )
@@ -218,3 +222,4 @@ def test_production_refuses_what_must_not_meet_the_world(settings, keys, said):
 def test_production_starts_when_all_is_well():
     check_production(ServerSettings(production=True, secret=GOOD, host="0.0.0.0"), 1)
     check_production(ServerSettings(production=True, secret=GOOD), 0)
+    check_production(ServerSettings(production=True, secret=GOOD, trusted_proxy_hops=1), 1)

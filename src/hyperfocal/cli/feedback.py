@@ -12,7 +12,7 @@ import typer
 
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON
-from hyperfocal.errors import InputMissing, OutputRefused, UsageError
+from hyperfocal.errors import HyperfocalError, InputMissing, OutputRefused, UsageError
 from hyperfocal.text import check_text
 
 if TYPE_CHECKING:
@@ -192,11 +192,19 @@ def delete(
 
     for request_id in request_ids:
         check_text({"the id": request_id})
-    gone, unknown = [], []
+    gone: list[dict[str, object]] = []
+    unknown: list[str] = []
+    stopped: HyperfocalError | None = None
     with _store(database) as (store, settings):
         # One that is named twice would be unknown the second time.
         for request_id in dict.fromkeys(request_ids):
-            removed = asdict(forget(store, settings, request_id))
+            try:
+                removed = asdict(forget(store, settings, request_id))
+            except HyperfocalError as error:
+                if not gone:
+                    raise
+                stopped = error
+                break
             if any(removed.values()):
                 gone.append({"request_id": request_id, **removed})
             else:
@@ -205,11 +213,15 @@ def delete(
         raise InputMissing("; ".join(map(_unknown, unknown)))
     # What was deleted is gone for good, and is told whatever else was asked for.
     if as_json:
-        say.document({"deleted": gone, "unknown": unknown})
+        failure = None if stopped is None else {"code": stopped.code, "message": str(stopped)}
+        say.document({"deleted": gone, "unknown": unknown, "stopped": failure})
     else:
         say.line(f"deleted everything about {len(gone)} requests")
     for request_id in unknown:
         say.error(_unknown(request_id))
+    if stopped is not None:
+        say.error(str(stopped))
+        raise typer.Exit(stopped.exit_code)
     if unknown:
         raise typer.Exit(InputMissing.exit_code)
 

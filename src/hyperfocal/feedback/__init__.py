@@ -16,7 +16,7 @@ from hyperfocal.feedback.records import (
     RequestUnknown,
     Verdict,
 )
-from hyperfocal.feedback.retention import Retention, remove_orphans
+from hyperfocal.feedback.retention import Retention, old_pictures
 from hyperfocal.feedback.statistics import Statistics, Tally, count
 
 __all__ = [
@@ -32,6 +32,6 @@ __all__ = [
     "Tally",
     "Verdict",
     "count",
-    "remove_orphans",
+    "old_pictures",
     "write_lines",
 ]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Delete, Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from hyperfocal.feedback.records import (
     Deleted,
+    Doomed,
     Given,
     Opinion,
     Reason,
@@ -22,8 +23,8 @@ from hyperfocal.feedback.records import (
     Written,
     now,
 )
-from hyperfocal.feedback.tables import PictureRow, RequestRow, VerdictRow
-from hyperfocal.storage import Storage, Stuck
+from hyperfocal.feedback.tables import IdentityRow, PictureRow, RequestRow, VerdictRow
+from hyperfocal.storage import Storage
 
 _PAGE = 500
 
@@ -120,48 +121,45 @@ def find(
         yield _given(row)
 
 
-def forget(
-    session: Session, storage: Storage, request_id: str, owner: str | None = None
+def of_request(session: Session, request_id: str, owner: str | None = None) -> list[Doomed]:
+    """The requests of that id; ``owner`` None: of whoever made them."""
+    if owner is None:
+        return _doomed(session, RequestRow.request_id == request_id)
+    return _doomed(session, RequestRow.request_id == request_id, RequestRow.owner == owner)
+
+
+def verdicts_before(session: Session, before: datetime) -> list[Doomed]:
+    """The requests whose verdicts were given before that time."""
+    return _doomed(session, VerdictRow.created < before)
+
+
+def pictures_before(session: Session, before: datetime) -> list[str]:
+    """Names of the pictures kept since before that time."""
+    return list(session.scalars(select(PictureRow.name).where(PictureRow.created < before)))
+
+
+def drop_pictures(session: Session, names: Collection[str]) -> Deleted:
+    """Write down that the files of pictures are gone; the verdicts stay."""
+    return Deleted(pictures=_count(session, delete(PictureRow).where(PictureRow.name.in_(names))))
+
+
+def drop_requests(
+    session: Session, doomed: Collection[Doomed], before: datetime | None = None
 ) -> Deleted:
-    """Remove a request with its verdict and picture; ``owner`` None: of whoever made it.
+    """Remove requests with their verdicts; the files of their pictures must be gone.
 
-    The file goes first: where it cannot be removed, everything stays and the error is told.
+    One that has another picture by now stays, as does one judged anew since ``before``.
     """
-    query = select(RequestRow).where(RequestRow.request_id == request_id)
-    if owner is not None:
-        query = query.where(RequestRow.owner == owner)
-    total = Deleted()
+    total = drop_pictures(session, [one.picture for one in doomed if one.picture is not None])
+    query = select(RequestRow).where(RequestRow.id.in_([one.number for one in doomed]))
     for row in list(session.scalars(query)):
-        total += _remove(session, storage, row)
-    session.flush()
-    return total
-
-
-def erase_pictures(session: Session, storage: Storage, before: datetime, stuck: Stuck) -> Deleted:
-    """Remove pictures kept since before that time; the verdicts stay.
-
-    So do those whose file cannot be removed, which ``stuck`` counts.
-    """
-    total = Deleted()
-    for row in list(session.scalars(select(PictureRow).where(PictureRow.created < before))):
-        with stuck.passing():
-            storage.delete(row.name)
-            session.delete(row)
-            total += Deleted(pictures=1)
-    session.flush()
-    return total
-
-
-def erase_verdicts(session: Session, storage: Storage, before: datetime, stuck: Stuck) -> Deleted:
-    """Remove verdicts given before that time, with their request and picture.
-
-    Those whose picture cannot be removed stay, and ``stuck`` counts them.
-    """
-    query = select(RequestRow).join(RequestRow.verdict).where(VerdictRow.created < before)
-    total = Deleted()
-    for row in list(session.scalars(query)):
-        with stuck.passing():
-            total += _remove(session, storage, row)
+        verdict = row.verdict
+        if verdict is not None:
+            is_new = before is not None and verdict.created >= before
+            if is_new or verdict.picture is not None:
+                continue
+        session.delete(row)
+        total += Deleted(requests=1, verdicts=int(verdict is not None))
     session.flush()
     return total
 
@@ -170,9 +168,12 @@ def erase_requests(session: Session, before: datetime) -> Deleted:
     """Remove requests answered before that time about which nobody said anything."""
     judged = select(VerdictRow.request_pk)
     old = delete(RequestRow).where(RequestRow.created < before, RequestRow.id.not_in(judged))
-    # A deletion gives a cursor's result, which counts; the type does not say so.
-    count: int = session.execute(old).rowcount  # type: ignore[attr-defined]
-    return Deleted(requests=count)
+    return Deleted(requests=_count(session, old))
+
+
+def identity(session: Session) -> str:
+    """What this database is told from others by, see :class:`IdentityRow`."""
+    return session.scalars(select(IdentityRow.id)).one()
 
 
 def picture_names(session: Session) -> set[str]:
@@ -191,9 +192,12 @@ def count_pictures(session: Session, owner: str, since: datetime) -> int:
     return session.scalar(query) or 0
 
 
-def keep(storage: Storage, picture: Path, suffix: str) -> tuple[str, int]:
-    """Put a picture into the storage; gives its name there and its bytes."""
-    name = f"{secrets.token_hex(16)}.{suffix}"
+def keep(storage: Storage, database: str, picture: Path, suffix: str) -> tuple[str, int]:
+    """Put a picture into the storage; gives its name there and its bytes.
+
+    ``database``: the :func:`identity` of the one in which the name will be written down.
+    """
+    name = f"{database}-{secrets.token_hex(16)}.{suffix}"
     return name, storage.put(name, picture)
 
 
@@ -216,13 +220,22 @@ def _find(session: Session, request_id: str, owner: str) -> RequestRow | None:
     )
 
 
-def _remove(session: Session, storage: Storage, row: RequestRow) -> Deleted:
-    verdict = row.verdict
-    picture = verdict.picture if verdict is not None else None
-    if picture is not None:
-        storage.delete(picture.name)
-    session.delete(row)
-    return Deleted(1, int(verdict is not None), int(picture is not None))
+def _doomed(session: Session, *conditions: ColumnElement[bool]) -> list[Doomed]:
+    query = (
+        select(RequestRow.id, PictureRow.name)
+        .select_from(RequestRow)
+        .outerjoin(RequestRow.verdict)
+        .outerjoin(VerdictRow.picture)
+        .where(*conditions)
+    )
+    return [Doomed(row[0], row[1]) for row in session.execute(query)]
+
+
+def _count(session: Session, deletion: Delete) -> int:
+    """How many rows a deletion removes."""
+    # It gives a cursor's result, which counts; the type does not say so.
+    count: int = session.execute(deletion).rowcount  # type: ignore[attr-defined]
+    return count
 
 
 def _narrow(

@@ -135,6 +135,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Doomed:
+    """A request that is to be removed: its number in the database, and its picture's name."""
+
+    number: int
+    picture: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
     """How much was removed."""
 

@@ -57,6 +57,18 @@ class Base(DeclarativeBase):
     )
 
 
+class IdentityRow(Base):
+    """The one row by which this database is told from others: random, made with the tables.
+
+    Names of pictures begin with it, so that services with databases of their own may keep them in
+    one place.
+    """
+
+    __tablename__ = "identity"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class RequestRow(Base):
     """A picture request that was answered. No picture, no file name, no address."""
 

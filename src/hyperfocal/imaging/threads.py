@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from hyperfocal.cores import available_cores
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -15,20 +16,13 @@ _B = TypeVar("_B")
 _MOST = 4
 
 
-def cores() -> int:
-    """Processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def in_order(work: Callable[[_A], _B], items: Iterable[_A]) -> Iterator[_B]:
     """``map(work, items)`` on several threads, at most two results ahead of the reader each.
 
     When the reader stops early or ``work`` raises, what has not begun is dropped.
     """
     waiting = list(items)
-    workers = min(_MOST, cores(), len(waiting))
+    workers = min(_MOST, available_cores(), len(waiting))
     if workers <= 1:
         yield from map(work, waiting)
         return

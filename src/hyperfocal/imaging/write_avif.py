@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from hyperfocal.cores import available_cores
 from hyperfocal.imaging import bmff_write
 from hyperfocal.imaging.code_points import SRGB, UNSPECIFIED
 from hyperfocal.imaging.plan import Plan
-from hyperfocal.imaging.threads import cores
 
 QUALITY = 90
 _Pixels = npt.NDArray[Any]
@@ -64,6 +64,6 @@ def _deep(pixels: _Pixels, plan: Plan) -> bytes:
         primaries=primaries,
         transfer=transfer,
         codec="aom",
-        numthreads=cores(),
+        numthreads=available_cores(),
     )
     return bytes(coded)

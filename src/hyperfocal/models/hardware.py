@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import platform
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from hyperfocal.cores import available_cores
+
+__all__ = ["Processor", "available_cores", "processor"]
 
 # Names as Linux gives them; numpy's names for the same are mapped to these.
 _NUMPY_NAMES = {
@@ -44,13 +47,6 @@ class Processor:
     def has_bf16(self) -> bool:
         """Whether it multiplies bf16 natively."""
         return bool(self.flags & _BF16)
-
-
-def available_cores() -> int:
-    """Cores this process may use, which in a container can be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _from_linux(text: str) -> tuple[str, frozenset[str]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GONE = "there is no such result, or it is kept no longer"
 
 _NAME = re.compile(r"([0-9]{1,12})-[0-9a-f]{32}\.([a-z0-9]{1,8})")
+_MARK = re.compile(r"storage-([0-9a-f]{32})")
 _PART_SECONDS = 3600.0
 
 _SUFFIXES = {form.media_type: form.suffixes[0].removeprefix(".") for form in FORMATS.values()}
@@ -129,14 +130,27 @@ class Results(Shelf):
     """Finished pictures behind links that are signed and end.
 
     ``inputs``: those of jobs, which nobody gets to see. A link is signed with ``secret`` of the
-    settings; without one, with one made now, so that links end with the process.
+    settings; without one, with one made now, so that links end with the process. Belongs to one
+    event loop.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
         super().__init__(Storage(settings.results_url, "results"))
         self.inputs = Shelf(Storage(settings.results_url, "inputs"))
+        self._whole = Storage(settings.results_url)
+        self._ids: tuple[str, ...] = ()
+        self._identifying = asyncio.Lock()
         self._secret = settings.secret or secrets.token_urlsafe(32)
         self._seconds = settings.result_minutes * 60
+
+    async def ids(self) -> tuple[str, ...]:
+        """By what this storage is told from others: one or more, read once.
+
+        :class:`StorageUnavailable` where it cannot be read or, the first time, written to.
+        """
+        async with self._identifying:
+            self._ids = self._ids or await asyncio.to_thread(_ids, self._whole)
+        return self._ids
 
     async def put(
         self, path: Path, media_type: str, *, seconds: float | None = None, move: bool = False
@@ -157,3 +171,20 @@ class Results(Shelf):
         """
         check(name, expires, signature, self._secret)
         return await self.find(name)
+
+
+def _ids(storage: Storage) -> tuple[str, ...]:
+    """The ids in the names of the storage's own marks; the first is made where there is none.
+
+    Two services that come to a new storage at once may make one each: then it has both.
+    """
+    if found := _marks(storage):
+        return tuple(sorted(found))
+    made = secrets.token_hex(16)
+    storage.mark(f"storage-{made}")
+    return tuple(sorted({made, *_marks(storage)}))
+
+
+def _marks(storage: Storage) -> set[str]:
+    marks = (_MARK.fullmatch(entry.name) for entry in storage.entries())
+    return {mark[1] for mark in marks if mark is not None}

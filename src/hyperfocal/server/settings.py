@@ -119,7 +119,9 @@ class ServerSettings(BaseModel):
         default="", description="SQLAlchemy URL; empty: an SQLite file in the data folder."
     )
     results: str = Field(
-        default="", description="fsspec URL of finished pictures; empty: in the data folder."
+        default="",
+        description="fsspec URL of finished pictures and of what waiting jobs were sent; empty: in"
+        " the data folder.",
     )
     spool: Path = Field(
         default=Path(),
@@ -199,7 +201,11 @@ class ServerSettings(BaseModel):
         default=False, description="Refuse to start where something is set unsafely."
     )
     trusted_proxy_hops: int = Field(
-        default=0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is believed."
+        default=0,
+        ge=0,
+        le=16,
+        description="Proxies in front whose X-Forwarded-For is believed. With any, nobody"
+        " counts as a program on this machine.",
     )
     drain_seconds: float = Field(
         default=30,

@@ -118,6 +118,21 @@ def test_a_picture_needs_consent(served):
         assert pictures(s) == []
 
 
+def test_a_line_end_of_a_form_is_one_character(served):
+    """Browsers send two for each, and count one."""
+    text = "a line\n" * 285
+    assert 1990 < len(text) <= 2000
+    with served() as s:
+        record(s)
+        sent = text.replace("\n", "\r\n")
+        assert give_form(s, keep_picture="true", comment=sent).status_code == 201
+        assert [one.opinion.comment for one in verdicts(s)] == [text]
+        assert give(s, comment=sent).status_code == 201
+        assert [one.opinion.comment for one in verdicts(s)] == [text]
+        too_long = ("a line\n" * 286).replace("\n", "\r\n")
+        assert problem(give_form(s, keep_picture="true", comment=too_long), 422) == "usage"
+
+
 def test_reasons_and_a_picture_of_the_client(served):
     with served() as s:
         record(s)

@@ -432,6 +432,41 @@ def test_the_work_of_a_living_runner_is_left_alone(bench):
     asyncio.run(main())
 
 
+def test_a_job_is_for_a_runner_that_can_read_its_input(bench, tmp_path):
+    """Two services on one database, each with a folder of its own for inputs and results."""
+
+    async def main():
+        shared = {"database": f"sqlite:///{tmp_path / 'shared.db'}"}
+        places = [{"data": tmp_path / name, "spool": tmp_path / name / "spool"} for name in "ab"]
+        with bench.still(**shared, **places[0]) as b:
+            job = await b.submit(b"one")
+            async with bench(**shared, **places[1]) as other:
+                mine = await other.until_ended(await other.submit(b"two"))
+                assert mine.status is Status.SUCCEEDED
+                # That one was asked for later; the first is left to who has its input.
+                assert (await b.runner.get(job.id)).status is Status.QUEUED
+            await b.runner.start()
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+            await b.runner.stop()
+
+    asyncio.run(main())
+
+
+def test_a_job_of_an_older_version_is_anybodys(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+
+            def forget_storage(session):
+                session.get(jobs.JobRow, job.id).storage = ""
+
+            await b.store.call(forget_storage)
+        async with bench() as b:
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
 def test_its_own_work_is_left_alone_whatever_the_clock_says(bench):
     async def main():
         # As after a clock that was set: every sign of life is too old.

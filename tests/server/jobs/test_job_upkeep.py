@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -21,10 +22,11 @@ from hyperfocal.server.errors import NotFound
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
 from hyperfocal.server.jobs.work import ATTEMPTS
-from hyperfocal.server.store import Status, jobs
-from hyperfocal.storage import StorageUnavailable
+from hyperfocal.server.store import Status, jobs, removal
+from hyperfocal.storage import Storage, StorageUnavailable, Stuck
 
 HOUR = 3600.0
+DAYS = timedelta(days=10_000)
 
 
 def keeper(b) -> Upkeep:
@@ -132,10 +134,10 @@ def test_retention_and_orphaned_pictures(bench, tmp_path):
             for name, created in (("old", old), ("new", now())):
                 request = Request(name, "", "m", "v", 2.0, 4, 4, created=created)
                 await b.store.record(request)
-            kept = book.keep(b.store.pictures, b.picture(), "png")
+            kept = b.store.keep(b.picture(), "png")
             opinion = Opinion(Verdict.UP, keep_picture=True)
             await b.store.call(book.give, "new", "", opinion, (kept[0], "image/png", kept[1]))
-            orphan, _ = book.keep(b.store.pictures, b.picture(), "png")
+            orphan, _ = b.store.keep(b.picture(), "png")
             place = Path(b.store.pictures.local(orphan))
             os.utime(place, (time.time() - 2 * HOUR,) * 2)
             os.utime(b.store.pictures.local(kept[0]), (time.time() - 2 * HOUR,) * 2)
@@ -144,6 +146,121 @@ def test_retention_and_orphaned_pictures(bench, tmp_path):
             await b.store.call(book.know, "new", "")
             with pytest.raises(book.RequestUnknown):
                 await b.store.call(book.know, "old", "")
+
+    asyncio.run(main())
+
+
+def test_services_with_databases_of_their_own_may_keep_pictures_in_one_place(bench, tmp_path):
+    async def main():
+        place = str(tmp_path / "shared")
+        one = bench.still(data=tmp_path / "one", spool=tmp_path / "one", pictures=place)
+        two = bench.still(data=tmp_path / "two", spool=tmp_path / "two", pictures=place)
+        with one as b, two as other:
+            kept = {}
+            for service in (b, other):
+                await service.store.record(Request("r", "", "m", "v", 2.0, 4, 4))
+                name, size = service.store.keep(service.picture(), "png")
+                opinion = Opinion(Verdict.UP, keep_picture=True)
+                await service.store.call(book.give, "r", "", opinion, (name, "image/png", size))
+                kept[service] = name
+            orphan, _ = other.store.keep(other.picture(), "png")
+            for name in (*kept.values(), orphan):
+                os.utime(b.store.pictures.local(name), (time.time() - 2 * HOUR,) * 2)
+            await keeper(b).run()
+            found = {entry.name for entry in b.store.pictures.entries()}
+            assert found == {*kept.values(), orphan}
+            await keeper(other).run()
+            assert {entry.name for entry in b.store.pictures.entries()} == {*kept.values()}
+
+    asyncio.run(main())
+
+
+class Silent:
+    """Storages that do not answer until they are told to: ``asked`` is set when one is."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.asked, self._answer = threading.Event(), threading.Event()
+        self._patch = monkeypatch
+
+    def now(self, storage: Storage, method: str) -> None:
+        whole = getattr(storage, method)
+
+        def wait(*given, **named):
+            self.asked.set()
+            assert self._answer.wait(60)
+            return whole(*given, **named)
+
+        self._patch.setattr(storage, method, wait)
+
+    def answers(self) -> None:
+        self._answer.set()
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    made = Silent(monkeypatch)
+    yield made
+    made.answers()
+
+
+async def judged(b, name: str) -> str:
+    """A request with a verdict and a picture; gives the picture's name."""
+    await b.store.record(Request(name, "", "m", "v", 2.0, 4, 4))
+    picture, size = b.store.keep(b.picture(), "png")
+    opinion = Opinion(Verdict.UP, keep_picture=True)
+    await b.store.call(book.give, name, "", opinion, (picture, "image/png", size))
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("what", "method"),
+    [
+        (lambda store: removal.erase_pictures(store, now() + DAYS, Stuck()), "delete"),
+        (lambda store: removal.erase_verdicts(store, now() + DAYS, Stuck()), "delete"),
+        (lambda store: removal.forget(store, "r"), "delete"),
+        (lambda store: removal.remove_orphans(store, -HOUR), "entries"),
+        (lambda store: removal.remove_orphans(store, -HOUR), "delete"),
+    ],
+)
+def test_a_storage_that_does_not_answer_holds_no_job_up(bench, silent, what, method):
+    async def main():
+        with bench.still() as b:
+            await judged(b, "r")
+            b.store.keep(b.picture(), "png")
+            silent.now(b.store.pictures, method)
+            removing = asyncio.create_task(what(b.store))
+            async with asyncio.timeout(60):
+                assert await asyncio.to_thread(silent.asked.wait, 60)
+                # Both to write and to read, in this process and in another.
+                job = await b.submit()
+                assert (await b.runner.get(job.id)).status is Status.QUEUED
+                await asyncio.to_thread(b.store.blocking, jobs.claim, "another process")
+                # What has not gone is not forgotten.
+                assert len(await b.store.read(book.picture_names)) == 1
+            assert not removing.done()
+            silent.answers()
+            assert await removing
+
+    asyncio.run(main())
+
+
+def test_nor_does_it_leave_a_job_to_a_runner_that_is_gone(bench, silent):
+    async def main():
+        with bench.still(picture_days=1e-9, timing=replace(QUICK, lease=-HOUR)) as b:
+            await judged(b, "r")
+            silent.now(b.store.pictures, "delete")
+            b.pool.ready = False
+            await b.runner.start()
+            try:
+                assert await asyncio.to_thread(silent.asked.wait, 60)
+                job = await b.submit()
+                assert await b.store.call(jobs.claim, "gone")
+                await b.until(job, lambda found: found.status is Status.QUEUED)
+                b.pool.ready = True
+                assert (await b.until_ended(job)).status is Status.SUCCEEDED
+            finally:
+                silent.answers()
+                await b.runner.stop()
 
     asyncio.run(main())
 
@@ -220,7 +337,7 @@ def test_nor_does_a_picture_keep_verdicts_and_requests(bench, refused, caplog):
                 request = Request(name, "", "m", "v", 2.0, 4, 4, created=old)
                 await b.store.record(request)
             for name in ("stuck", "free"):
-                kept[name], size = book.keep(b.store.pictures, b.picture(), "png")
+                kept[name], size = b.store.keep(b.picture(), "png")
                 picture = kept[name], "image/png", size
                 opinion = Opinion(Verdict.UP, keep_picture=True)
                 await b.store.call(book.give, name, "", opinion, picture)

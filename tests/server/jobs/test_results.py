@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from hyperfocal.server.errors import Forbidden, NotFound
 from hyperfocal.server.results import Results
 from hyperfocal.server.security.links import LinkExpired, check, sign
 from hyperfocal.server.settings import ServerSettings
+from hyperfocal.storage import Storage, StorageUnavailable
 
 
 @pytest.fixture
@@ -32,6 +34,63 @@ def parts(url: str) -> tuple[str, int, str]:
     split = urlsplit(url)
     query = {name: value for name, (value,) in parse_qs(split.query).items()}
     return split.path.rpartition("/")[2], int(query["expires"]), query["signature"]
+
+
+@pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_a_storage_is_known_again_by_whoever_uses_it(settings, tmp_path, where):
+    def elsewhere():
+        return str(tmp_path / "other") if where == "folder" else f"memory://{uuid.uuid4().hex}"
+
+    async def main():
+        here = settings.model_copy(update={"results": elsewhere()})
+        other = settings.model_copy(update={"results": elsewhere() + "s"})
+        found = [await Results(used).ids() for used in (here, here, other)]
+        assert len(found[0]) == 1
+        assert found[0] == found[1] != found[2]
+        # Nothing that is removed once its time is over.
+        assert await Results(here).sweep(time.time() * 2) == 0
+        assert await Results(here).ids() == found[0]
+
+    asyncio.run(main())
+
+
+def test_services_that_come_to_a_new_storage_at_once_know_each_other(settings, monkeypatch):
+    async def main():
+        first, mark = Results(settings), Storage.mark
+        at_once = []
+
+        def meanwhile(storage, name):
+            monkeypatch.setattr(Storage, "mark", mark)
+            at_once.extend(asyncio.run(Results(settings).ids()))
+            mark(storage, name)
+
+        monkeypatch.setattr(Storage, "mark", meanwhile)
+        found = await first.ids()
+        assert len(found) == 2
+        assert set(at_once) < set(found)
+        assert await Results(settings).ids() == found
+
+    asyncio.run(main())
+
+
+def test_a_storage_that_is_away_is_asked_again(settings, monkeypatch):
+    async def main():
+        results, entries = Results(settings), Storage.entries
+
+        def away(storage):
+            raise StorageUnavailable("away")
+
+        monkeypatch.setattr(Storage, "entries", away)
+        with pytest.raises(StorageUnavailable):
+            await results.ids()
+        monkeypatch.setattr(Storage, "entries", entries)
+        found = await results.ids()
+        assert len(found) == 1
+        # It is asked once only.
+        monkeypatch.setattr(Storage, "entries", away)
+        assert await results.ids() == found
+
+    asyncio.run(main())
 
 
 def test_a_link_leads_to_its_file(results, picture):

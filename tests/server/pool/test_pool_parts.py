@@ -37,13 +37,20 @@ from hyperfocal.server.pool.sizing import size
     ],
 )
 def test_workers_and_threads(workers, threads, cores, expected):
-    found = size(workers, threads, tuple(range(cores)))
+    found = size(workers, threads, tuple(range(cores)), cores)
     assert (found.workers, found.threads) == expected
     assert len(found.cores) == found.workers
     own = [core for cores in found.cores for core in cores]
     # Cores of their own where there are enough, and never two workers on one.
     assert len(own) == len(set(own))
     assert bool(own) == (found.workers > 1 and found.workers * found.threads <= cores)
+
+
+def test_a_part_of_the_cores_time_is_no_cores_of_ones_own():
+    """As in a container with a quota, beside others on the same machine."""
+    found = size(0, 0, tuple(range(64)), 4)
+    assert (found.workers, found.threads) == (4, 1)
+    assert found.cores == ((),) * 4
 
 
 def test_tasks_and_answers_survive_the_pipe():

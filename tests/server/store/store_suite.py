@@ -21,11 +21,10 @@ from hyperfocal.feedback import (
     Verdict,
     book,
     count,
-    remove_orphans,
 )
 from hyperfocal.feedback.records import Written, now
 from hyperfocal.server.errors import NotFound, QueueFull
-from hyperfocal.server.store import Order, Status, jobs
+from hyperfocal.server.store import Order, Status, jobs, removal
 from hyperfocal.storage import StorageUnavailable, Stuck
 
 DAY = timedelta(days=1)
@@ -69,7 +68,7 @@ def add(store, **changes):
 def keep(store, tmp_path, content=b"pixels"):
     path = tmp_path / "sent"
     path.write_bytes(content)
-    name, size = book.keep(store.pictures, path, "png")
+    name, size = store.keep(path, "png")
     return name, "image/png", size
 
 
@@ -100,6 +99,12 @@ class StoreSuite:
         claimed = [store.blocking(jobs.claim, "me").id for _ in range(3)]
         assert claimed == made
         assert store.blocking(jobs.claim, "me") is None
+
+    def test_only_jobs_whose_input_can_be_read_are_claimed(self, store):
+        theirs, mine, old = (add(store, storage=name).id for name in ("there", "here", ""))
+        found = [store.blocking(jobs.claim, "me", ("here", "too")) for _ in range(3)]
+        assert [job and job.id for job in found] == [mine, old, None]
+        assert store.blocking(jobs.claim, "me").id == theirs
 
     def test_no_two_claim_the_same(self, store):
         made = {add(store).id for _ in range(12)}
@@ -340,34 +345,34 @@ class StoreSuite:
         slowly = store.verdicts()
         first = next(slowly)
         # Nothing is held up by whoever takes his time.
-        store.blocking(book.forget, store.pictures, first.request.request_id)
+        asyncio.run(removal.forget(store, first.request.request_id))
         assert list(slowly) == all_at_once[1:]
 
     def test_forgetting_takes_everything_along(self, store, tmp_path):
         for owner in ("me", "you"):
             store.blocking(book.record, request(owner=owner))
             give(store, owner=owner, picture=keep(store, tmp_path))
-        mine = store.blocking(book.forget, store.pictures, "r", "me")
+        mine = asyncio.run(removal.forget(store, "r", "me"))
         assert mine == Deleted(1, 1, 1)
         (left,) = verdicts(store)
         assert left.request.owner == "you"
         assert [entry.name for entry in store.pictures.entries()] == [left.picture]
-        assert store.blocking(book.forget, store.pictures, "r") == Deleted(1, 1, 1)
+        assert asyncio.run(removal.forget(store, "r")) == Deleted(1, 1, 1)
         assert store.pictures.entries() == []
         assert store.blocking(book.picture_names) == set()
-        assert store.blocking(book.forget, store.pictures, "r") == Deleted()
+        assert asyncio.run(removal.forget(store, "r")) == Deleted()
 
     def test_retention(self, store, tmp_path):
-        retention = Retention(requests=1 * DAY, verdicts=10 * DAY, pictures=5 * DAY)
+        store.retention = Retention(requests=1 * DAY, verdicts=10 * DAY, pictures=5 * DAY)
         for name in ("judged", "unjudged"):
             store.blocking(book.record, request(name))
         give(store, "judged", picture=keep(store, tmp_path))
 
         def after(days):
             moment, stuck = now() + days * DAY, Stuck()
-            gone = store.blocking(retention.erase_pictures, store.pictures, moment, stuck)
-            gone += store.blocking(retention.erase_verdicts, store.pictures, moment, stuck)
-            gone += store.blocking(retention.erase_requests, moment)
+            gone = asyncio.run(removal.erase_pictures(store, moment, stuck))
+            gone += asyncio.run(removal.erase_verdicts(store, moment, stuck))
+            gone += asyncio.run(removal.erase_requests(store, moment))
             stuck.tell()
             return gone
 
@@ -388,21 +393,62 @@ class StoreSuite:
             give(store, name, picture=keep(store, tmp_path))
         names = {one.request.request_id: one.picture for one in verdicts(store)}
         refused.add(names["b"])
-        after, stuck = now() + DAY, Stuck()
-        gone = store.blocking(book.erase_pictures, store.pictures, after, stuck)
+        store.retention = Retention(requests=DAY, verdicts=DAY, pictures=DAY)
+        after, stuck = now() + 2 * DAY, Stuck()
+        gone = asyncio.run(removal.erase_pictures(store, after, stuck))
         assert (gone, stuck.count) == (Deleted(pictures=2), 1)
         assert store.blocking(book.picture_names) == {names["b"]}
         assert [entry.name for entry in store.pictures.entries()] == [names["b"]]
-        gone = store.blocking(book.erase_verdicts, store.pictures, after, stuck)
+        gone = asyncio.run(removal.erase_verdicts(store, after, stuck))
         assert (gone, stuck.count) == (Deleted(2, 2, 0), 2)
         (left,) = verdicts(store)
         assert (left.request.request_id, left.picture) == ("b", names["b"])
         # Who asks for it is told, and nothing is said to be gone that is there.
         with pytest.raises(StorageUnavailable, match="not permitted"):
-            store.blocking(book.forget, store.pictures, "b")
+            asyncio.run(removal.forget(store, "b"))
         assert verdicts(store) == [left]
         refused.clear()
-        assert store.blocking(book.forget, store.pictures, "b") == Deleted(1, 1, 1)
+        assert asyncio.run(removal.forget(store, "b")) == Deleted(1, 1, 1)
+
+    def test_many_are_removed_in_batches(self, store, tmp_path, monkeypatch):
+        monkeypatch.setattr(removal, "_BATCH", 2)
+        store.retention = Retention(requests=DAY, verdicts=DAY, pictures=DAY)
+        for name in "abcde":
+            store.blocking(book.record, request(name))
+            give(store, name, picture=keep(store, tmp_path) if name < "d" else None)
+        after, stuck = now() + 2 * DAY, Stuck()
+        assert asyncio.run(removal.erase_pictures(store, now(), stuck)) == Deleted()
+        assert asyncio.run(removal.erase_verdicts(store, after, stuck)) == Deleted(5, 5, 3)
+        assert store.pictures.entries() == []
+
+    def test_what_is_sent_while_files_are_removed_stays(self, store, tmp_path, monkeypatch):
+        """A verdict given anew is young, and a picture that came with it is there."""
+        store.retention = Retention(requests=DAY, verdicts=DAY, pictures=DAY)
+        before = now() - 2 * DAY
+        for name in "ab":
+            store.blocking(book.record, request(name))
+            monkeypatch.setattr(book, "now", lambda: before)
+            give(store, name, picture=keep(store, tmp_path))
+            monkeypatch.undo()
+        delete, anew = store.pictures.delete, []
+
+        def meanwhile(name):
+            if not anew:
+                anew.append(keep(store, tmp_path))
+                give(store, "a", picture=anew[0])
+                give(store, "b", verdict=Verdict.DOWN, keep_picture=True)
+            return delete(name)
+
+        monkeypatch.setattr(store.pictures, "delete", meanwhile)
+        gone = asyncio.run(removal.erase_verdicts(store, now(), Stuck()))
+        assert gone == Deleted(pictures=1)
+        found = {one.request.request_id: one.picture for one in verdicts(store)}
+        assert found == {"a": anew[0][0], "b": None}
+        assert [entry.name for entry in store.pictures.entries()] == [anew[0][0]]
+        # Who asks for all to go means the new one, too.
+        monkeypatch.undo()
+        assert asyncio.run(removal.forget(store, "a")) == Deleted(1, 1, 1)
+        assert store.pictures.entries() == []
 
     def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
         self, store, tmp_path, refused
@@ -413,7 +459,7 @@ class StoreSuite:
         first, *_ = store.pictures.entries()
         refused.add(first.name)
         with pytest.raises(StorageUnavailable, match="1 file could not be removed"):
-            store.blocking(remove_orphans, store.pictures)
+            asyncio.run(removal.remove_orphans(store))
         assert store.pictures.entries() == [first]
 
     def test_orphaned_pictures_go_and_others_stay(self, store, tmp_path):
@@ -421,20 +467,29 @@ class StoreSuite:
         kept = keep(store, tmp_path)
         give(store, picture=kept)
         orphan = keep(store, tmp_path)
-        assert store.blocking(remove_orphans, store.pictures) == 0
+        assert asyncio.run(removal.remove_orphans(store)) == 0
         for name, _, _ in (kept, orphan):
             os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
-        assert store.blocking(remove_orphans, store.pictures) == 1
+        assert asyncio.run(removal.remove_orphans(store)) == 1
         assert [entry.name for entry in store.pictures.entries()] == [kept[0]]
 
     def test_files_of_somebody_else_are_no_orphans(self, store, tmp_path):
         source = tmp_path / "theirs"
-        names = "holiday.png", "taxes.2025.txt", "0123456789abcdef.png"
+        names = (
+            "holiday.png",
+            "taxes.2025.txt",
+            "0123456789abcdef.png",
+            # Of an older version, which did not say whose it was.
+            f"{'0' * 32}.png",
+            # Of another service, with a database of its own.
+            f"{'0' * 32}-{'1' * 32}.png",
+            f"{store.id}-holiday.png",
+        )
         for name in names:
             source.write_bytes(b"theirs")
             store.pictures.put(name, source)
             os.utime(store.pictures.local(name), (time.time() - 7200,) * 2)
-        assert store.blocking(remove_orphans, store.pictures) == 0
+        assert asyncio.run(removal.remove_orphans(store)) == 0
         assert sorted(entry.name for entry in store.pictures.entries()) == sorted(names)
 
     def test_counting(self, store, tmp_path):

@@ -79,7 +79,7 @@ def test_several_services_may_start_at_once(settings):
 
 
 def test_jobs_of_an_older_version_are_kept(engine):
-    """Revision 0002 names jobs; those from before have an empty name."""
+    """Revision 0002 names jobs, 0003 their storages; those from before have neither."""
     with engine.begin() as connection:
         command.upgrade(configuration(connection), "0001")
         values = {
@@ -92,4 +92,15 @@ def test_jobs_of_an_older_version_are_kept(engine):
         connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({marks})"), values)
     migrate(engine)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT id, name FROM jobs")).all() == [("a", "")]
+        found = connection.execute(text("SELECT id, name, storage FROM jobs")).all()
+        assert found == [("a", "", "")]
+
+
+def test_every_database_has_an_id_of_its_own(settings, tmp_path):
+    ids = []
+    for data in (settings.data, settings.data, tmp_path / "another"):
+        store = Store.open(settings.model_copy(update={"data": data}))
+        ids.append(store.id)
+        store.close()
+    assert ids[0] == ids[1] != ids[2]
+    assert len(ids[0]) == 32

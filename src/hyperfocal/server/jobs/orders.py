@@ -59,6 +59,8 @@ async def take_in(
     known = await store.read(jobs.by_key, owner, key)
     if known is not None:
         return _same(known, fingerprint), False
+    # Before anything is kept: the storage may be away.
+    storage, *_ = await results.ids()
     names: list[str] = []
     try:
         for path in (source, reference):
@@ -74,6 +76,7 @@ async def take_in(
             expires=jobs.expiry(settings.job_hours),
             idempotency_key=key,
             name=name,
+            storage=storage,
         )
         job, is_new = await store.call(jobs.add, order, limit=settings.jobs)
     except HyperfocalError:

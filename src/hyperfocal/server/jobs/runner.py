@@ -84,6 +84,7 @@ class JobRunner:
         await self._recover(f"{place}:" if place else None)
         self._loops = [
             asyncio.create_task(self._dispatch()),
+            asyncio.create_task(self._take_over()),
             asyncio.create_task(self._keep_up()),
         ]
 
@@ -170,7 +171,8 @@ class JobRunner:
     async def _fill(self) -> None:
         """Begin jobs until every worker has one."""
         while self._pool.ready and len(self._works) < max(1, self._pool.capacity):
-            job = await self._store.call(jobs.claim, self._name)
+            storages = await self._results.ids()
+            job = await self._store.call(jobs.claim, self._name, storages)
             if job is None:
                 return
             self.changes.tell(job.id)
@@ -206,7 +208,7 @@ class JobRunner:
             self.changes.tell(work.job.id)
             self._wake.set()
 
-    async def _keep_up(self) -> None:
+    async def _take_over(self) -> None:
         while True:
             try:
                 await self._recover(None)
@@ -214,6 +216,11 @@ class JobRunner:
                 _log.warning("interrupted jobs cannot be read: %s", error)
             except Exception:  # noqa: BLE001 - whatever it was, the next time it may be over
                 _log.exception("interrupted jobs cannot be begun again")
+            await asyncio.sleep(self.timing.upkeep)
+
+    async def _keep_up(self) -> None:
+        # By itself: a storage that does not answer holds it up, and no job shall wait for that.
+        while True:
             # It tells by itself what fails.
             await self._upkeep.run()
             await asyncio.sleep(self.timing.upkeep)

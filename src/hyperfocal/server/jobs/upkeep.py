@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from hyperfocal.errors import HyperfocalError
-from hyperfocal.feedback import remove_orphans
 from hyperfocal.feedback.records import now
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.results import Results
-from hyperfocal.server.store import Job, Store, jobs
+from hyperfocal.server.store import Job, Store, jobs, removal
 from hyperfocal.storage import Stuck
 
 _log = logging.getLogger(__name__)
@@ -64,24 +63,23 @@ class Upkeep:
         return await self._store.call(jobs.purge, now() - self._keep_expired)
 
     async def _pictures(self) -> int:
-        store, stuck = self._store, Stuck()
-        gone = await store.call(store.retention.erase_pictures, store.pictures, now(), stuck)
+        stuck = Stuck()
+        gone = await removal.erase_pictures(self._store, now(), stuck)
         # Not before what has gone is written down.
         stuck.tell()
         return gone.pictures
 
     async def _verdicts(self) -> int:
-        store, stuck = self._store, Stuck()
-        gone = await store.call(store.retention.erase_verdicts, store.pictures, now(), stuck)
+        stuck = Stuck()
+        gone = await removal.erase_verdicts(self._store, now(), stuck)
         stuck.tell()
         return gone.verdicts
 
     async def _requests(self) -> int:
-        gone = await self._store.call(self._store.retention.erase_requests, now())
-        return gone.requests
+        return (await removal.erase_requests(self._store, now())).requests
 
     async def _orphans(self) -> int:
-        return await self._store.read(remove_orphans, self._store.pictures)
+        return await removal.remove_orphans(self._store)
 
     async def _try(self, what: str, remove: Callable[[], Awaitable[int]]) -> None:
         try:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from statistics import median
 
+from hyperfocal.cores import available_cores, core_numbers
 from hyperfocal.errors import Cancelled, HyperfocalError
 from hyperfocal.server.errors import DeadlinePassed, Draining, WorkerDied
 from hyperfocal.server.pool.crew import Crew
@@ -17,7 +18,7 @@ from hyperfocal.server.pool.handle import Errand, Reason, Worker
 from hyperfocal.server.pool.leftovers import sweep
 from hyperfocal.server.pool.line import Line
 from hyperfocal.server.pool.protocol import Order
-from hyperfocal.server.pool.sizing import size, usable_cores
+from hyperfocal.server.pool.sizing import size
 from hyperfocal.server.pool.task import Answer, Task
 from hyperfocal.server.settings import ServerSettings
 from hyperfocal.settings import Settings
@@ -39,7 +40,7 @@ class Pool:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._sizing = size(settings.workers, settings.threads, usable_cores())
+        self._sizing = size(settings.workers, settings.threads, core_numbers(), available_cores())
         self._line = Line(settings.queue, self._sizing.workers)
         self._crew: Crew | None = None
         self._models: tuple[str, ...] = settings.models

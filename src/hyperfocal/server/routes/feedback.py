@@ -25,6 +25,7 @@ from hyperfocal.server.problems import Problem, first_fault
 from hyperfocal.server.security.caller import owner_of
 from hyperfocal.server.service import Service, service_of
 from hyperfocal.server.spool import check_reserve, folder_of, writing
+from hyperfocal.server.store import removal
 from hyperfocal.server.work import in_progress, unless_gone
 
 router = APIRouter(prefix="/v1/feedback", tags=["feedback"])
@@ -39,6 +40,11 @@ def _listed(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
+
+
+def _lines(value: object) -> object:
+    """Text with the line ends of which one counts as one: a browser's forms have two for each."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 class FeedbackForm(BaseModel):
@@ -63,7 +69,7 @@ class FeedbackForm(BaseModel):
     reasons: Annotated[list[Reason], BeforeValidator(_listed)] = Field(
         default=[], max_length=len(Reason), description="In a form: separated by commas."
     )
-    comment: str = Field(default="", max_length=MAX_COMMENT)
+    comment: Annotated[str, BeforeValidator(_lines)] = Field(default="", max_length=MAX_COMMENT)
     keep_picture: bool = Field(
         default=False, description="Consent to keep the picture, to learn from it."
     )
@@ -178,7 +184,7 @@ async def forget(request: Request, request_id: str) -> Response:
     jobs = await service.jobs.forget(request_id, owner)
     if not jobs:
         await service.store.read(book.know, request_id, owner)
-    gone = await service.store.forget(request_id, owner)
+    gone = await removal.forget(service.store, request_id, owner)
     return JSONResponse(
         {
             "requests": gone.requests,
@@ -224,15 +230,14 @@ async def _keep(request: Request, form: FeedbackForm, picture: Path) -> tuple[st
         raise RateLimited(
             f"{most} pictures of one day are kept at most (setting pictures_a_day)", _HOUR
         )
-    storage = service.store.pictures
-    check_reserve(service.settings.disk_reserve, storage.folder)
+    check_reserve(service.settings.disk_reserve, service.store.pictures.folder)
     kind = FORMATS[await kind_of(picture)]
     # Its beginning proves nothing: it is decoded, where that can do no harm.
     task = Task(picture, None, kind="check", request_id=request.state.request_id)
     run = service.pool.run(task, seconds=service.settings.task_seconds)
     await unless_gone(request, run)
     suffix = kind.suffixes[0].removeprefix(".")
-    name, size = await asyncio.to_thread(book.keep, storage, picture, suffix)
+    name, size = await asyncio.to_thread(service.store.keep, picture, suffix)
     return name, kind.media_type, size
 
 

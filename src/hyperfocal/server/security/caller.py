@@ -40,7 +40,8 @@ _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class Caller:
     """``owner``: id of the key, "" without one; ``address``: as far as proxies are believed.
 
-    ``direct``: nothing says that the request came through a proxy.
+    ``direct``: nothing says that the request came through a proxy; where proxies are told of in
+    the settings, it is taken to have.
     """
 
     owner: str
@@ -135,7 +136,9 @@ def _given_key(headers: Mapping[str, str]) -> str | None:
 
 def _address(headers: Headers, peer: str, hops: int) -> tuple[str, bool]:
     line = ",".join(headers.getlist("x-forwarded-for"))
-    direct = not line and "forwarded" not in headers and "x-real-ip" not in headers
+    # A proxy on this machine that adds none of these headers looks like a program on it.
+    told = line or "forwarded" in headers or "x-real-ip" in headers
+    direct = not hops and not told
     chain = [part.strip() for part in line.split(",") if part.strip()]
     if hops and len(chain) >= hops:
         # Only the last entries were written by proxies that are ours. What is no address, such

@@ -32,9 +32,10 @@ def check_production(settings: ServerSettings, keys: int) -> None:
             "(setting secret); make one with: python -c "
             "'import secrets; print(secrets.token_urlsafe(32))'"
         )
-    if not keys and not settings.loopback:
+    if not keys and (settings.trusted_proxy_hops or not settings.loopback):
+        where = f"on {settings.host}" if not settings.loopback else "behind a proxy"
         raise ProductionRefused(
-            f"production on {settings.host}, which others can reach, needs API keys: make one "
+            f"production {where}, which others can reach, needs API keys: make one "
             "with 'hyperfocal serve keys add NAME' and name the file (setting keys)"
         )
     if "*" in settings.cors:

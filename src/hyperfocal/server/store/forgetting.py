@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hyperfocal.feedback import book
-from hyperfocal.server.store import jobs
-from hyperfocal.storage import Storage
+from hyperfocal.server.store import jobs, removal
+from hyperfocal.storage import Storage, Stuck
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -30,20 +30,24 @@ def forget(store: Store, settings: ServerSettings, request_id: str) -> Forgotten
     """Remove a request of anybody: verdict, picture, facts, jobs and their files. Blocks.
 
     A running job is cancelled; the service that runs it finds that out at its next sign of life.
+    :class:`StorageUnavailable` where a file cannot be removed: what says that it is there stays.
     """
-    inputs = Storage(settings.results_url, "inputs")
-    results = Storage(settings.results_url, "results")
+    return asyncio.run(_forget(store, settings, request_id))
 
-    def remove(session: Session) -> Forgotten:
-        found = jobs.of_request(session, request_id)
-        for job in found:
-            for name in (job.source, job.reference):
-                if name is not None:
-                    inputs.delete(name)
-            if job.output is not None:
-                results.delete(job.output)
-        jobs.drop(session, [job.id for job in found])
-        gone = book.forget(session, store.pictures, request_id)
-        return Forgotten(gone.requests, gone.verdicts, gone.pictures, len(found))
 
-    return store.blocking(remove)
+async def _forget(store: Store, settings: ServerSettings, request_id: str) -> Forgotten:
+    # First, so that nobody begins one whose input is gone.
+    found = await store.call(_cancel, request_id)
+    sent = [name for job in found for name in (job.source, job.reference) if name is not None]
+    made = [job.output for job in found if job.output is not None]
+    stuck = Stuck()
+    await removal.delete_files(Storage(settings.results_url, "inputs"), sent, stuck)
+    await removal.delete_files(Storage(settings.results_url, "results"), made, stuck)
+    stuck.tell()
+    await store.call(jobs.drop, [job.id for job in found])
+    gone = await removal.forget(store, request_id)
+    return Forgotten(gone.requests, gone.verdicts, gone.pictures, len(found))
+
+
+def _cancel(session: Session, request_id: str) -> list[jobs.Job]:
+    return [jobs.cancel(session, job.id) for job in jobs.of_request(session, request_id)]

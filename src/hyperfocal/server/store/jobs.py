@@ -64,7 +64,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job that somebody wants. ``fingerprint``: sha256 of everything that was asked for."""
+    """A job that somebody wants. ``fingerprint``: sha256 of everything that was asked for.
+
+    ``storage``: an id of the one that holds ``source`` and ``reference``.
+    """
 
     request_id: str
     owner: str
@@ -75,6 +78,7 @@ class Order:
     expires: datetime
     idempotency_key: str | None = None
     name: str = ""
+    storage: str = ""
 
 
 _FIELDS = tuple(Job.__dataclass_fields__)
@@ -116,6 +120,7 @@ def add(session: Session, order: Order, *, limit: int) -> tuple[Job, bool]:
         idempotency_key=order.idempotency_key,
         fingerprint=order.fingerprint,
         name=order.name[:_NAME_LENGTH],
+        storage=order.storage,
     )
     try:
         with session.begin_nested():
@@ -157,15 +162,17 @@ def get(session: Session, job_id: str, owner: str | None = None) -> Job:
     return _job(row)
 
 
-def claim(session: Session, runner: str) -> Job | None:
-    """Take the job that has waited longest, for this runner."""
-    row = session.scalar(
-        select(JobRow)
-        .where(JobRow.status == Status.QUEUED.value)
-        .order_by(JobRow.created, JobRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+def claim(session: Session, runner: str, storages: Collection[str] | None = None) -> Job | None:
+    """Take the job that has waited longest, for this runner.
+
+    ``storages``: ids of the storage that the runner can read, others hold no input for it;
+    None: whichever. Jobs of older versions, which do not tell theirs, are anybody's.
+    """
+    query = select(JobRow).where(JobRow.status == Status.QUEUED.value)
+    if storages is not None:
+        query = query.where(JobRow.storage.in_(("", *storages)))
+    query = query.order_by(JobRow.created, JobRow.id).limit(1)
+    row = session.scalar(query.with_for_update(skip_locked=True))
     if row is None:
         return None
     row.status = Status.RUNNING.value

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from hyperfocal.errors import HyperfocalError, SettingsError, UsageError
 from hyperfocal.feedback import Request, Retention, Verdict, book
-from hyperfocal.feedback.records import Deleted, Given
+from hyperfocal.feedback.records import Given
 from hyperfocal.feedback.tables import RequestRow
 from hyperfocal.server.store.engine import READS, open_engine, refuse_foreign
 from hyperfocal.server.store.migrate import migrate
@@ -47,8 +48,9 @@ class Store:
     ``await store.call(function, …)`` runs a function of :mod:`hyperfocal.feedback.book` or
     :mod:`hyperfocal.server.store.jobs` in one transaction, in a thread: one for SQLite, which has
     a single writer anyway, four for PostgreSQL. :meth:`read` is for functions that write nothing:
-    they do not wait for another process that writes, nor that for them. ``pictures``: those kept
-    with consent.
+    they do not wait for another process that writes, nor that for them. Neither may wait for a
+    storage of files: all others would, too. ``pictures``: those kept with consent; ``id``: what
+    tells this database from others.
     """
 
     def __init__(self, engine: Engine, pictures: Storage, retention: Retention) -> None:
@@ -58,6 +60,7 @@ class Store:
         self._reading = engine.execution_options(**{READS: True})
         threads = 1 if engine.dialect.name == "sqlite" else 4
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        self.id = self.reading(book.identity)
 
     @classmethod
     def open(cls, settings: ServerSettings) -> Store:
@@ -81,7 +84,11 @@ class Store:
             verdicts=timedelta(days=settings.verdict_days),
             pictures=timedelta(days=settings.picture_days),
         )
-        return cls(engine, Storage(settings.pictures_url), retention)
+        try:
+            return cls(engine, Storage(settings.pictures_url), retention)
+        except BaseException:
+            engine.dispose()
+            raise
 
     async def call(
         self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -141,9 +148,9 @@ class Store:
         """Write down that a request was answered, so that it can be judged."""
         await self.call(book.record, request)
 
-    async def forget(self, request_id: str, owner: str | None = None) -> Deleted:
-        """Remove what is known about a request, its verdict and picture included."""
-        return await self.call(book.forget, self.pictures, request_id, owner)
+    def keep(self, picture: Path, suffix: str) -> tuple[str, int]:
+        """Put a picture into :attr:`pictures`; gives its name there and its bytes. Blocks."""
+        return book.keep(self.pictures, self.id, picture, suffix)
 
     def close(self) -> None:
         """Wait for what is being written, and close. Blocks."""
