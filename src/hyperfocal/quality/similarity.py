@@ -45,7 +45,7 @@ def structural_similarity(
     blind = 0
     if visible is not None:
         image = np.where(visible, image, reference)
-        blind = _blind(visible)
+        blind = blind_windows(visible)
         if blind == count:
             return 1.0
     rows, columns = _gaussian(height), column_bands(_gaussian(width), 1)
@@ -58,8 +58,8 @@ def structural_similarity(
     return float((total - blind) / (count - blind))
 
 
-def _blind(visible: Flags) -> int:
-    """How many windows hold no visible pixel."""
+def blind_windows(visible: Flags) -> int:
+    """How many windows of ``visible``, ``(H, W)`` and at least one window large, see nothing."""
     hidden = ~visible
     for axis in (0, 1):
         hidden = np.all(sliding_window_view(hidden, WINDOW, axis), axis=-1)

@@ -200,6 +200,24 @@ def test_ssim_against_the_input(dtype, height, scale):
     assert scoring.against_input(output, input) == pytest.approx(expected, abs=1e-4)
 
 
+def test_ssim_against_the_input_is_of_what_it_shows():
+    rng = np.random.default_rng(7)
+    output = rng.integers(0, 256, (180, 160, 3), np.uint8)
+    input = rng.integers(0, 256, (90, 80, 3), np.uint8)
+    alpha = np.full((90, 80), 255, np.uint8)
+    alpha[:, 40:] = 0
+    input[:, 40:] = 9
+    found = scoring.against_input(output, input, alpha)
+    # Of 40 columns of windows ten look over the border, where both are taken to be alike.
+    alone = scoring.against_input(output[:, :80], input[:, :40])
+    assert alone < found < alone + 10 / 40
+    # Of what lies further away nothing is seen.
+    input[:, 55:] = 200
+    output[:, 110:] = 3
+    assert scoring.against_input(output, input, alpha) == pytest.approx(found, abs=1e-9)
+    assert scoring.against_input(output, input, np.zeros_like(alpha)) == 1.0
+
+
 def test_ssim_of_a_large_picture_is_that_of_its_stretches():
     rng = np.random.default_rng(6)
     output = rng.integers(0, 256, (800, 1400), np.uint8)

@@ -7,20 +7,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from hyperfocal.errors import PairMismatch
-from hyperfocal.quality.arrays import full_scale
+from hyperfocal.quality.arrays import Flags, full_scale
 from hyperfocal.quality.decibels import decibels
 from hyperfocal.quality.luma import luma
 from hyperfocal.quality.resize import strips
-from hyperfocal.quality.similarity import structural_similarity
+from hyperfocal.quality.similarity import WINDOW, blind_windows, structural_similarity
 
 Array = npt.NDArray[Any]
 
 _PEAK = 255.0**2
-# Side of the window of SSIM, and rows of windows scored at once.
-_WINDOW = 11
+# Rows of windows of SSIM that are scored at once.
 _BAND = 64
 # Stretches of rows of the input that are looked at, their height and greatest width. A full
 # comparison would take a third of the time that the restoration itself takes.
@@ -47,24 +45,22 @@ def against_reference(
         )
     if output.ndim != reference.ndim:
         output, reference = _as_rgb(output), _as_rgb(reference)
-    height, width = output.shape[:2]
+    height = output.shape[0]
     error = similarity = 0.0
     pixels = seen = 0
-    windows = max(height - _WINDOW + 1, 1)
+    windows = max(height - WINDOW + 1, 1)
     for top in range(0, windows, _BAND):
         check()
         count = min(_BAND, windows - top)
-        rows = slice(top, min(top + count + _WINDOW - 1, height))
+        rows = slice(top, min(top + count + WINDOW - 1, height))
         first, second = _luma(output[rows]), _luma(reference[rows])
         hidden = np.zeros(first.shape, np.bool_)
         for alpha in alphas:
             hidden |= alpha[rows] == 0
-        # Alike there, so that they differ in nothing that can be seen; a window that sees nothing
-        # else has a similarity of one, and is not counted.
         second[hidden] = first[hidden]
-        all_here, blind = count * max(width - _WINDOW + 1, 1), _blind(hidden)
-        similarity += all_here * _similarity(first, second) - blind
-        seen += all_here - blind
+        found, windows_seen = _similarity(first, second, ~hidden)
+        similarity += windows_seen * found
+        seen += windows_seen
         # The rows that the next band does not see again.
         own = first.shape[0] if top + count == windows else count
         flat = np.ravel(first[:own] - second[:own])
@@ -73,24 +69,29 @@ def against_reference(
     return decibels(_PEAK, error / max(pixels, 1)), similarity / seen if seen else 1.0
 
 
-def against_input(output: Array, input: Array) -> float:
+def against_input(output: Array, input: Array, alpha: Array | None = None) -> float:
     """SSIM of luma between the input and the result reduced to its size again.
 
-    Arrays as above, alike in kind. From three stretches of the rows of a picture that is large.
+    Arrays as above, alike in kind; ``alpha``: ``(H, W)`` of the input, what it hides is left out.
+    From three stretches of the rows of a picture that is large; 1 where nothing in them is visible.
     """
     height, width = input.shape[:2]
     unit = 1.0 / full_scale(output)
     left = max((width - _COLUMNS) // 2, 0)
     columns = slice(left, left + _COLUMNS)
-    found = []
+    similarity, seen = 0.0, 0
     for top, bottom in _stretches(height):
         reduced = np.empty((bottom - top, *input[:1, columns].shape[1:]), np.float32)
         for first, strip in strips(output, (height, width), between=(top, bottom)):
             low, high = max(first, top), min(first + strip.shape[0], bottom)
             reduced[low - top : high - top] = strip[low - first : high - first, columns]
         reduced *= unit
-        found.append(_similarity(_luma(reduced), _luma(input[top:bottom, columns])))
-    return float(np.mean(found))
+        shape = reduced.shape[:2]
+        visible = np.ones(shape, np.bool_) if alpha is None else alpha[top:bottom, columns] != 0
+        found, windows = _similarity(_luma(reduced), _luma(input[top:bottom, columns]), visible)
+        similarity += windows * found
+        seen += windows
+    return similarity / seen if seen else 1.0
 
 
 def _stretches(height: int) -> list[tuple[int, int]]:
@@ -100,23 +101,19 @@ def _stretches(height: int) -> list[tuple[int, int]]:
     return [(start, start + _ROWS) for start in starts]
 
 
-def _similarity(made: Array, wanted: Array) -> float:
-    """SSIM; what is smaller than its window is continued by reflection first."""
-    missing = [max(_WINDOW - side, 0) for side in made.shape]
+def _similarity(made: Array, wanted: Array, visible: Flags) -> tuple[float, int]:
+    """SSIM, and of how many windows; what is smaller than one is continued by reflection first."""
+    missing = [max(WINDOW - side, 0) for side in made.shape]
     if any(missing):
         around = [(0, more) for more in missing]
         made, wanted = (np.pad(plane, around, mode="symmetric") for plane in (made, wanted))
-    return structural_similarity(made, wanted)
-
-
-def _blind(hidden: npt.NDArray[np.bool_]) -> int:
-    """How many windows of SSIM see nothing but what is hidden."""
-    if not hidden.any():
-        return 0
-    for axis in (0, 1):
-        side = min(_WINDOW, hidden.shape[axis])
-        hidden = np.all(sliding_window_view(hidden, side, axis), axis=-1)
-    return int(np.count_nonzero(hidden))
+        visible = np.pad(visible, around, mode="symmetric")
+    height, width = made.shape
+    count = (height - WINDOW + 1) * (width - WINDOW + 1)
+    if visible.all():
+        return structural_similarity(made, wanted), count
+    found = structural_similarity(made, wanted, visible=visible)
+    return found, count - blind_windows(visible)
 
 
 def _luma(pixels: Array) -> npt.NDArray[np.float64]:

@@ -192,7 +192,9 @@ def _scores(
     if reference is not None:
         alphas = [alpha for alpha in (made.alpha, reference.alpha) if alpha is not None]
         return against_reference(made.pixels, reference.pixels, job.check, alphas)
-    return result.fidelity.consistency_db, against_input(made.pixels, _visible(picture))
+    # Windows on the border of what is visible see some of the rest.
+    similarity = against_input(made.pixels, _visible(picture), picture.alpha)
+    return result.fidelity.consistency_db, similarity
 
 
 def _visible(picture: Picture) -> Array:
