@@ -8,6 +8,7 @@ encoded and read back.
 
 import dataclasses
 import io
+import struct
 from pathlib import Path
 from unittest import mock
 
@@ -45,9 +46,10 @@ READING = """
 ## What is read
 
 What the pixels of each kind of file become. Orientation is applied to the pixels and reset. Of a
-TIFF file with several pages the first is read that is no reduced copy. A camera's raw file (DNG,
-NEF, CR2, ARW, PEF) is refused, and in folders passed over: all there is to be seen in it is a small
-preview, and the photograph has to be developed first.
+TIFF file with several pages the first is read that is no reduced copy, and of an AVIF or HEIC file
+the clean aperture alone, where it has one. A camera's raw file (DNG, NEF, CR2, ARW, PEF) is
+refused, and in folders passed over: all there is to be seen in it is a small preview, and the
+photograph has to be developed first.
 """
 
 ALWAYS = """
@@ -171,6 +173,11 @@ def written():
     for row, measure in WRITTEN.items():
         yield f"| {row} | " + " | ".join(measure(name) for name in columns) + " |"
     yield (
+        "| pixels at most | "
+        + " | ".join(largest(imaging.FORMATS[name]) for name in columns)
+        + " |"
+    )
+    yield (
         "| suffixes | "
         + " | ".join(
             ", ".join(f"`{suffix}`" for suffix in imaging.FORMATS[name].suffixes)
@@ -178,6 +185,12 @@ def written():
         )
         + " |"
     )
+
+
+def largest(form):
+    """Pixels a side, and in all where that is limited as well."""
+    in_all = f", {form.max_pixels:,} in all" if form.max_pixels else ""
+    return f"{form.max_side:,} a side{in_all}"
 
 
 def sources():
@@ -218,6 +231,11 @@ def sources():
     yield "TIFF", "CMYK without a profile", tiff(np.asarray(ink), photometric="separated")
     rgba = {"photometric": "rgb", "extrasamples": ["assocalpha"]}
     yield "TIFF", "premultiplied alpha", tiff(np.asarray(four), **rgba)
+    spare = np.dstack([photo, np.zeros_like(photo[..., 0])])
+    unsaid = tiff(spare, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+    # ExtraSamples, called something that nobody knows.
+    unsaid = unsaid.replace(struct.pack("<HHI", 338, 3, 1), struct.pack("<HHI", 60000, 3, 1))
+    yield "TIFF", "RGB and a sample that is 0 and not explained", unsaid
     yield "TIFF", "two pages", tiff(np.stack([photo, photo]), photometric="rgb")
     yield "WebP", "RGB with alpha", made.filed(four, "WEBP")
     yield "WebP", "animation", frames("WEBP")
@@ -228,6 +246,8 @@ def sources():
     yield "HEIC", "RGB, 10 bit", heic()
     yield "BMP", "1 bit", made.filed(image.convert("1"), "BMP")
     yield "BMP", "palette", made.filed(keyed, "BMP")
+    unused = imaging.Picture(photo, np.zeros_like(photo[..., 0]))
+    yield "BMP", "RGB with an alpha of 0", imaging.encode(unused, "bmp")
     yield "GIF", "palette with transparency", made.filed(keyed, "GIF", transparency=3)
     yield "GIF", "animation", frames("GIF")
 

@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import BrokenPicture, UnknownFormat
+from hyperfocal.imaging import gif, ifd, photoshop, tiff_pages
 
 
 @pytest.fixture
@@ -96,6 +98,55 @@ def test_a_tiff_whose_fields_all_claim_the_whole_file(within: Callable[[int], No
     within(4)
 
 
+def test_layers_beside_a_picture_are_not_copied(within: Callable[[int], None]) -> None:
+    """Only that they are there is asked."""
+    size = [(256, 4, 1, 1), (257, 4, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
+    fields = [*size, (273, 4, 1, 8), (279, 4, 1, 1), (37724, 7, 40 << 20, 110)]
+    data = directory(fields, bytes(40 << 20))
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    picture = imaging.open(data)
+    assert tracemalloc.get_traced_memory()[1] - before < 8 << 20
+    assert picture.notes == (photoshop.OTHERS,)
+    within(64)
+
+
+def test_a_chain_of_directories_that_lie_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a chain, no more is read than the file has bytes."""
+    pages, fields = 1000, 4096
+    data = bytearray(8 + 12 * (pages + fields) + 64)
+    struct.pack_into("<2sHI", data, 0, b"II", 42, 8)
+    for number in range(pages + fields):
+        # A field, whose value ends with the count of the directory that begins there.
+        struct.pack_into("<HHIHH", data, 10 + 12 * number, 1, 3, 1, 0, fields)
+    struct.pack_into("<H", data, 8, fields)
+    for number in range(pages):
+        place = 8 + 12 * (number + 1) if number < pages - 1 else 0
+        struct.pack_into("<I", data, 10 + 12 * (number + fields), place)
+    read = 0
+    real = ifd.entries
+
+    def entries(*given: Any, **options: Any) -> Any:
+        nonlocal read
+        found = real(*given, **options)
+        read += found[2] - given[2]
+        return found
+
+    monkeypatch.setattr(ifd, "entries", entries)
+    found = tiff_pages.picture_page(bytes(data), ifd.layout(data))
+    assert found.offset == 8
+    # The chain, and where the first names any below it.
+    assert read < len(data) + 3 * 12 * fields
+
+
+def test_a_chain_of_many_small_directories_is_counted_to_its_end() -> None:
+    table = struct.pack("<HHHIHHI", 1, 254, 3, 1, 0, 0, 0)
+    data = bytearray(b"II*\0\x08\0\0\0" + table * 3000)
+    for number in range(2999):
+        struct.pack_into("<I", data, 8 + 18 * number + 14, 8 + 18 * (number + 1))
+    assert tiff_pages.picture_page(bytes(data), ifd.layout(data)).pictures == 3000
+
+
 def test_a_tiff_of_more_samples_than_any_picture_has(within: Callable[[int], None]) -> None:
     fields = [(256, 4, 1, 300), (257, 4, 1, 300), (277, 3, 1, 900), (278, 4, 1, 300)]
     data = deflated(fields, (273, 279), bytes(300 * 300 * 900))
@@ -145,3 +196,66 @@ def test_a_png_whose_text_inflates_to_a_great_many_words(within: Callable[[int],
     tracemalloc.reset_peak()
     assert imaging.inspect(data[:33] + chunk + data[33:]).width == 8
     within(64)
+
+
+def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    data = buffer.getvalue()
+    more = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    return b"".join((data[:33], *more, data[33:]))
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [b"A" * 3_000_000, b"A" * 80, b"", b"x\nError: all is lost", b"\x1b]0;title\x07", b"a\x9bb"],
+    ids=["endless", "too long", "none", "a line", "a command", "another command"],
+)
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+def test_a_keyword_that_is_none_is_not_repeated(keyword: bytes, kind: bytes) -> None:
+    picture = imaging.open(with_chunks((kind, keyword + b"\0text")))
+    assert picture.notes == ("a text was dropped",)
+
+
+def test_a_keyword_is_told() -> None:
+    picture = imaging.open(with_chunks((b"tEXt", b"Titre fran\xe7ais\0x"), (b"tEXt", b"a" * 79)))
+    assert picture.notes == (
+        "the text 'Titre français' was dropped",
+        f"the text '{'a' * 79}' was dropped",
+    )
+
+
+def test_the_type_of_a_chunk_that_is_none_is_not_repeated() -> None:
+    picture = imaging.open(with_chunks((b"\x1b[2J", b""), (b"zzZz", b"")))
+    assert picture.notes == (
+        "a chunk of an unknown kind was dropped",
+        "a chunk of an unknown kind (zzZz) was dropped",
+    )
+
+
+def test_chunks_of_one_kind_are_told_once() -> None:
+    resource = (b"8BIM\x07\xd0" + bytes(6)).hex().encode()
+    iptc = b"Raw profile type iptc\0\0" + zlib.compress(b"\niptc\n 12\n" + resource)
+    many = [(b"zzZz", b""), (b"tEXt", b"k\0x"), (b"eXIf", b""), (b"pHYs", b""), (b"zTXt", iptc)]
+    picture = imaging.open(with_chunks(*many * 100))
+    assert len(picture.notes) == len(set(picture.notes)) < 8
+    assert "a damaged pHYs chunk was dropped" in picture.notes
+
+
+def test_chunks_of_very_many_kinds_are_told_as_such() -> None:
+    picture = imaging.open(with_chunks(*((b"tEXt", b"k%d\0x" % n) for n in range(5000))))
+    assert len(picture.notes) == 33
+    assert picture.notes[0] == "the text 'k0' was dropped"
+    assert picture.notes[-1] == "more kinds of data were dropped than are listed here"
+
+
+def test_comments_of_a_gif_are_told_once() -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8)).save(buffer, "GIF")
+    data = buffer.getvalue()
+    at = data.index(b",")
+    header = gif.read_header(data[:at] + b"!\xfe\x01x\0" * 1000 + data[at:])
+    assert header.notes == ("a comment was dropped",)

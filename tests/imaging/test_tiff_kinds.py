@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
-from hyperfocal.errors import UnknownFormat
+from hyperfocal.errors import BrokenPicture, UnknownFormat
+from hyperfocal.imaging.header import UNUSED_ALPHA
 from hyperfocal.imaging.tiff_pages import is_camera_raw
 
 RGB = made.photo()
@@ -235,6 +236,77 @@ def test_a_fourth_sample_that_is_not_explained_is_alpha():
     data = without(tiff((rgba, {"photometric": "rgb", "extrasamples": ["unassalpha"]})), 338)
     assert imaging.inspect(data).has_alpha
     assert np.array_equal(imaging.to_array(imaging.open(data)), rgba)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_fourth_sample_that_nobody_explained_or_filled_does_not_make_the_picture_black(dtype):
+    colour = made.photo(dtype=dtype)
+    rgbx = np.dstack([colour, np.zeros((61, 83), dtype)])
+    declared = tiff((rgbx, {"photometric": "rgb", "extrasamples": ["unassalpha"]}))
+    got = imaging.open(without(declared, 338))
+    assert got.alpha is None
+    assert np.array_equal(got.pixels, colour)
+    assert got.notes == (UNUSED_ALPHA,)
+    # Where it is declared, it may be meant.
+    got = imaging.open(declared)
+    assert not got.alpha.any()
+    assert got.notes == ("the picture is transparent everywhere: its alpha is 0",)
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_other_formats_keep_a_picture_that_is_transparent_everywhere(format):
+    given = imaging.Picture(RGB, np.zeros((61, 83), np.uint8), lossless=True)
+    got = imaging.open(imaging.encode(given, format))
+    assert not got.alpha.any()
+    assert got.notes == ("the picture is transparent everywhere: its alpha is 0",)
+
+
+def palettes(bits, places, alpha=None):
+    """A TIFF of few bits a sample, which tifffile does not write: its map, and its rows packed."""
+    table = np.random.default_rng(0).integers(0, 256, (3, 1 << bits)) * 257
+    samples = places[..., None] if alpha is None else np.dstack([places, alpha])
+    rows = np.unpackbits(samples.astype(np.uint8)[..., None], axis=3)[..., 8 - bits :]
+    packed = np.packbits(rows.reshape(len(rows), -1), axis=1)
+    count = samples.shape[2]
+    tags = [(320, "H", table.size, tuple(table.ravel().tolist()), True)]
+    extra = {} if alpha is None else {"extrasamples": ["unassalpha"]}
+    data = bytearray(
+        tiff((np.zeros(samples.shape, np.uint8)[..., : 1 if alpha is None else 2].squeeze(),
+              {"photometric": "minisblack", "extratags": tags, **extra}))
+    )  # fmt: skip
+    where = entry(data, 258)
+    struct.pack_into("<HH", data, where + 8, *([bits] * count + [0])[:2])
+    struct.pack_into("<H", data, entry(data, 262) + 8, 3)
+    (start,) = struct.unpack_from("<I", data, entry(data, 273) + 8)
+    data[start : start + packed.size] = packed.tobytes()
+    at = entry(data, 279)
+    struct.pack_into("<HII", data, at + 2, 4, 1, packed.size)
+    return bytes(data), (table >> 8).T
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_palette_of_few_bits(bits):
+    places = np.random.default_rng(1).integers(0, 1 << bits, (16, 24))
+    data, table = palettes(bits, places)
+    got = imaging.open(data)
+    assert np.array_equal(got.pixels, table[places])
+    assert got.alpha is None
+
+
+def test_samples_of_no_bits():
+    data = bytearray(tiff((ALPHA, {"photometric": "minisblack"})))
+    struct.pack_into("<H", data, entry(data, 258) + 8, 0)
+    with pytest.raises(BrokenPicture, match="have no bits"):
+        imaging.open(bytes(data))
+
+
+def test_a_palette_of_four_bits_with_alpha():
+    places = np.random.default_rng(1).integers(0, 16, (16, 24))
+    alpha = np.random.default_rng(2).integers(0, 16, (16, 24))
+    data, table = palettes(4, places, alpha)
+    got = imaging.open(data)
+    assert np.array_equal(got.pixels, table[places])
+    assert np.array_equal(got.alpha, alpha * 17)
 
 
 def test_other_samples_that_are_not_explained_are_dropped_and_said():

@@ -25,7 +25,10 @@ def read_header(data: bytes) -> Header:
     found = bmff.read(data)
     if not found.width or not found.height:
         raise BrokenPicture("truncated or corrupt AVIF: it states no size")
+    seen = _seen(found)
     notes = found.dropped()
+    if found.odd_aperture:
+        notes.append("a clean aperture that is not of whole pixels in the picture was ignored")
     block = exif.bare(found.exif) if found.exif else None
     facts = exif.Facts()
     if block is not None:
@@ -36,8 +39,8 @@ def read_header(data: bytes) -> Header:
         icc, points = code_points.declared(found.code_points, notes, grey=not found.colour)
     return Header(
         format="avif",
-        width=found.width,
-        height=found.height,
+        width=seen.width,
+        height=seen.height,
         mode="rgb" if found.colour else "grey",
         bit_depth=found.bit_depth,
         has_alpha=found.alpha,
@@ -54,11 +57,14 @@ def read_header(data: bytes) -> Header:
 def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the first frame; more than 8 bits come out as uint16 over the full range."""
     notes: list[str] = []
+    found = bmff.read(data)
     data = bmff.picture_alone(data)
     with decoding("AVIF"):
         pixels = _animated(data) if b"moov" in data else _still(data)
-    if pixels.shape[:2] != (header.height, header.width):
+    if pixels.shape[:2] != (found.height, found.width):
         raise BrokenPicture("corrupt AVIF: its size is not the declared one")
+    left, top, width, height = _seen(found)
+    pixels = np.ascontiguousarray(pixels[top : top + height, left : left + width])
     if pixels.dtype != np.uint8:
         pixels = widen(pixels, header.bit_depth)
     elif header.bit_depth > 8:
@@ -70,6 +76,11 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     return Raster(pixels, alpha, icc, tuple(notes))
+
+
+def _seen(found: bmff.Contents) -> bmff.Aperture:
+    """The decoders give the whole picture, whatever part of it is to be seen."""
+    return found.aperture or bmff.Aperture(0, 0, found.width, found.height)
 
 
 def _still(data: bytes) -> npt.NDArray[Any]:

@@ -6,6 +6,8 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
 
 from hyperfocal.imaging.header import CREDENTIALS, MASTERING
 from hyperfocal.imaging.picture import CodePoints
@@ -24,15 +26,26 @@ _MOST_ITEMS = 65536
 _METADATA_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 
 
+class Aperture(NamedTuple):
+    """The part of a picture that is to be seen, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 @dataclass(slots=True)
 class Contents:
     """What the boxes say of the primary picture.
 
-    ``turns``: quarter turns anticlockwise; ``mirror``: 0 top to bottom, 1 left to right.
-    ``code_points``: colour primaries and transfer function (ITU-T H.273). ``frames``: of an
-    animation, else 1. ``bit_depth`` and ``colour`` are those of the deepest and most coloured
-    picture in the file, because a grid's are only stated with its tiles. ``further``: there are
-    auxiliary pictures besides alpha, or a gain map; ``mastering``: of HDR; ``credentials``: C2PA's.
+    ``aperture``: what is to be seen of it, before it is turned, if not all; ``odd_aperture``: that
+    is not of whole pixels, or reaches beyond the picture. ``turns``: quarter turns anticlockwise;
+    ``mirror``: 0 top to bottom, 1 left to right. ``code_points``: colour primaries and transfer
+    function (ITU-T H.273). ``frames``: of an animation, else 1. ``bit_depth`` and ``colour`` are
+    those of the deepest and most coloured picture in the file, because a grid's are only stated
+    with its tiles. ``further``: there are auxiliary pictures besides alpha, or a gain map;
+    ``mastering``: of HDR; ``credentials``: C2PA's.
     """
 
     width: int = 0
@@ -41,6 +54,8 @@ class Contents:
     colour: bool = False
     alpha: bool = False
     frames: int = 1
+    aperture: Aperture | None = None
+    odd_aperture: bool = False
     turns: int = 0
     mirror: int | None = None
     code_points: CodePoints | None = None
@@ -95,9 +110,15 @@ def read(data: bytes) -> Contents:
     found.further = any(kind == b"tmap" for kind, _ in tables.kinds.values())
     for kind, body in tables.properties:
         _shared_property(found, kind, body)
+    clean = None
     for index in tables.uses.get(tables.primary, range(1, len(tables.properties) + 1)):
         if 0 < index <= len(tables.properties):
-            _own_property(found, *tables.properties[index - 1])
+            kind, body = tables.properties[index - 1]
+            _own_property(found, kind, body)
+            clean = body if kind == b"clap" else clean
+    if clean is not None:
+        found.aperture = _aperture(clean, found.width, found.height)
+        found.odd_aperture = found.aperture is None
     for item, (kind, detail) in tables.kinds.items():
         if kind == b"Exif" and found.exif is None:
             payload = _payload(data, tables, item)
@@ -236,3 +257,21 @@ def _own_property(found: Contents, kind: bytes, body: bytes) -> None:
         found.icc = body[4:]
     elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
         found.code_points = struct.unpack_from(">HH", body, 4)
+
+
+def _aperture(body: bytes, width: int, height: int) -> Aperture | None:
+    """14496-12, 12.1.4: a size, and how far its middle is from the picture's, all as fractions."""
+    if len(body) < 32:
+        return None
+    numbers = struct.unpack_from(">IIIIiIiI", body)
+    if not all(numbers[1::2]):
+        return None
+    across, down, right, below = (Fraction(*numbers[at : at + 2]) for at in (0, 2, 4, 6))
+    part = ((width - across) / 2 + right, (height - down) / 2 + below, across, down)
+    if any(number.denominator != 1 for number in part):
+        return None
+    found = Aperture(*map(int, part))
+    is_inside = min(found.left, found.top) >= 0 and min(found.width, found.height) > 0
+    if found.left + found.width > width or found.top + found.height > height:
+        return None
+    return found if is_inside else None

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture
-from hyperfocal.imaging import profile
+from hyperfocal.imaging import bmp_indices, profile
 from hyperfocal.imaging.guard import decoding
-from hyperfocal.imaging.header import Header, Raster
-from hyperfocal.imaging.picture import Metadata
+from hyperfocal.imaging.header import UNUSED_ALPHA, Header, Raster
+from hyperfocal.imaging.picture import Metadata, Pixels
 from hyperfocal.imaging.resolution import from_metre
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_MODES = {"1": "1 bit", "L": "grey", "P": "palette"}
 _V5 = 124
 _EMBEDDED = 0x4D424544  # "MBED"
 
@@ -27,11 +26,12 @@ def read_header(data: bytes) -> Header:
     """The header of a BMP file; BrokenPicture when it makes no sense."""
     with decoding("BMP"):
         image = _opened(data)
+        indexed = bmp_indices.of(data)
     return Header(
         format="bmp",
         width=image.size[0],
         height=image.size[1],
-        mode=_MODES.get(image.mode, "rgb"),
+        mode="rgb" if indexed is None else _mode(indexed),
         has_alpha=image.mode == "RGBA",
         icc=_profile(data),
         metadata=Metadata(dpi=_dpi(data)),
@@ -41,17 +41,37 @@ def read_header(data: bytes) -> Header:
 
 def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode; palettes and few bits become plain samples."""
-    from hyperfocal.imaging.pil import samples_of
-
-    with decoding("BMP"):
-        image = _opened(data)
-        image.load()
-        pixels, alpha = samples_of(image)
     notes: list[str] = []
+    pixels: Pixels
+    alpha: Pixels | None = None
+    with decoding("BMP"):
+        indexed = bmp_indices.of(data)
+        if indexed is not None:
+            pixels = bmp_indices.decode(data, indexed, header.width, header.height, notes)
+        else:
+            pixels, alpha = _samples(data)
+    if alpha is not None and not alpha.any():
+        # Most writers of 32 bits leave the fourth byte 0 and mean nothing by it.
+        alpha = None
+        notes.append(UNUSED_ALPHA)
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)  # type: ignore[assignment]
+        pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
     return Raster(pixels, alpha, icc, tuple(notes))
+
+
+def _mode(indexed: bmp_indices.Indexed) -> str:
+    if not indexed.is_grey:
+        return "palette"
+    return "1 bit" if indexed.bits == 1 else "grey"
+
+
+def _samples(data: bytes) -> tuple[Pixels, Pixels | None]:
+    from hyperfocal.imaging.pil import samples_of
+
+    image = _opened(data)
+    image.load()
+    return samples_of(image)
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -15,7 +15,8 @@ class Format:
     """One file format, as it is written here.
 
     ``suffixes``: the first is the usual one. ``depths``: bits a sample that can be written,
-    ascending; empty when the format is only read. ``max_side``: largest width or height.
+    ascending; empty when the format is only read. ``max_side``: largest width or height;
+    ``max_pixels``: most pixels, None where the sides alone count.
     ``lossless``: pixels come back as they went in, whatever the quality. ``longest_block``: bytes
     of EXIF, XMP or IPTC that fit; ``longest_profile``: of a colour profile. ``dpi``: whether the
     resolution has a place of its own or only one in EXIF. ``extra``: what must be installed too.
@@ -26,6 +27,7 @@ class Format:
     suffixes: tuple[str, ...]
     depths: tuple[int, ...]
     max_side: int
+    max_pixels: int | None = None
     grey: bool = True
     alpha: bool = True
     lossless: bool = False
@@ -78,8 +80,9 @@ FORMATS: dict[str, Format] = {
             takes_quality=True,
             dpi="exif",
         ),
-        Format("avif", "AVIF", (".avif",), (8, 10, 12), 65536, takes_quality=True, dpi="exif",
-               code_points=True),
+        # AVIF has 65536 a side, but libavif reads no more than this unless it is told to.
+        Format("avif", "AVIF", (".avif",), (8, 10, 12), 32768, max_pixels=16384 * 16384,
+               takes_quality=True, dpi="exif", code_points=True),
         Format("heic", "HEIC", (".heic", ".heif", ".hif"), (8, 10, 12), 16384,
                takes_quality=True, dpi="exif", code_points=True, extra="heif"),
         Format("bmp", "BMP", (".bmp", ".dib"), (8,), 2**31 - 1, lossless=True, exif=False,

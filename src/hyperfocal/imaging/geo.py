@@ -29,6 +29,7 @@ _OTHERS = {
     42113: "GDAL's value for no data was dropped: such pixels are restored as any others",
     50844: "rational polynomial coefficients (RPC) were dropped",
 }
+TAGS = (*_DOUBLES, _KEYS, _NUMBERS_OF_KEYS, _TEXTS_OF_KEYS, *_OTHERS)
 _RASTER_TYPE = 1025
 # Where nothing is said, or that it is not known, areas are meant (annex D, and every reader).
 _UNKNOWN, _AREA, _POINT = 0, 1, 2

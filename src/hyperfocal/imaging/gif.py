@@ -36,7 +36,7 @@ def read_header(data: bytes) -> Header:
         if block == 0x21 and at + 2 <= len(data):
             if data[at + 1] == 0xF9 and frames == 0 and at + 4 <= len(data):
                 transparent = bool(data[at + 3] & 1)
-            elif (note := _dropped(data, at)) is not None:
+            elif (note := _dropped(data, at)) is not None and note not in notes:
                 notes.append(note)
             at = _skip(data, at + 2)
         elif block == 0x2C and at + 10 <= len(data):
@@ -61,7 +61,7 @@ def read_header(data: bytes) -> Header:
         has_alpha=transparent,
         frames=frames,
         lossless=True,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(notes),
     )
 
 

@@ -12,6 +12,8 @@ from hyperfocal.settings import Settings
 # What several formats hold and none here writes.
 CREDENTIALS = "content credentials (C2PA) were dropped"
 MASTERING = "HDR's mastering display and light levels were dropped"
+# Of formats whose writers often leave a fourth sample at 0.
+UNUSED_ALPHA = "an alpha that is 0 everywhere was taken as unused: the picture is opaque"
 
 
 @dataclass(frozen=True, slots=True)

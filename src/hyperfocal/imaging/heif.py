@@ -14,7 +14,7 @@ from hyperfocal.imaging.formats import FORMATS, missing_extra
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
 from hyperfocal.imaging.picture import Metadata
-from hyperfocal.imaging.planes import split_alpha
+from hyperfocal.imaging.planes import split_alpha, unmultiplied
 
 
 def read_header(data: bytes) -> Header:
@@ -33,7 +33,8 @@ def read_header(data: bytes) -> Header:
         dpi = facts.dpi if facts else None
     icc, points = info.get("icc_profile") or None, None
     # Grey with alpha is given as three equal channels.
-    is_grey = mode.startswith(("L", "I")) or (mode in ("RGBA", "RGBA;16") and not found.colour)
+    has_alpha = "A" in mode.upper()
+    is_grey = mode.startswith(("L", "I")) or (has_alpha and not found.colour)
     if icc is None:
         icc, points = code_points.declared(found.code_points, notes, grey=is_grey)
     return Header(
@@ -42,7 +43,7 @@ def read_header(data: bytes) -> Header:
         height=size[1],
         mode="grey" if is_grey else "rgb",
         bit_depth=int(info.get("bit_depth") or 8),
-        has_alpha="A" in mode,
+        has_alpha=has_alpha,
         frames=max(len(image), found.frames),
         # libheif turns the picture upright itself, so the EXIF number must not be obeyed.
         orientation=1,
@@ -56,11 +57,15 @@ def read_header(data: bytes) -> Header:
 def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the primary picture; more than 8 bits come out as uint16 over the full range."""
     with decoding("HEIC"):
-        pixels = np.asarray(_opened(data))
+        image = _opened(data)
+        premultiplied = "a" in image.mode
+        pixels = np.asarray(image)
     if pixels.dtype == np.uint16 and header.bit_depth < 16:
         # pillow-heif moves the bits up and leaves zeros below; white must be 65535.
         pixels = widen(pixels >> (16 - header.bit_depth), header.bit_depth)
     pixels, alpha = split_alpha(pixels)
+    if alpha is not None and premultiplied:
+        pixels = unmultiplied(pixels, alpha)
     if pixels.ndim == 3 and header.mode == "grey":
         pixels = np.ascontiguousarray(pixels[..., 0])
     notes: list[str] = []

@@ -6,6 +6,7 @@ TIFF 6.0 (Adobe, 1992), section 2; BigTIFF as of libtiff; EXIF 2.32 (CIPA DC-008
 from __future__ import annotations
 
 import struct
+from collections.abc import Container
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import NamedTuple
@@ -113,12 +114,17 @@ def layout(data: bytes | bytearray | mmap) -> Layout:
 
 
 def entries(
-    data: bytes | bytearray | mmap, where: Layout, offset: int
+    data: bytes | bytearray | mmap,
+    where: Layout,
+    offset: int,
+    *,
+    only: Container[int] | None = None,
 ) -> tuple[list[Entry], int, int]:
     """The fields of the directory at ``offset``: entries, next directory, where that is written.
 
     Fields that point outside ``data`` or are of an unknown type are left out, because one bad
-    field is common and must not cost the others. ValueError when the directory itself is cut.
+    field is common and must not cost the others. ``only``: the tags that are asked for, if not all;
+    one other may be among those that are given. ValueError when the directory itself is cut.
     """
     head, size, inline = (8, 20, 8) if where.big else (2, 12, 4)
     count_code, entry_code, offset_code = ("Q", "HHQ", "Q") if where.big else ("H", "HHI", "I")
@@ -128,9 +134,13 @@ def entries(
     end = offset + head + count * size
     if count > _MOST_ENTRIES or end > len(data):
         raise ValueError("a directory is cut short")
-    found = []
-    for position in range(offset + head, end, size):
-        tag, kind, number = struct.unpack_from(where.order + entry_code, data, position)
+    found: list[Entry] = []
+    table = struct.iter_unpack(f"{where.order}{entry_code}{inline}x", data[offset + head : end])
+    for at, (tag, kind, number) in enumerate(table):
+        # The first that is readable shows that the directory is none of rubbish.
+        if only is not None and tag not in only and found:
+            continue
+        position = offset + head + at * size
         length = _SIZES.get(kind, 0) * number
         start = position + size - inline
         if length > inline:
@@ -168,13 +178,16 @@ def integers(data: bytes | bytearray | mmap, where: Layout, entry: Entry) -> tup
     return struct.unpack_from(code, data, entry.start)
 
 
-def parse(data: bytes | bytearray, where: Layout, offset: int) -> Directory:
+def parse(
+    data: bytes | bytearray, where: Layout, offset: int, *, only: Container[int] | None = None
+) -> Directory:
     """The directory at ``offset`` with the EXIF, GPS and interoperability ones inside it.
 
-    ValueError where fields lie over each other so often that they would take more memory than twice
-    what ``data`` does.
+    ``only``: the tags of it that are copied, if not all; of others there is a field without a
+    value. ValueError where fields lie over each other so often that they would take more memory
+    than twice what ``data`` does.
     """
-    return _Parser(data, where).directory(offset)
+    return _Parser(data, where).directory(offset, only=only)
 
 
 class _Parser:
@@ -185,13 +198,19 @@ class _Parser:
         self._left = 2 * len(data)
         self._seen: set[int] = set()
 
-    def directory(self, offset: int, depth: int = 0) -> Directory:
+    def directory(
+        self, offset: int, depth: int = 0, *, only: Container[int] | None = None
+    ) -> Directory:
         """The one at ``offset``, inside ``depth`` others."""
         self._seen.add(offset)
         found = Directory()
         for entry in entries(self._data, self._where, offset)[0]:
             # The first counts, as for libtiff: tifffile puts its own description second.
             if entry.tag not in found.fields:
+                self._count(entry)
+                if only is not None and entry.tag not in only:
+                    found.fields[entry.tag] = Field(entry.type)
+                    continue
                 raw = self._value(entry)
                 is_pointer = entry.tag in SUB_IFDS
                 item = self._inside(raw, depth) if is_pointer else Field(entry.type, raw)
@@ -212,10 +231,12 @@ class _Parser:
             return None  # The rest of the block is still good.
         return Field(LONG, inside=inside)
 
-    def _value(self, entry: Entry) -> bytes:
+    def _count(self, entry: Entry) -> None:
         self._left -= entry.size
         if self._left < 0:
             raise _Overlapping("fields of a directory lie over each other")
+
+    def _value(self, entry: Entry) -> bytes:
         raw = bytes(self._data[entry.start : entry.start + entry.size])
         unit = _SWAP.get(entry.type, 1)
         return swapped(raw, unit) if self._where.order == ">" and unit > 1 else raw

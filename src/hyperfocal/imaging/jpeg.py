@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,23 +13,33 @@ import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import code_points, exif, photoshop, profile
-from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.depth import full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
+from hyperfocal.imaging.jpeg_walk import (
+    COMMENT,
+    END,
+    EOI,
+    FRAMES,
+    MARKER,
+    NONSTANDARD,
+    SOS,
+    STANDALONE,
+    UNTOLD,
+    check,
+    is_damage,
+    is_untold,
+    picture_alone,
+    scans_complete,
+    walk,
+)
 from hyperfocal.imaging.picture import Metadata
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_MORE_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
 
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI, _COMMENT = 0xDA, 0xD9, 0xFE
-_END = b"\xff\xd9"
-# Processes by Huffman codes of 8 bits, of which libjpeg tells where they end too early.
-_HUFFMAN = {0xC0, 0xC1, 0xC2}
-# All but JFIF's segment and Adobe's, which say what the components mean.
-_METADATA = {*range(0xE1, 0xEE), 0xEF, _COMMENT}
 # Segments that begin so hold nothing of the photograph: JFIF's thumbnail and what it says of
 # pixels, the quality that Photoshop saved with, and the previews of FlashPix.
 _HARMLESS = {
@@ -40,17 +49,16 @@ _HARMLESS = {
     0xED: (b"Adobe_CM\0",),
     0xEE: (b"Adobe",),
 }
-_STANDALONE = {0x01, *range(0xD0, 0xD8)}
-# Within entropy-coded data FF is followed by 00 or is a restart marker; FF FF is padding.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 # How MP4 and QuickTime files begin: the length of their first box, and its type.
 _VIDEO = re.compile(rb"\0\0\0.ftyp", re.DOTALL)
 _FURTHER = "further pictures in the file (preview, gain map or depth) were dropped"
+# Of the lossless process; the others have 8 or 12.
+_FEWEST_BITS = 2
 _MODES = {1: "grey", 3: "rgb", 4: "cmyk"}
 _COLOURS = {"grey": "GRAY", "rgb": "RGB", "cmyk": "CMYK"}
-# What libjpeg warns of where pixels are lost: codes that end early or do not exist, and parts
-# between restart markers that are missing.
-_DAMAGE = ("premature end", "Premature end", "bad Huffman code", "instead of RST")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# Bytes that are no marker, and codes of something by any table.
+_PROBE = bytes(range(48, 112))
 
 
 @dataclass(slots=True)
@@ -77,6 +85,8 @@ def read_header(data: bytes) -> Header:
     bits, height, width, components = found.frame
     if components not in _MODES:
         raise UnknownFormat(f"a JPEG of {components} components is not read")
+    if bits < _FEWEST_BITS:
+        raise BrokenPicture("corrupt JPEG: its samples have no bits")
     notes = found.notes
     facts = exif.Facts()
     if found.exif is not None:
@@ -124,6 +134,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         elif header.bit_depth == 8:
             pixels = _decode(data, _COLOURS[header.mode], notes)
         else:
+            check(data, "JPEG", notes)
             pixels = widen(imagecodecs.jpeg_decode(data), header.bit_depth)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
@@ -131,7 +142,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     icc = header.icc
     if header.mode == "cmyk":
         # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.
-        np.subtract(np.uint8(255), pixels, out=pixels)
+        np.subtract(pixels.dtype.type(full_scale(pixels)), pixels, out=pixels)
         pixels, note = profile.cmyk_to_rgb(pixels, icc)
         return Raster(pixels, None, None, (*notes, note))
     icc, to_rgb = profile.fitting(icc, grey=header.mode == "grey", notes=notes)
@@ -152,54 +163,45 @@ def _decode(data: bytes, colour: str, notes: list[str]) -> npt.NDArray[np.uint8]
     """``(H, W)`` or ``(H, W, 3|4)``; may raise ValueError."""
     import simplejpeg
 
-    data = _picture_alone(data)
+    data = picture_alone(data)
     try:
         pixels = simplejpeg.decode_jpeg(data, colour)
     except ValueError as error:
-        if any(damage in str(error) for damage in _DAMAGE):
+        if is_damage(str(error)):
             raise
+        if is_untold(str(error)):
+            notes.append(UNTOLD)
+            return _decode_unusual(data)
         # Else a mere warning, or an error that comes again.
         pixels = simplejpeg.decode_jpeg(data, colour, strict=False)
-        notes.append(f"the JPEG does not follow its standard: {error}")
+        notes.append(f"{NONSTANDARD}: {error}")
     return np.asarray(pixels[..., 0] if colour == "GRAY" else pixels)
 
 
-def _walk(data: bytes, *, all_scans: bool = False) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each whole segment up to the first scan's, which is included.
+def _decode_unusual(data: bytes) -> npt.NDArray[np.uint8]:
+    """As :func:`_decode`, by a decoder that keeps to itself where codes end too early.
 
-    ``all_scans``: of those behind it, too.
+    A decoder that has all codes does not look at what lies between them and the next marker. If
+    something there changes the picture, codes are missing.
     """
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            at += 1  # garbage between segments: decoders skip it, so do we
-            continue
-        marker = data[at + 1]
-        if marker == 0xFF or marker == 0 or marker in _STANDALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker == _EOI:
-            return
-        (size,) = struct.unpack_from(">H", data, at + 2)
-        end = at + 2 + size
-        if size < 2 or end > len(data):
-            return
-        yield marker, at, end
-        if marker == _SOS:
-            codes_end = _MARKER.search(data, end) if all_scans else None
-            if codes_end is None:
-                return
-            end = codes_end.start()
-        at = end
+    import imagecodecs
+
+    pixels = np.asarray(imagecodecs.jpeg8_decode(data))
+    start, end = _segments(data).scan, (_end(data) or len(data)) - len(END)
+    codes = _RESTART.sub(lambda found: _PROBE + found[0], data[start:end])
+    probed = b"".join((data[:start], codes, _PROBE, data[end:]))
+    if not np.array_equal(pixels, imagecodecs.jpeg8_decode(probed)):
+        raise BrokenPicture("truncated or corrupt JPEG: premature end of data")
+    return pixels
 
 
 def _segments(data: bytes) -> _Segments:
     found = _Segments()
-    for marker, at, end in _walk(data):
+    for marker, at, end in walk(data):
         body = data[at + 4 : end]
-        if marker == _SOS:
+        if marker == SOS:
             found.scan = at
-        elif marker in _FRAMES:
+        elif marker in FRAMES:
             if len(body) < 6:
                 break
             found.frame = struct.unpack_from(">BHHB", body)
@@ -209,16 +211,6 @@ def _segments(data: bytes) -> _Segments:
     if not found.scan:
         found.frame = None
     return found
-
-
-def _picture_alone(data: bytes) -> bytes:
-    """The file without metadata: a decoder that looks at it may refuse the picture for it."""
-    parts, kept_to = [], 0
-    for marker, at, end in _walk(data):
-        if marker in _METADATA:
-            parts.append(data[kept_to:at])
-            kept_to = end
-    return b"".join((*parts, data[kept_to:])) if parts else data
 
 
 def _application(found: _Segments, marker: int, body: bytes) -> None:
@@ -240,7 +232,7 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
         _note(found, _FURTHER)
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
         found.resource_parts.append(body[len(photoshop.SIGNATURE) :])
-    elif marker == _COMMENT:
+    elif marker == COMMENT:
         _note(found, "a comment was dropped")
     elif marker == 0xEB and body.startswith(b"JP") and body[12:16] == b"jumb":
         # JPEG systems (ISO/IEC 19566-5): two letters, two numbers, the box's length and its type.
@@ -271,18 +263,18 @@ def _end(data: bytes) -> int | None:
     at = _segments(data).scan
     while at + 4 <= len(data):
         marker = data[at + 1]
-        if data[at] != 0xFF or marker in (0, 0xFF) or marker in _STANDALONE:
+        if data[at] != 0xFF or marker in (0, 0xFF) or marker in STANDALONE:
             at += 1
             continue
-        if marker == _EOI:
+        if marker == EOI:
             return at + 2
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-        if marker == _SOS:
-            end = _MARKER.search(data, at)
+        if marker == SOS:
+            end = MARKER.search(data, at)
             if end is None:
                 return None
             at = end.start()
-    return at + 2 if data[at : at + 2] == _END else None
+    return at + 2 if data[at : at + 2] == END else None
 
 
 def _decode_without_end(data: bytes, colour: str) -> npt.NDArray[np.uint8]:
@@ -294,36 +286,9 @@ def _decode_without_end(data: bytes, colour: str) -> npt.NDArray[np.uint8]:
     import simplejpeg
 
     pixels = None
-    if _scans_complete(data):
+    if scans_complete(data):
         with contextlib.suppress(ValueError):
-            pixels = simplejpeg.decode_jpeg(_picture_alone(data) + _END, colour)
+            pixels = simplejpeg.decode_jpeg(picture_alone(data) + END, colour)
     if pixels is None:
         raise BrokenPicture("truncated JPEG: the end of the picture is missing")
     return np.asarray(pixels[..., 0] if colour == "GRAY" else pixels)
-
-
-def _scans_complete(data: bytes) -> bool:
-    """Whether the scans, taken as whole, give every coefficient of every component fully.
-
-    T.81, B.2.3 and G.1.1: a scan names its components, the first and the last coefficient, and
-    the bit down to which it gives them.
-    """
-    lacking: set[tuple[int, int]] = set()
-    for marker, at, end in _walk(data, all_scans=True):
-        body = data[at + 4 : end]
-        if marker in _FRAMES:
-            if marker not in _HUFFMAN or len(body) < 6 + 3 * body[5]:
-                return False
-            components = body[6 : 6 + 3 * body[5] : 3]
-            lacking = {(component, number) for component in components for number in range(64)}
-        elif marker == _SOS:
-            if not body or len(body) != 4 + 2 * body[0]:
-                return False
-            first, last, bits = body[-3:]
-            if bits & 15 == 0:
-                lacking -= {
-                    (component, number)
-                    for component in body[1:-3:2]
-                    for number in range(first, last + 1)
-                }
-    return not lacking

@@ -141,6 +141,11 @@ def check_fits(format: str, width: int, height: int, bit_depth: int | None = Non
             f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
             f" {width} x {height}; choose PNG or TIFF"
         )
+    if form.max_pixels is not None and width * height > form.max_pixels:
+        raise OutputRefused(
+            f"{form.label} holds at most {form.max_pixels:,} pixels, the picture is"
+            f" {width} x {height}; choose PNG or TIFF"
+        )
     check_depth(form, bit_depth)
     return form
 

@@ -1,11 +1,14 @@
-"""Taking interleaved samples apart."""
+"""Taking interleaved samples apart, and colour from the alpha it was multiplied with."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from hyperfocal.imaging.depth import full_scale
+from hyperfocal.imaging.picture import Pixels
 
 _SMALL = 1 << 24
 _ROWS = 64
@@ -35,3 +38,17 @@ def split_alpha(
         rows = values[top : top + _ROWS, :, :-1].copy()
         out[top : top + _ROWS] = rows.reshape(rows.shape[0], -1)
     return out.reshape(shape), alpha
+
+
+def unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Colour divided by alpha, which this project keeps apart; black where alpha is 0.
+
+    ``pixels``: ``(H, W)`` or ``(H, W, C)``, and ``alpha`` ``(H, W)`` of the same dtype.
+    """
+    full = full_scale(pixels)
+    share = np.maximum(alpha.astype(np.float32) / full, np.float32(1e-6))
+    straight = pixels.astype(np.float32) / (share if pixels.ndim == 2 else share[..., None])
+    straight[alpha == 0] = 0.0
+    if pixels.dtype == np.float32:
+        return cast(Pixels, straight)
+    return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))

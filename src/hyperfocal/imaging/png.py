@@ -34,6 +34,11 @@ _SRGB_GAMMA = 45455
 _UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
+# Bytes that a text's keyword has at most (section 11.3.4.2), and notes that anyone would read.
+_LONGEST_KEYWORD = 79
+_MOST_NOTES = 32
+_UNNAMED = "a text was dropped"
+_MORE = "more kinds of data were dropped than are listed here"
 
 
 @dataclass(slots=True)
@@ -64,11 +69,14 @@ def read_header(data: bytes) -> Header:
     found = _Chunks()
     for kind, start, size in _walk(data):
         body = data[start : start + size]
+        damaged: list[str] = []
         attempt(
             lambda kind=kind, body=body: _chunk(found, kind, body),  # type: ignore[misc]
-            found.notes,
+            damaged,
             f"a damaged {kind.decode('latin-1')} chunk was dropped",
         )
+        for note in damaged:
+            _note(found, note)
     facts = exif.Facts()
     if found.exif is not None:
         block = found.exif
@@ -203,7 +211,7 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         if body[2:4] == b"\0\1":
             found.code_points = (body[0], body[1])
         else:
-            found.notes.append("colour declared for other than full-range RGB was ignored")
+            _note(found, "colour declared for other than full-range RGB was ignored")
     elif kind == b"iCCP":
         name_end = body.index(b"\0")
         found.icc = _inflate(body[name_end + 2 :])
@@ -212,11 +220,18 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _text(found, kind, body)
     elif kind in _MASTERING:
-        found.notes.append(MASTERING)
+        _note(found, MASTERING)
     elif kind == b"caBX":
-        found.notes.append(CREDENTIALS)
+        _note(found, CREDENTIALS)
     elif kind not in _HARMLESS:
-        found.notes.append(f"a chunk of an unknown kind ({kind.decode('latin-1')}) was dropped")
+        named = f" ({kind.decode('ascii')})" if kind.isalpha() else ""
+        _note(found, f"a chunk of an unknown kind{named} was dropped")
+
+
+def _note(found: _Chunks, note: str) -> None:
+    """Once: a file may have a chunk for every few of its bytes, and each a name of its own."""
+    if note not in found.notes and len(found.notes) <= _MOST_NOTES:
+        found.notes.append(note if len(found.notes) < _MOST_NOTES else _MORE)
 
 
 def _take_primaries(found: _Chunks, *, grey: bool) -> None:
@@ -238,7 +253,9 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     keyword, _, rest = body.partition(b"\0")
     wanted = keyword == XMP_KEYWORD or keyword.startswith(b"Raw profile type ")
     if not wanted:
-        found.notes.append(f"the text '{keyword.decode('latin-1')}' was dropped")
+        said = keyword.decode("latin-1") if len(keyword) <= _LONGEST_KEYWORD else ""
+        # What a terminal obeys and a line that forges another are no names.
+        _note(found, f"the text '{said}' was dropped" if said and said.isprintable() else _UNNAMED)
         return
     if kind == b"zTXt":
         text = _inflate(rest[1:])
@@ -264,7 +281,10 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
         is_wrapped = raw[:4] in (b"8BIM", b"Phot")
         found.iptc = photoshop.iptc_of(raw) if is_wrapped else raw
         if is_wrapped:
-            photoshop.note_others(raw, found.notes)
+            others: list[str] = []
+            photoshop.note_others(raw, others)
+            for note in others:
+                _note(found, note)
 
 
 def _inflate(data: bytes) -> bytes:

@@ -146,6 +146,8 @@ def _picture(header: Header, raster: Raster) -> Picture:
     pixels = orient.upright(raster.pixels, header.orientation)
     alpha = raster.alpha
     if alpha is not None:
+        if not alpha.any():
+            notes.append("the picture is transparent everywhere: its alpha is 0")
         alpha = orient.upright(alpha, header.orientation)
     return Picture(
         pixels=pixels,

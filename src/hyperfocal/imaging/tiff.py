@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, geo, ifd, photoshop, profile, tiff_pages, ycbcr
+from hyperfocal.imaging import exif, geo, ifd, jpeg_walk, photoshop, profile, tiff_pages, ycbcr
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster
 from hyperfocal.imaging.picture import Metadata, Pixels
+from hyperfocal.imaging.planes import unmultiplied
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC = 256, 257, 258, 262
 SAMPLES, EXTRA, FORMAT = 277, 338, 339
@@ -36,6 +37,8 @@ _CHANNELS = {"grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _UNSIGNED, _FLOAT = 1, 3
 _FAX = (2, 3, 4)
+# Of which each part is a JPEG file but for the tables.
+_JPEG = (7, 33007, 34892)
 # JPEG, JPEG 2000 and WebP, whose decoders give RGB; the other compressions that are read are exact.
 _LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
 # Colours and the masks and spot colours beside them: Photoshop has 56 channels at most.
@@ -43,6 +46,13 @@ _MOST_SAMPLES = 64
 # Bytes that a tile may have however small the picture is.
 _ANY_TILE = 1 << 26
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
+_ORIENTATION = 274
+# What is read here; there may be hundreds of megabytes of others, such as Photoshop's layers.
+_READ = frozenset((
+    WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, FORMAT, XMP, IPTC, PHOTOSHOP, ICC,
+    *DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS, *geo.TAGS, _COMPRESSION, _LUMA, _SUBSAMPLING,
+    _REFERENCE, _ORIENTATION,
+))  # fmt: skip
 
 
 def read_header(data: bytes) -> Header:
@@ -55,14 +65,16 @@ def read_header(data: bytes) -> Header:
     if photometric not in _MODES:
         raise UnknownFormat(f"a TIFF of photometric interpretation {photometric} is not read")
     mode = _MODES[photometric]
-    bits, kinds = main.integers(BITS) or (1,), main.integers(FORMAT) or (_UNSIGNED,)
-    if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(bits)) > 1:
+    bits, kinds = _bits(main), main.integers(FORMAT) or (_UNSIGNED,)
+    if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(main.integers(BITS))) > 1:
         raise UnknownFormat("a TIFF of signed, complex or unequal samples is not read")
-    if bits[0] == 24 and kinds[0] != _FLOAT:
+    if bits < 1:
+        raise BrokenPicture("corrupt TIFF: its samples have no bits")
+    if bits == 24 and kinds[0] != _FLOAT:
         # Writers do not agree on the order of its bytes.
         raise UnknownFormat("a TIFF of 24 bits a sample is not read")
     if photometric == _YCBCR:
-        _check_ycbcr(main, bits[0], kinds[0])
+        _check_ycbcr(main, bits, kinds[0])
     notes: list[str] = []
     if ifd.is_cut(data, where, page.offset):
         notes.append("metadata that reaches beyond the end of the file was dropped")
@@ -78,8 +90,8 @@ def read_header(data: bytes) -> Header:
         format="tiff",
         width=width,
         height=height,
-        mode="1 bit" if mode == "grey" and bits[0] == 1 else mode,
-        bit_depth=8 if mode == "palette" else bits[0],
+        mode="1 bit" if mode == "grey" and bits == 1 else mode,
+        bit_depth=8 if mode == "palette" else bits,
         has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in _extra(main)),
         frames=page.pictures,
         orientation=facts.orientation,
@@ -95,6 +107,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     """Decode the page that holds the picture."""
     import tifffile
 
+    notes: list[str] = []
     with decoding("TIFF"), tifffile.TiffFile(BytesIO(data)) as file:
         where = ifd.layout(data)
         found = tiff_pages.picture_page(data, where)
@@ -107,17 +120,18 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         _check_memory(page)
         if int(page.compression) in _FAX and page.bitspersample != 1:
             raise BrokenPicture("corrupt TIFF: fax compression of more than one bit a sample")
+        _check_jpeg(page, data, notes)
         values = page.asarray()
         values = _channels_last(values, page, header)
         colours = page.colormap
-    return _raster(values, header, main, colours)
+    return _raster(values, header, main, colours, notes)
 
 
 def _directory(data: bytes, where: ifd.Layout, page: tiff_pages.Page) -> ifd.Directory:
     """The picture's, with what only the first page, a thumbnail of it, says of the photograph."""
-    main = ifd.parse(data, where, page.offset)
+    main = ifd.parse(data, where, page.offset, only=_READ)
     if page.offset != where.first:
-        first = ifd.parse(data, where, where.first)
+        first = ifd.parse(data, where, where.first, only=_READ)
         for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP, _LAYERS, _CREDENTIALS):
             if tag in first.fields:
                 main.fields.setdefault(tag, first.fields[tag])
@@ -133,6 +147,11 @@ def _extra(main: ifd.Directory) -> tuple[int, ...]:
         return declared
     # A fourth sample of RGB is alpha for every writer that leaves the field out.
     return (_STRAIGHT,) if photometric == _RGB and undeclared == 1 else (0,) * undeclared
+
+
+def _bits(main: ifd.Directory) -> int:
+    """Bits a sample as stored; of a palette, those of the places in it."""
+    return main.integer(BITS, 1)
 
 
 def _check_ycbcr(main: ifd.Directory, bits: int, kind: int) -> None:
@@ -182,6 +201,23 @@ def _check_memory(page: Any) -> None:
             raise BrokenPicture("corrupt TIFF: its tiles are far larger than the picture")
 
 
+def _check_jpeg(page: Any, data: bytes, notes: list[str]) -> None:
+    """BrokenPicture where codes of JPEG are damaged: the decoder would make grey of what follows.
+
+    And where a part claims to be far larger than the picture.
+    """
+    if int(page.compression) not in _JPEG or page.jpegheader is not None:
+        return
+    needed = math.prod(page.chunked)
+    most = max(_ANY_TILE, 4 * page.imagewidth * page.imagelength * page.samplesperpixel)
+    for offset, length in zip(page.dataoffsets[:needed], page.databytecounts[:needed], strict=True):
+        part = jpeg_walk.joined(page.jpegtables or b"", data[offset : offset + length])
+        _, height, width, samples = jpeg_walk.frame_of(part) or (0, 0, 0, 0)
+        if height * width * samples > most:
+            raise BrokenPicture("corrupt TIFF: a part of it is far larger than the picture")
+        jpeg_walk.check(part, "TIFF", notes)
+
+
 def _channels_last(values: npt.NDArray[Any], page: Any, header: Header) -> npt.NDArray[Any]:
     """``(H, W, C)`` whatever the planar configuration."""
     if values.ndim == 2:
@@ -198,8 +234,8 @@ def _raster(
     header: Header,
     main: ifd.Directory,
     colours: npt.NDArray[Any] | None,
+    notes: list[str],
 ) -> Raster:
-    notes: list[str] = []
     photometric, extra = main.integer(PHOTOMETRIC, 1), _extra(main)
     mode = "grey" if header.mode == "1 bit" else header.mode
     count = _CHANNELS[mode]
@@ -208,10 +244,13 @@ def _raster(
     alpha = None
     for number, kind in enumerate(extra):
         if kind in (_PREMULTIPLIED, _STRAIGHT) and values.shape[2] > count + number:
-            alpha = _samples(values[..., count + number], header.bit_depth, notes)
+            alpha = _samples(values[..., count + number], _bits(main), notes)
             break
     if len(extra) > (alpha is not None):
         notes.append("extra channels were dropped")
+    if alpha is not None and not main.integers(EXTRA) and not alpha.any():
+        alpha = None
+        notes.append(UNUSED_ALPHA)
     if mode == "palette":
         if colours is None:
             raise BrokenPicture("corrupt TIFF: the palette is missing")
@@ -219,7 +258,11 @@ def _raster(
         # any of these is of the few that mean the lower.
         shift = 8 if colours.max() > 255 else 0
         table = (colours >> shift).astype(np.uint8).T
-        pixels: Pixels = np.ascontiguousarray(table[values[..., 0]])
+        places = values[..., 0]
+        # One bit a sample comes as a mask, which would choose rows of the table.
+        places = places.astype(np.uint8) if places.dtype.kind == "b" else places
+        pixels: Pixels = np.ascontiguousarray(table[places])
+        alpha = None if alpha is None else convert(alpha, 8)
     else:
         pixels = _samples(values[..., :count], header.bit_depth, notes)
     if photometric == _WHITE_IS_ZERO:
@@ -231,7 +274,7 @@ def _raster(
         pixels = convert(pixels, 16)
         alpha = None if alpha is None else convert(alpha, 16)
     if alpha is not None and _PREMULTIPLIED in extra and _STRAIGHT not in extra:
-        pixels = _unmultiplied(pixels, alpha)
+        pixels = unmultiplied(pixels, alpha)
     if mode == "cmyk":
         rgb, note = profile.cmyk_to_rgb(cast("npt.NDArray[np.uint16]", pixels), header.icc)
         return Raster(rgb, alpha, None, (*notes, note))
@@ -260,17 +303,6 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
         notes.append(f"reduced from {bits} to 16 bits a sample")
         return cast(Pixels, (values >> (bits - 16)).astype(np.uint16))
     return widen(values, bits)
-
-
-def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """Colour divided by alpha, which this project keeps apart; black where alpha is 0."""
-    full = full_scale(pixels)
-    share = np.maximum(alpha.astype(np.float32) / full, np.float32(1e-6))[..., None]
-    straight = pixels.astype(np.float32) / share
-    straight[alpha == 0] = 0.0
-    if pixels.dtype == np.float32:
-        return cast(Pixels, straight)
-    return cast(Pixels, np.clip(np.rint(straight), 0, full).astype(pixels.dtype))
 
 
 def photographic(main: ifd.Directory) -> bytes | None:

@@ -34,11 +34,15 @@ class Page(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What a directory says of itself. ``whole``: neither a reduced copy nor a mask."""
+    """What a directory says of itself. ``whole``: neither a reduced copy nor a mask.
+
+    ``size``: bytes of its table of fields.
+    """
 
     offset: int
     whole: bool
     raw: bool
+    size: int
 
 
 def picture_page(data: bytes, where: ifd.Layout) -> Page:
@@ -87,16 +91,19 @@ def _is_raw(data: bytes | mmap, where: ifd.Layout, chain: list[_Kind], below: li
 def _directories(data: bytes | mmap, where: ifd.Layout) -> tuple[list[_Kind], list[_Kind], bool]:
     """The chained directories, those below the first, and whether it names any below it.
 
-    Loops and damage end the chain. ValueError where the first directory cannot be read.
+    Loops and damage end the chain, and so do directories that lie over each other: those of one
+    chain have no more bytes than the file. ValueError where the first directory cannot be read.
     """
     first, following = _kind(data, where, where.first)
     chain, seen = [first], {where.first}
-    while following and following not in seen and len(chain) <= _MOST_PAGES:
+    left = len(data) - first.size
+    while following and following not in seen and len(chain) <= _MOST_PAGES and left > 0:
         seen.add(following)
         try:
             kind, following = _kind(data, where, following)
         except ValueError:
             break
+        left -= kind.size
         chain.append(kind)
     pointers = _integers(data, where, where.first, _SUB_IFDS)
     below = []
@@ -110,18 +117,20 @@ def _directories(data: bytes | mmap, where: ifd.Layout) -> tuple[list[_Kind], li
 
 def _kind(data: bytes | mmap, where: ifd.Layout, offset: int) -> tuple[_Kind, int]:
     """What the directory at ``offset`` is, and where the next one lies."""
-    found, following, _ = ifd.entries(data, where, offset)
-    values = {entry.tag: entry for entry in found if entry.tag in (_SUBFILE, _PHOTOMETRIC)}
+    found, following, end = ifd.entries(data, where, offset, only=(_SUBFILE, _PHOTOMETRIC))
+    values = {entry.tag: entry for entry in found}
     subfile, photometric = (
         ifd.integers(data, where, values[tag])[:1] if tag in values else ()
         for tag in (_SUBFILE, _PHOTOMETRIC)
     )
     whole = not subfile or not subfile[0] & (_REDUCED | _MASK)
-    return _Kind(offset, whole, bool(photometric) and photometric[0] in _RAW), following
+    raw = bool(photometric) and photometric[0] in _RAW
+    return _Kind(offset, whole, raw, end - offset), following
 
 
 def _find(data: bytes | mmap, where: ifd.Layout, offset: int, tag: int) -> ifd.Entry | None:
-    return next((one for one in ifd.entries(data, where, offset)[0] if one.tag == tag), None)
+    found = ifd.entries(data, where, offset, only=(tag,))[0]
+    return next((one for one in found if one.tag == tag), None)
 
 
 def _integers(data: bytes | mmap, where: ifd.Layout, offset: int, tag: int) -> tuple[int, ...]:

@@ -1,0 +1,140 @@
+"""BMP files as their headers say: palettes of every length, pictures by runs, unused alpha."""
+
+import struct
+
+import made
+import numpy as np
+import pytest
+
+from hyperfocal import imaging
+from hyperfocal.errors import BrokenPicture
+from hyperfocal.imaging.header import UNUSED_ALPHA
+
+BLACK_AND_WHITE = [(0, 0, 0), (255, 255, 255)]
+COLOURS = [(level, 255 - level, level // 2) for level in range(256)]
+INDICES = (np.indices((13, 18)).sum(0) // 3 % 2).astype(np.uint8)
+
+
+def bmp(stored, size, bits, palette, compression=0, top_down=False):
+    """A file with a header of version 3; ``stored``: its rows or runs."""
+    width, height = size
+    table = b"".join(bytes((b, g, r, 0)) for r, g, b in palette)
+    start = 54 + len(table)
+    info = struct.pack("<IiiHHIIiiII", 40, width, -height if top_down else height, 1, bits,
+                       compression, len(stored), 0, 0, len(palette), 0)  # fmt: skip
+    return struct.pack("<2sIHHI", b"BM", start + len(stored), 0, 0, start) + info + table + stored
+
+
+def rows(indices, bits, top_down=False):
+    """Rows as the file has them."""
+    if bits == 4:
+        even = np.pad(indices, ((0, 0), (0, indices.shape[1] % 2)))
+        packed = even[:, ::2] << 4 | even[:, 1::2]
+    else:
+        packed = np.packbits(indices, axis=1) if bits == 1 else indices
+    packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 4)))
+    return (packed if top_down else packed[::-1]).tobytes()
+
+
+@pytest.mark.parametrize("top_down", [False, True])
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_a_palette_of_black_and_white(bits, top_down):
+    data = bmp(rows(INDICES, bits, top_down), (18, 13), bits, BLACK_AND_WHITE, top_down=top_down)
+    assert imaging.inspect(data).mode == ("1 bit" if bits == 1 else "grey")
+    assert np.array_equal(imaging.open(data).pixels, INDICES * 255)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_palette_of_levels_of_grey_that_are_their_places(bits):
+    indices = (np.arange(13 * 18).reshape(13, 18) % 16).astype(np.uint8)
+    palette = [(level,) * 3 for level in range(16)]
+    got = imaging.open(bmp(rows(indices, bits), (18, 13), bits, palette))
+    assert np.array_equal(got.pixels, indices)
+
+
+@pytest.mark.parametrize("colours", [1, 2, 3, 200])
+def test_places_beyond_the_palette_are_black(colours):
+    data = bmp(rows(INDICES * 255, 8), (18, 13), 8, COLOURS[:colours])
+    wanted = np.where(INDICES[..., None], 0, np.array(COLOURS[0]))
+    assert np.array_equal(imaging.open(data).pixels, wanted)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_rows_that_are_missing(bits):
+    data = bmp(rows(INDICES, bits), (18, 13), bits, COLOURS[:2])
+    whole = imaging.open(data).pixels
+    # What fills the last row up to four bytes is no loss.
+    assert np.array_equal(imaging.open(data[:-1]).pixels, whole)
+    with pytest.raises(BrokenPicture, match="end of the picture is missing"):
+        imaging.open(data[:-4])
+
+
+# By runs
+
+
+def test_runs_literals_and_leaps():
+    runs = b"\x03\x07\0\x03\x01\x02\x03\0\0\0\0\x02\x02\x01\x02\x09\0\0\x06\x05"
+    got = imaging.open(bmp(runs, (6, 4), 8, COLOURS, compression=1))
+    wanted = np.zeros((4, 6), np.uint8)
+    wanted[3] = (7, 7, 7, 1, 2, 3)
+    wanted[1, 2:4] = 9
+    wanted[0] = 5
+    assert np.array_equal(got.pixels, np.array(COLOURS)[wanted])
+    assert got.notes == ()
+
+
+def test_runs_of_two_indices():
+    runs = b"\x05\x12\0\0\0\x05\x34\x56\x70\0\0\x01"
+    got = imaging.open(bmp(runs, (5, 2), 4, COLOURS[:16], compression=2))
+    wanted = np.array([(3, 4, 5, 6, 7), (1, 2, 1, 2, 1)])
+    assert np.array_equal(got.pixels, np.array(COLOURS)[wanted])
+    assert got.notes == ()
+
+
+def test_runs_that_end_before_the_last_row():
+    data = bmp(b"\x10\x05\0\0" * 4 + b"\0\x01", (16, 16), 8, COLOURS, compression=1)
+    got = imaging.open(data)
+    assert np.all(got.pixels[12:] == COLOURS[5])
+    assert np.all(got.pixels[:12] == COLOURS[0])
+    assert got.notes == ("the BMP ends its picture early: the rest has the first colour of its"
+                         " palette",)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("runs", "reason"),
+    [
+        (b"\x10\x05\0\0" * 4, "missing"),
+        (b"\x10\x05\0\0" * 15 + b"\0\x10\1\2", "missing"),
+        (b"\x10\x05\0\0" * 4 + b"\0\x02\1", "missing"),
+        (b"\0\x01", "rows are not those of its size"),
+        (b"\x10\x05" * 16 + b"\0\x01", "rows are not those of its size"),
+    ],
+)
+def test_runs_that_make_no_picture(runs, reason):
+    with pytest.raises(BrokenPicture, match=reason):
+        imaging.open(bmp(runs, (16, 16), 8, COLOURS, compression=1))
+
+
+# Alpha
+
+
+def with_alpha(alpha):
+    samples = np.dstack([made.photo(8, 8)[..., ::-1], alpha])
+    head = struct.pack("<IiiHHIIiiII4I", 108, 8, 8, 1, 32, 3, 256, 0, 0, 0, 0, 0xFF0000, 0xFF00,
+                       0xFF, 0xFF000000).ljust(108, b"\0")  # fmt: skip
+    return struct.pack("<2sIHHI", b"BM", 378, 0, 0, 122) + head + samples[::-1].tobytes()
+
+
+def test_an_alpha_that_nobody_wrote_does_not_make_the_picture_black():
+    got = imaging.open(with_alpha(np.zeros((8, 8), np.uint8)))
+    assert got.alpha is None
+    assert np.array_equal(got.pixels, made.photo(8, 8))
+    assert got.notes == (UNUSED_ALPHA,)
+
+
+def test_an_alpha_with_anything_in_it_is_kept():
+    alpha = np.zeros((8, 8), np.uint8)
+    alpha[3, 3] = 1
+    got = imaging.open(with_alpha(alpha))
+    assert np.array_equal(got.alpha, alpha)
+    assert got.notes == ()
