@@ -146,6 +146,18 @@ def test_before_and_after_zoom_and_move_together(own_page: Any, photo: Photo) ->
     assert zoom(own_page) == "100 %"
 
 
+def test_what_cannot_be_moved_is_not_enlarged(own_page: Any, photo: Photo) -> None:
+    choose(own_page, photo("lake.png", 3000, 2000))
+    own_page.locator("#before img").wait_for()
+    own_page.locator("#stage").dblclick()
+    stage, picture = own_page.evaluate(
+        """() => ["#stage", "#before img"].map(
+          (name) => document.querySelector(name).getBoundingClientRect().width
+        )"""
+    )
+    assert picture <= stage + 1
+
+
 def test_a_panorama_gets_a_low_stage(own_page: Any, photo: Photo) -> None:
     heights = []
     for name, width in (("square.png", 80), ("wide.png", 200)):
@@ -200,6 +212,48 @@ def test_all_are_downloaded_however_many(page: Any, photo: Photo) -> None:
     # Asking the page lets what it says arrive.
     wait_until(lambda: bool(page.title()) and len(saved) == len(names))
     assert sorted(saved) == [name.replace(".", "@2x.") for name in names]
+
+
+def test_all_are_downloaded_as_they_were_when_it_was_pressed(own_page: Any, photo: Photo) -> None:
+    """Beyond five there is a pause, in which much may happen to the others."""
+    own_page.clock.install(time=0)
+    own_page.reload()
+    names = [f"p{at}.png" for at in range(7)]
+    choose(own_page, *(photo(name, 40, 40, at) for at, name in enumerate(names)))
+    own_page.get_by_role("button", name="Restore 7 photographs").click()
+    wait_until(lambda: own_page.locator('.item[data-state="done"]').count() == len(names))
+    saved: list[str] = []
+    own_page.on("download", lambda one: saved.append(one.suggested_filename))
+    own_page.clock.pause_at(3_600_000)
+    own_page.get_by_role("button", name="Download all").click()
+    wait_until(lambda: bool(own_page.title()) and len(saved) == 5)
+    # One is started once more, and never finished; another one is removed.
+    own_page.route("**/v1/jobs", lambda route: None)
+    own_page.locator(".item-open", has_text="p5.png").click()
+    own_page.get_by_role("button", name="Restore again with these options").click()
+    own_page.get_by_role("button", name="Remove p6.png").click()
+    own_page.clock.run_for(2_000)
+    wait_until(lambda: bool(own_page.title()) and len(saved) == len(names))
+    assert sorted(saved) == [name.replace(".", "@2x.") for name in names]
+
+
+def test_a_folder_is_not_decoded_all_at_once(own_page: Any, photo: Photo) -> None:
+    own_page.add_init_script(
+        """let now = 0;
+        window.most = 0;
+        const decode = HTMLImageElement.prototype.decode;
+        HTMLImageElement.prototype.decode = function () {
+          most = Math.max(most, ++now);
+          return decode.call(this).finally(() => { now -= 1; });
+        };"""
+    )
+    own_page.reload()
+    names = [f"p{at:02}.png" for at in range(12)]
+    choose(own_page, *(photo(name, 40, 40, at) for at, name in enumerate(names)))
+    # Every one has its turn.
+    wait_until(lambda: own_page.locator(".item-state", has_text="40 × 40").count() == 12)  # noqa: RUF001
+    # Two for the list, and what was or is looked at.
+    assert own_page.evaluate("most") <= 4
 
 
 def test_the_quality_is_the_services_own_until_one_is_chosen(page: Any, photo: Photo) -> None:
@@ -268,6 +322,16 @@ def test_a_format_that_the_browser_cannot_show(own_page: Any, photo: Photo) -> N
     boxes(own_page)
     name, result = download(own_page)
     assert (name, result.format, result.size) == ("scan@2x.tif", "TIFF", (180, 120))
+
+
+def test_what_is_removed_is_not_made_for_looking_at(own_page: Any, photo: Photo) -> None:
+    own_page.route("**/v1/upscale", lambda route: None)
+    restore(own_page, photo("scan.tif", 90, 60))
+    finish(own_page)
+    own_page.get_by_text("The service is making a picture").wait_for()
+    with own_page.expect_event("requestfailed", lambda one: one.url.endswith("/v1/upscale")):
+        own_page.get_by_role("button", name="Remove scan.tif").click()
+    own_page.get_by_role("heading", name="Restore photographs").wait_for()
 
 
 def test_cancelling_stops_the_job_at_the_service(page: Any, photo: Photo, service: str) -> None:

@@ -11,19 +11,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from waitress import wasyncore
 
 from hyperfocal.web.app import create_app
 from hyperfocal.web.listen import addresses, make_server
+from hyperfocal.web.loop import Loop
 from hyperfocal.web.settings import WebSettings
 from hyperfocal.web.upstream import Upstream
 
 
 class Front:
-    """``client`` speaks to it at ``url``; ``server`` is waitress'."""
+    """``client`` speaks to it at ``url``; ``server`` is waitress', in ``thread`` until it ends."""
 
-    def __init__(self, server: Any) -> None:
-        self.server = server
+    def __init__(self, server: Any, loop: Loop) -> None:
+        self.server, self.loop = server, loop
+        self.thread = threading.Thread(target=loop.run)
         self.host, self.port = addresses(server)[0]
         self.url = f"http://{self.host}:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
@@ -43,29 +44,21 @@ class Front:
 
 
 @contextmanager
-def front(api: str, **changes: Any) -> Iterator[Front]:
-    """Serve on a free port until the end of the block."""
+def front(api: str, *, grace: float = 60, **changes: Any) -> Iterator[Front]:
+    """Serve on a free port until the end of the block, and ``grace`` seconds longer at most."""
     settings = WebSettings.read({}, api=api, port=0, **changes)
     upstream = Upstream(settings)
     server = make_server(create_app(settings, upstream), settings)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    made = Front(server)
+    made = Front(server, Loop(server, give_up=upstream.close, grace=grace))
+    made.thread.start()
     try:
         yield made
     finally:
         made.client.close()
-        # While the loop is there: a thread that has just answered still pulls the trigger, and one
-        # whose client has left learns of it by the loop.
-        server.task_dispatcher.shutdown(timeout=60)
-        # In its own thread: its loop ends when there is nothing left to look at. Under the lock,
-        # as the loop may just be awake and would close the trigger before it is pulled.
-        with server.trigger.lock:
-            server.trigger.thunks.append(lambda: wasyncore.close_all(server._map))
-            server.trigger.pull_trigger()
-        thread.join(60)
-        upstream.close()
-        assert not thread.is_alive()
+        if made.thread.is_alive():
+            made.loop.stop()
+        made.thread.join(120)
+        assert not made.thread.is_alive()
 
 
 def request_head(method: str = "POST", path: str = "/v1/upscale", **headers: Any) -> bytes:

@@ -110,7 +110,7 @@ def test_events_may_be_far_apart(upstream, fronted):
 
     upstream.behave = follow
     # Other answers do not get so much time, and a connection nobody uses is closed after it. The
-    # first event has to be there within as much.
+    # beginning has to be there within as much.
     with (
         fronted(answer_seconds=4, body_seconds=4) as web,
         web.client.stream("GET", "/v1/jobs/a/events") as events,
@@ -122,6 +122,28 @@ def test_events_may_be_far_apart(upstream, fronted):
             assert silent.recv(1) == b""
         go_on.set()
         assert [line for line in lines if line] == ["event: two"]
+
+
+def test_events_that_fall_silent_are_given_up(upstream, fronted):
+    """As when the machine of the API is gone, which closes no connection."""
+
+    def fall_silent(connection, head):
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: one\r\n\r\n"
+        )
+        assert connection.recv(1) == b""
+
+    upstream.behave = fall_silent
+    with (
+        fronted(events_seconds=0.3) as web,
+        web.client.stream("GET", "/v1/jobs/a/events") as events,
+    ):
+        lines = events.iter_lines()
+        assert next(lines) == "event: one"
+        # Told apart from an end that the API meant: what was left of the job is not over.
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(lines)
+        assert upstream.gone.wait(60)
 
 
 def test_a_visitor_who_leaves_an_event_stream_ends_it(upstream, fronted):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
@@ -41,6 +42,54 @@ def test_it_says_where_it_is_and_stops_when_told(name, upstream):
         program.send_signal(getattr(signal, name))
     out, err = program.communicate(timeout=60)
     assert (program.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_download_in_progress_is_finished_when_told_to_stop(name, upstream):
+    # Much more than the buffers of the connections on the way hold.
+    size = 30_000_000
+    upstream.behave = lambda connection, head: connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+    )
+    # Five seconds may not be enough on a machine that has other things to do.
+    code = (
+        "import sys; from hyperfocal.web import loop; loop.GRACE_SECONDS = 60;"
+        "from hyperfocal.cli.app import build; build()(sys.argv[1:])"
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-c", code, "web", "--port", "0", "--api", upstream.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        address = program.stdout.readline().strip()
+        with httpx.stream("GET", f"{address}/v1/results/a.png", timeout=60) as answer:
+            pieces = answer.iter_raw()
+            got = len(next(pieces))
+            program.send_signal(getattr(signal, name))
+            # Nobody new is let in, which says that it has been heard.
+            until_refused(address)
+            got += sum(map(len, pieces))
+        out, err = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert got == size
+    assert (program.returncode, out, err) == (0, "", "")
+
+
+def until_refused(address):
+    port = int(address.rpartition(":")[2])
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("it still lets in who comes")
 
 
 def test_a_port_that_is_taken():

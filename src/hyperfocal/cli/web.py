@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import typer
 
 from hyperfocal.errors import RuntimeMissing
@@ -25,6 +28,7 @@ def web(
     from hyperfocal.settings import parse_bytes
     from hyperfocal.web.app import create_app
     from hyperfocal.web.listen import addresses, make_server
+    from hyperfocal.web.loop import GRACE_SECONDS, Loop
     from hyperfocal.web.settings import WebSettings
     from hyperfocal.web.upstream import Upstream
 
@@ -41,12 +45,13 @@ def web(
     upstream = Upstream(settings)
     try:
         server = make_server(create_app(settings, upstream), settings)
-        for name, number in addresses(server):
-            where = f"[{name}]" if ":" in name else name
-            # On stdout, so that a program that asked for port 0 can read where the page is.
-            typer.echo(f"http://{where}:{number}")
-        _stop_on_sigterm()
-        server.run()
+        loop = Loop(server, give_up=upstream.close, grace=GRACE_SECONDS)
+        with _signals_call(loop.stop):
+            for name, number in addresses(server):
+                where = f"[{name}]" if ":" in name else name
+                # On stdout, so that a program that asked for port 0 can read where the page is.
+                typer.echo(f"http://{where}:{number}")
+            loop.run()
     finally:
         upstream.close()
 
@@ -61,11 +66,20 @@ def _check_installed() -> None:
             )
 
 
-def _stop_on_sigterm() -> None:
-    """As by Ctrl-C: the server ends its threads."""
+@contextmanager
+def _signals_call(stop: Callable[[], None]) -> Iterator[None]:
+    """While inside, SIGTERM and Ctrl-C call it, unless Ctrl-C is ignored.
+
+    They raise nothing: that would leave the loop at any place, with half an answer sent.
+    """
     import signal
 
-    def stop(*_: object) -> None:
-        raise SystemExit
+    from hyperfocal.terminating import kept_handler, terminated_by
 
-    signal.signal(signal.SIGTERM, stop)
+    def handle(*_: object) -> None:
+        stop()
+
+    with terminated_by(handle), kept_handler(signal.SIGINT):
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, handle)
+        yield

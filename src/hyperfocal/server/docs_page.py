@@ -31,9 +31,10 @@ def render(document: Mapping[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title>",
-        '<link rel="stylesheet" href="/docs/style.css"></head><body>',
+        # Relative, as the page may lie below a prefix that this service never sees.
+        '<link rel="stylesheet" href="docs/style.css"></head><body>',
         f"<h1>{title}</h1><p>{escape(info.get('description', ''))}</p>",
-        '<p>The same for programs: <a href="/openapi.json">openapi.json</a>. Where keys are asked '
+        '<p>The same for programs: <a href="openapi.json">openapi.json</a>. Where keys are asked '
         "for, send <code>Authorization: Bearer KEY</code> or <code>X-API-Key: KEY</code>.</p>",
     ]
     schemas = document.get("components", {}).get("schemas", {})

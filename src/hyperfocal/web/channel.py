@@ -3,22 +3,27 @@ refusals can be read."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hyperfocal.server.errors import SpoolFull
 from hyperfocal.server.page import HEADERS
 from hyperfocal.web import rules
+from hyperfocal.web.held import Held, Room
 from hyperfocal.web.incoming import WAITING_BYTES, Incoming
-from hyperfocal.web.problems import MEDIA_TYPE, Refused, too_large, too_late
+from hyperfocal.web.problems import MEDIA_TYPE, Refused, too_large, too_late, too_many_uploads
 
 if TYPE_CHECKING:
     from hyperfocal.web.settings import WebSettings
 
-# Bodies up to this size are taken whole before a thread is spent on them.
+# Bodies up to this size are taken whole before a thread is spent on them, in memory.
 WHOLE_BYTES = 256 * 1024
+_log = logging.getLogger(__name__)
 
 
 def channel_class(settings: WebSettings) -> Any:
@@ -26,6 +31,7 @@ def channel_class(settings: WebSettings) -> Any:
     from waitress.channel import HTTPChannel
 
     uploads = threading.BoundedSemaphore(settings.uploads)
+    room = Room(settings.held * settings.max_body, settings.disk_reserve)
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         """Takes a request within ``body_seconds``, and gives up who does not read for as long.
@@ -53,9 +59,11 @@ def channel_class(settings: WebSettings) -> Any:
             if self._thrown_away is not None:
                 self._thrown_away += len(data)
                 if self._thrown_away > settings.max_body:
-                    super().handle_close()
+                    self.hang_up()
                 return False
             before = self.request
+            if before is not None:
+                self._hold(before)
             taken = bool(super().received(data))
             if before is None and self.request is not None:
                 self._since = time.monotonic()
@@ -92,6 +100,31 @@ def channel_class(settings: WebSettings) -> Any:
                 self.requests.append(request)
                 self.server.add_task(self)
 
+        def _hold(self, request: Any) -> None:
+            """Put a body that cannot be passed on yet where it is counted with all the others."""
+            body = request.body_rcv
+            if body is None or isinstance(body.buf, Incoming | Held) or len(body) <= WHOLE_BYTES:
+                return
+
+            # Weak: the body has the buffer, and both have to go when the visitor does.
+            owner = weakref.ref(body)
+
+            def refuse() -> None:
+                # As the errors that waitress finds in bodies: with what comes next it sees it.
+                if (found := owner()) is not None:
+                    found.error = _Full()
+
+            begun = body.buf
+            try:
+                room.check_disk()
+                body.buf = Held(room, refuse)
+            except (SpoolFull, OSError) as error:
+                _log.warning("a body cannot be kept: %s", error)
+                refuse()
+                return
+            body.buf.append(begun.get(-1))
+            begun.close()
+
         def readable(self) -> bool:
             """Whether more is taken from the client."""
             incoming = self._incoming
@@ -121,13 +154,25 @@ def channel_class(settings: WebSettings) -> Any:
                 self._sent_at = time.monotonic()
             return int(super().write_soon(data))
 
+        @property
+        def is_busy(self) -> bool:
+            """Whether somebody is being answered, or has asked at least."""
+            request = self.request
+            return bool(
+                self.requests
+                or self.total_outbufs_len
+                or (request is not None and request.headers_finished)
+                # It still has to read why it was refused.
+                or self._thrown_away is not None
+            )
+
         def look(self, now: float) -> None:
             """Called every now and then by the loop of the server."""
             late = now - settings.body_seconds
             if self.total_outbufs_len:
                 if self._sent_at < late:
                     # Not a mark for later: nothing of what a deaf client has is ever writable.
-                    super().handle_close()
+                    self.hang_up()
                 return
             incoming = self._incoming
             if incoming is not None and not incoming.is_over:
@@ -143,12 +188,16 @@ def channel_class(settings: WebSettings) -> Any:
             if request is None or not request.headers_finished or self._thrown_away is not None:
                 if request is not None:
                     request.close()
-                super().handle_close()
+                self.hang_up()
                 return
             request.error = _TooLate()
             with self.requests_lock:
                 self.requests.append(request)
             self.server.add_task(self)
+
+        def hang_up(self) -> None:
+            """Close at once."""
+            super().handle_close()
 
         def handle_close(self) -> None:
             """Close, a refused client in two steps."""
@@ -162,7 +211,7 @@ def channel_class(settings: WebSettings) -> Any:
                     pass  # gone already
                 else:
                     return
-            super().handle_close()
+            self.hang_up()
 
     return Channel
 
@@ -188,8 +237,16 @@ def _early_task() -> Callable[..., Any]:
     return EarlyTask
 
 
-class _TooLate:
+class _Full:
     """As the errors that waitress finds in requests."""
+
+    code = 503
+    reason = "Service Unavailable"
+    body = ""
+
+
+class _TooLate:
+    """As above."""
 
     code = 408
     reason = "Request Timeout"
@@ -218,6 +275,8 @@ def _problem_task(settings: WebSettings) -> Callable[..., Any]:
                     ("X-Request-ID", name),
                 ]
             )
+            if problem.retry_after is not None:
+                self.response_headers.append(("Retry-After", str(problem.retry_after)))
             self.set_close_on_finish()
             self.content_length = len(body)
             self.channel.was_refused = True
@@ -227,6 +286,8 @@ def _problem_task(settings: WebSettings) -> Callable[..., Any]:
 
 
 def _problem(error: Any, settings: WebSettings) -> Refused:
+    if isinstance(error, _Full):
+        return too_many_uploads()
     if error.code == 413:
         return too_large(settings.max_body)
     if error.code == 408:

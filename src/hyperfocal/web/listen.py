@@ -3,8 +3,9 @@
 It takes requests in by one loop for all connections. A thread gets one once it is complete or a
 quarter of a megabyte has come; the rest is then passed on while it comes, with a megabyte at most
 held in memory. Where too many such threads are busy a body is taken whole first, into a temporary
-file, so that slow uploads cannot hold all of them. Answers go out as they come, events one by one;
-what a client is slow to read waits in memory up to a megabyte, then the API waits.
+file, so that slow uploads cannot hold all of them; these files have a limit together. Answers go
+out as they come, events one by one; what a client is slow to read waits in memory up to a megabyte,
+then the API waits.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _WAITING_BYTES = 1024 * 1024
 
 
 def make_server(application: Any, settings: WebSettings) -> Any:
-    """A waitress server, bound; ``run()`` serves, ``close()`` ends it.
+    """A waitress server, bound; :class:`~hyperfocal.web.loop.Loop` serves.
 
     Raises :class:`SettingsError` where it cannot listen.
     """

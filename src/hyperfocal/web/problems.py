@@ -67,6 +67,16 @@ def too_many_followers() -> Refused:
     )
 
 
+def too_many_uploads() -> Refused:
+    """More bytes on their way than there is room for."""
+    return Refused(
+        503,
+        "too-many-uploads",
+        "too much is being sent at present; try again in a moment",
+        retry_after=10,
+    )
+
+
 def unforeseen() -> Refused:
     """An error in this program; what it was is in the log."""
     return Refused(500, "internal", "something went wrong here; the log has it")

@@ -13,6 +13,7 @@ from hyperfocal.settings import parse_bytes
 
 _MAX_BODY: int = ServerSettings.model_fields["max_body"].default
 _BODY_SECONDS: float = ServerSettings.model_fields["body_seconds"].default
+_DISK_RESERVE: int = ServerSettings.model_fields["disk_reserve"].default
 _DAY = 86_400.0
 # Beyond them nothing is meant any more.
 _MOST: dict[str, float] = {
@@ -20,9 +21,11 @@ _MOST: dict[str, float] = {
     "body_seconds": _DAY,
     "connect_seconds": _DAY,
     "answer_seconds": _DAY,
+    "events_seconds": _DAY,
     "threads": 4096,
     "followers": 4096,
     "uploads": 4096,
+    "held": 4096,
     "connections": 1_000_000,
 }
 
@@ -33,10 +36,13 @@ class WebSettings:
 
     ``body_seconds``: within which a request must have arrived, and for which an answer may wait to
     be read. ``connect_seconds`` and ``answer_seconds``: how long the API may take to be reached,
-    and to begin its answer or go on with it; events (which come when something happens) have no
-    limit. ``threads``: answers at once. ``followers``: how many of these may be events of jobs;
-    ``uploads``: how many may be large bodies that are still coming (others are taken whole first).
-    ``connections`` at once; more wait.
+    and to begin its answer or go on with it; ``events_seconds``: to go on with events, of which it
+    sends some, or a sign of life, every five seconds. ``threads``: answers at once.
+    ``followers``: how many of these may be events of jobs; ``uploads``: how many may be large
+    bodies that are still coming (others are taken whole first, into files). ``held``: how many
+    bodies of the largest size these files may be, or as many bytes of smaller ones;
+    ``disk_reserve``: bytes to be free on their disk when another one begins, or a tenth of the disk
+    if that is less. ``connections`` at once; more wait.
     """
 
     api: str = "http://127.0.0.1:8000"
@@ -46,9 +52,12 @@ class WebSettings:
     body_seconds: float = _BODY_SECONDS
     connect_seconds: float = 5.0
     answer_seconds: float = 120.0
+    events_seconds: float = 30.0
     threads: int = 64
     followers: int = 44
     uploads: int = 12
+    held: int = 20
+    disk_reserve: int = _DISK_RESERVE
     connections: int = 1000
 
     def __post_init__(self) -> None:
@@ -63,6 +72,8 @@ class WebSettings:
                 raise SettingsError(f"setting '{name}' must be positive")
             if value > most:
                 raise SettingsError(f"setting '{name}' must be {most:,.0f} or less")
+        if self.disk_reserve < 0:
+            raise SettingsError("setting 'disk_reserve' must not be negative")
         if self.followers + self.uploads >= self.threads:
             raise SettingsError(
                 "settings 'followers' and 'uploads' must leave threads for other answers"
@@ -76,15 +87,17 @@ class WebSettings:
     ) -> WebSettings:
         """From ``FASTAPI_SERVER_URL`` and the API's own limits, overridden by ``given``.
 
-        These are ``HYPERFOCAL_SERVER_MAX_BODY`` and ``HYPERFOCAL_SERVER_BODY_SECONDS``, so that
-        both servers are told in the same way. Raises :class:`SettingsError`.
+        These are ``HYPERFOCAL_SERVER_MAX_BODY``, ``HYPERFOCAL_SERVER_DISK_RESERVE`` and
+        ``HYPERFOCAL_SERVER_BODY_SECONDS``, so that both servers are told in the same way. Raises
+        :class:`SettingsError`.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, str | int | float] = {}
         if url := environment.get("FASTAPI_SERVER_URL"):
             values["api"] = url
-        if limit := environment.get("HYPERFOCAL_SERVER_MAX_BODY"):
-            values["max_body"] = parse_bytes(limit)
+        for name in ("max_body", "disk_reserve"):
+            if limit := environment.get(f"HYPERFOCAL_SERVER_{name.upper()}"):
+                values[name] = parse_bytes(limit)
         if seconds := environment.get("HYPERFOCAL_SERVER_BODY_SECONDS"):
             try:
                 values["body_seconds"] = float(seconds)

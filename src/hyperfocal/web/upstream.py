@@ -69,9 +69,14 @@ class Upstream:
         return Answer(self, self.wait(self._send(ask), ask.is_gone), ask.is_gone)
 
     def close(self) -> None:
-        """Give up whatever is in progress: who waits for it, or asks later, gets :class:`Gone`."""
+        """Give up whatever is in progress: who waits for it, or asks later, gets :class:`Gone`.
+
+        Nothing happens the second time.
+        """
         with self._lock:
-            self._ended = True
+            was_ended, self._ended = self._ended, True
+        if was_ended:
+            return
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -161,10 +166,10 @@ class Upstream:
 
     async def next_piece(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> bytes:
         """What has come of the body since; empty at its end."""
-        # Events come when something happens.
-        endless = response.headers.get("content-type", "").startswith("text/event-stream")
-        clock = _Clock(None if endless else self._settings.answer_seconds)
-        piece: bytes = await self._in_time(anext(pieces, b""), clock)
+        # An API that is gone without a word never ends them, and the page would wait for ever.
+        events = response.headers.get("content-type", "").startswith("text/event-stream")
+        limit = self._settings.events_seconds if events else self._settings.answer_seconds
+        piece: bytes = await self._in_time(anext(pieces, b""), _Clock(limit))
         return piece
 
     async def _in_time(self, work: Awaitable[Any], clock: _Clock) -> Any:
@@ -213,9 +218,9 @@ class Answer:
 
 
 class _Clock:
-    """How long the API may keep silent; ``seconds``: None for ever."""
+    """How long the API may keep silent."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timeout = asyncio.timeout(None)
 
@@ -230,5 +235,4 @@ class _Clock:
 
     def start(self) -> None:
         """From now on it has."""
-        if self._seconds is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)

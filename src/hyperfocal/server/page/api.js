@@ -3,6 +3,8 @@
 import { Problem, Stopped, Unreachable } from "./problems.js";
 
 const KEY = "hyperfocal-key";
+/** Milliseconds without a byte before a job is asked after anew; the service says something every 5 s. */
+const SILENCE = 20_000;
 
 /** Waits, unless stopped first. */
 export function pause(milliseconds, signal) {
@@ -23,9 +25,12 @@ export function pause(milliseconds, signal) {
 export class Api {
   #asking = null;
 
-  /** askForKey: called when the service wants a key; resolves to one, or to null. */
-  constructor(askForKey) {
-    this.askForKey = askForKey;
+  /**
+   * askForKey: called when the service wants a key; resolves to one, or to null. silence: in
+   * milliseconds, after which a service that is followed or asked after a job counts as gone.
+   */
+  constructor(askForKey, { silence = SILENCE } = {}) {
+    Object.assign(this, { askForKey, silence });
   }
 
   get key() {
@@ -66,6 +71,18 @@ export class Api {
   async json(path, options) {
     const response = await this.send(path, options);
     return readBody(() => response.json());
+  }
+
+  /** The JSON of a success that is there at once: Unreachable where nothing comes for too long. */
+  async ask(path, signal) {
+    const patience = new Patience(this.silence, signal);
+    try {
+      return await this.json(path, { signal: patience.signal });
+    } catch (error) {
+      throw patience.blame(error);
+    } finally {
+      patience.end();
+    }
   }
 
   /** The bytes of a success, as a Blob of their media type. */
@@ -115,15 +132,19 @@ export class Api {
   }
 
   /**
-   * Server-sent events as { name, data }, until the service ends them. EventSource would be
+   * Server-sent events as { name, data }, until the service ends them; Unreachable where it says
+   * nothing for too long, as a machine that is gone closes no connection. EventSource would be
    * shorter, but it cannot send a key.
    */
   async *events(path, signal) {
-    const response = await this.send(path, { signal, headers: { Accept: "text/event-stream" } });
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
+    const patience = new Patience(this.silence, signal);
+    let reader = null;
     try {
+      const response = await this.send(path, { signal: patience.signal, headers: { Accept: "text/event-stream" } });
+      reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
       for (;;) {
+        patience.renew();
         const { done, value } = await readBody(() => reader.read());
         if (done) return;
         const blocks = (rest + value).replace(/\r\n?/g, "\n").split("\n\n");
@@ -133,8 +154,11 @@ export class Api {
           if (event) yield event;
         }
       }
+    } catch (error) {
+      throw patience.blame(error);
     } finally {
-      reader.cancel().catch(() => {});
+      patience.end();
+      reader?.cancel().catch(() => {});
     }
   }
 
@@ -154,6 +178,38 @@ export class Api {
         this.key = given;
       }
     }
+  }
+}
+
+// A signal that aborts when another one does, or when it has not been renewed for too long.
+class Patience {
+  #control = new AbortController();
+  #lose = () => this.#control.abort();
+
+  constructor(milliseconds, other) {
+    Object.assign(this, { milliseconds, other });
+    if (other?.aborted) this.#lose();
+    other?.addEventListener("abort", this.#lose);
+    this.renew();
+  }
+
+  get signal() {
+    return this.#control.signal;
+  }
+
+  renew() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(this.#lose, this.milliseconds);
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    this.other?.removeEventListener("abort", this.#lose);
+  }
+
+  /** What an error means: stopped, but by nobody, is the silence. */
+  blame(error) {
+    return error instanceof Stopped && !this.other?.aborted ? new Unreachable() : error;
   }
 }
 

@@ -3,9 +3,14 @@
 import { drawBlank, drawThumbnail, release, show } from "./picture.js";
 import { isBusy } from "./queue.js";
 import { showProgress, stateText } from "./states.js";
+import { turns } from "./turns.js";
+
+/** A photograph is decoded whole for its thumbnail, and a folder has hundreds. */
+const DECODED_AT_ONCE = 2;
 
 export class List {
   #rows = new Map();
+  #inTurn = turns(DECODED_AT_ONCE);
 
   /** onSelect: called with a photograph to show, or null when there is none left. */
   constructor({ queue, section, template, onSelect }) {
@@ -55,11 +60,12 @@ export class List {
     this.#rows.set(item, row);
     this.items.append(element);
     this.#draw(item);
-    this.#look(item, find("canvas"));
+    this.#inTurn(() => this.#look(item, find("canvas")));
   }
 
   // The size and the thumbnail, where the browser can read the format.
   async #look(item, canvas) {
+    if (!this.#rows.has(item)) return; // removed meanwhile
     const picture = await show(item.file);
     if (!picture) return drawBlank(canvas);
     drawThumbnail(canvas, picture);

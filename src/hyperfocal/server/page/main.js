@@ -97,12 +97,14 @@ function drawButtons() {
 }
 
 find("download-all").addEventListener("click", async () => {
-  for (const [index, item] of finished().entries()) {
+  // As they are now: during a pause one may be removed, or restored again.
+  const results = finished().map(({ blob, name, result, options: used }) => ({ blob, name: resultName(name, result, used) }));
+  for (const [index, { blob, name }] of results.entries()) {
     // Browsers drop what a page saves beyond ten at once, and say nothing.
     if (index && index % SAVED_AT_ONCE === 0) await pause(SAVING);
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(item.blob);
-    link.download = resultName(item.name, item.result, item.options);
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }

@@ -128,8 +128,8 @@ export class Panel {
     if (this.#shown === shown && blob && !(before && after)) {
       this.viewer.note("The service is making a picture that this browser can show …");
       try {
-        before ??= await preview(this.api, item.file, item.name);
-        after ??= await preview(this.api, blob, this.find("download").download);
+        before ??= await preview(this.api, item.file, item.name, item.removal.signal);
+        after ??= await preview(this.api, blob, this.find("download").download, item.removal.signal);
         note = before && after ? PREVIEWED : "This browser cannot show the format. The download is complete.";
       } catch (problem) {
         note = `This browser cannot show the format, and the service could not help: ${explain(problem).title.toLowerCase()}. The download is complete.`;

@@ -17,7 +17,7 @@ function token() {
 
 /**
  * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, judged, … };
- * judged: the verdict that was sent, or null.
+ * judged: the verdict that was sent, or null; removal: aborted when it is taken off the page.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
  * Events: "change" with the item in detail, "list" when items come or go.
@@ -32,7 +32,7 @@ export class Queue extends EventTarget {
   }
 
   add(files) {
-    const added = files.map((file) => ({ id: token(), file, name: file.name, size: null, state: "ready" }));
+    const added = files.map((file) => ({ id: token(), file, name: file.name, size: null, state: "ready", removal: new AbortController() }));
     this.items.push(...added);
     this.dispatchEvent(new Event("list"));
     return added;
@@ -40,7 +40,7 @@ export class Queue extends EventTarget {
 
   remove(item) {
     this.items = this.items.filter((other) => other !== item);
-    item.onRemove?.();
+    item.removal.abort();
     this.dispatchEvent(new Event("list"));
   }
 
@@ -48,7 +48,6 @@ export class Queue extends EventTarget {
   start(items, options) {
     for (const item of items) {
       if (isBusy(item)) continue;
-      item.onRestart?.();
       // Where nobody knows whether the job has been taken, the same one is asked for again.
       const isSame = item.isUnsure && JSON.stringify(options) === JSON.stringify(item.options);
       const key = isSame ? item.token : token();

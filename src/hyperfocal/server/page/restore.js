@@ -82,7 +82,7 @@ export async function cancel(api, id) {
   }
 }
 
-// By events, and by asking where those break off: a job outlives the connection.
+// By events, and by asking where those break off or fall silent: a job outlives the connection.
 async function follow(api, job, signal, update) {
   let failures = 0;
   for (;;) {
@@ -96,7 +96,7 @@ async function follow(api, job, signal, update) {
         tell(job, update);
       }
       if (OVER.has(job.status)) return job;
-      job = await api.json(`v1/jobs/${job.id}`, { signal });
+      job = await api.ask(`v1/jobs/${job.id}`, signal);
       if (!OVER.has(job.status)) await pause(500, signal);
     } catch (problem) {
       failures += 1;
@@ -104,7 +104,7 @@ async function follow(api, job, signal, update) {
       await wait(problem, failures, signal, update, job.status === "running" ? "running" : "queued");
       try {
         // Asking gets through where events do not, for instance where too many are followed.
-        job = await api.json(`v1/jobs/${job.id}`, { signal });
+        job = await api.ask(`v1/jobs/${job.id}`, signal);
         failures = 0;
       } catch (again) {
         if (!mayPass(again)) throw again;

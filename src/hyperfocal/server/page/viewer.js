@@ -103,7 +103,8 @@ export class Viewer {
       this.stage.addEventListener(name, (event) => this.#release(event));
     }
     this.stage.addEventListener("dblclick", (event) => {
-      if (event.target.closest(".divider")) return;
+      // A single picture is shown whole: it could not be moved.
+      if (event.target.closest(".divider") || this.stage.classList.contains("single")) return;
       if (view.mode === "fit") view.one(...this.#point(event));
       else view.fit();
       this.#draw();

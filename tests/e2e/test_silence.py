@@ -1,0 +1,90 @@
+"""A service that is gone without having closed a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from doing import finish, note_states, restore
+from running import wait_until
+
+Photo = Callable[..., Path]
+
+# In the place of fetch, an answer that says what it is told to; a stop ends it, as it ends a real
+# one.
+FOLLOW = """async () => {
+  const { Api } = await import(new URL("static/api.js", location.href));
+  window.fetch = async (path, { signal }) => new Response(new ReadableStream({
+    start(out) {
+      window.say = (text) => out.enqueue(new TextEncoder().encode(text));
+      signal.addEventListener("abort", () => out.error(signal.reason));
+    },
+  }));
+  window.heard = [];
+  window.stop = new AbortController();
+  (async () => {
+    try {
+      const events = new Api().events("v1/jobs/a/events", stop.signal);
+      for await (const event of events) heard.push(event.data);
+    } catch (problem) {
+      heard.push(problem.code ?? problem.constructor.name);
+    }
+  })();
+}"""
+
+
+def test_a_job_whose_events_do_not_come_is_asked_for(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/jobs/*/events", lambda route: None)
+    states = note_states(own_page)
+    with own_page.expect_request("**/v1/jobs/*/events"):
+        restore(own_page, photo())
+    own_page.clock.fast_forward(20_000)
+    finish(own_page)
+    assert any("Connection lost, again in" in state for state in states())
+
+
+def test_a_job_that_does_not_answer_is_asked_for_again(own_page: Any, photo: Photo) -> None:
+    asked: list[str] = []
+
+    def hold_the_first(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/jobs/*/events", lambda route: None)
+    own_page.route("**/v1/jobs/*", hold_the_first)
+    with own_page.expect_request("**/v1/jobs/*/events"):
+        restore(own_page, photo())
+    with own_page.expect_request(lambda request: not request.url.endswith("/events")):
+        own_page.clock.fast_forward(20_000)
+    wait_until(lambda: bool(own_page.title()) and len(asked) == 1)
+    with own_page.expect_request("**/v1/jobs/*/events"):
+        own_page.clock.fast_forward(20_000)
+    own_page.clock.fast_forward(20_000)
+    finish(own_page)
+    assert len(asked) == 2
+
+
+def test_events_may_go_on_for_as_long_as_some_come(own_page: Any) -> None:
+    own_page.clock.install(time=0)
+    own_page.reload()
+    own_page.clock.pause_at(60_000)
+    own_page.evaluate(FOLLOW)
+    for at in range(3):
+        own_page.evaluate("(at) => say(`event: job\\ndata: ${at}\\n\\n`)", at)
+        wait_until(lambda: len(own_page.evaluate("heard")) == at + 1)  # noqa: B023
+        own_page.clock.run_for(19_000)
+    assert own_page.evaluate("heard") == ["0", "1", "2"]
+    own_page.clock.run_for(1_000)
+    wait_until(lambda: own_page.evaluate("heard") == ["0", "1", "2", "unreachable"])
+
+
+def test_who_stops_does_not_call_it_silence(own_page: Any) -> None:
+    own_page.evaluate(FOLLOW)
+    own_page.evaluate("stop.abort()")
+    wait_until(lambda: own_page.evaluate("heard") == ["Stopped"])
