@@ -155,6 +155,26 @@ def test_what_cannot_be_trained_so_is_told(experiment_file: Path, net: str, how:
         Experiment.read(experiment_file)
 
 
+def test_ranges_begin_where_activations_of_the_float_net_end(
+    experiment_file: Path, tmp_path: Path
+) -> None:
+    plain = Experiment.read(experiment_file)
+    net = first_net(plain)
+    assert isinstance(net, PlainNet)
+    # Far above one, where ranges lie that nobody has set.
+    with torch.no_grad():
+        net.head.direct.mul_(40.0)
+    onnx.save(build(fold(net)), tmp_path / "loud.onnx")
+    text = experiment_file.read_text()
+    how = f'[net]\nqat = true\nstart = "{tmp_path / "loud.onnx"}"'
+    experiment_file.write_text(text.replace("[net]", how))
+    aware = first_net(Experiment.read(experiment_file))
+    assert isinstance(aware, PlainNet)
+    seen = observe(fold(net), training_pictures(plain, 16))
+    assert aware.ranges == pytest.approx(seen.ranges[1e-4], rel=1e-4)
+    assert max(aware.ranges) > 2.0
+
+
 def test_ceilings_are_set_once_and_bound_the_ranges(experiment_file: Path, tmp_path: Path) -> None:
     plain = Experiment.read(experiment_file)
     onnx.save(build(fold(first_net(plain))), tmp_path / "free.onnx")

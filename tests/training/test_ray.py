@@ -26,7 +26,7 @@ from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.ray_cluster import fit_on_ray, resources_each
 
 PATIENCE = 600.0
-STEPS = 700
+STEPS = 300
 
 
 def hyperfocal(*words: str, **options: object) -> subprocess.Popen[str]:

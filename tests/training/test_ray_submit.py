@@ -1,14 +1,30 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "ray" / "submit.sh"
+
+PATIENCE = 300.0
+PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
+# The programs of this environment, one thread a worker.
+OURS = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "OMP_NUM_THREADS": "1",
+}
 
 # Notes how it was called and what it was to send, as "ray job submit" would have read them.
 RAY = """#!/bin/sh
@@ -30,16 +46,21 @@ def checkout(tmp_path: Path) -> Path:
     (root / "experiments" / "a.toml").touch()
     (root / "bin" / "ray").write_text(RAY)
     (root / "bin" / "ray").chmod(0o755)
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "all"]):
-        subprocess.run(["git", *words], cwd=root, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    commit(root)
     (root / "experiments" / "new.toml").touch()
     return root
 
 
-def submit(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
-    given = {"PATH": path, "NOTES": str(checkout), "HYPERFOCAL_DATA": "/shared/data"}
+def commit(root: Path) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    for words in (["add", "."], [*who, "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+
+
+def submit(checkout: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = {"NOTES": str(checkout), "HYPERFOCAL_DATA": "/shared/data", **environment}
+    given["PATH"] = f"{checkout / 'bin'}:{given.get('PATH', os.environ['PATH'])}"
     return subprocess.run(
         [checkout / "deploy" / "ray" / "submit.sh", *words],
         env={**os.environ, **given},
@@ -86,3 +107,66 @@ def test_too_little_shows_the_usage(checkout: Path) -> None:
     done = submit(checkout, "experiments/a.toml")
     assert done.returncode == 2
     assert "usage" in done.stderr
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """A cluster of this machine with two cores and a dashboard; the address of that."""
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    address = f"http://127.0.0.1:{ports['dashboard-port']}"
+    # Sockets lie in it, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        words = [f"--{name}={port}" for name, port in ports.items()]
+        where = ("--node-ip-address=127.0.0.1", "--disable-usage-stats", f"--temp-dir={folder}")
+        head = subprocess.Popen(
+            ["ray", "start", "--head", "--block", "--num-cpus=2", *where, *words],
+            env=OURS,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            until = time.monotonic() + PATIENCE
+            while not answers(f"{address}/api/version"):
+                assert head.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.2)
+            yield address
+        finally:
+            head.terminate()
+            head.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def test_a_cluster_trains_what_was_sent(
+    checkout: Path, experiment_file: Path, tmp_path: Path, cluster: str
+) -> None:
+    root = SCRIPT.parents[2]
+    shutil.copytree(root / "src", checkout / "src", dirs_exist_ok=True)
+    text = experiment_file.read_text().replace("steps = 250", "steps = 6")
+    text = text.replace("validate_every = 125", "validate_every = 3")
+    for part in ("train", "val"):
+        text = text.replace(f'"{part}"', f'"{experiment_file.parent / part}"')
+    (checkout / "experiments" / "a.toml").write_text(text)
+    commit(checkout)
+    (checkout / "bin" / "ray").unlink()
+    out = tmp_path / "out"
+    done = submit(checkout, "experiments/a.toml", str(out), **OURS, RAY_ADDRESS=cluster)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "succeeded" in done.stdout
+    (start,) = json.loads((out / "ray-starts.json").read_text())
+    assert [worker["rank"] for worker in start["workers"]] == [0, 1]
+    assert (out / "best.ckpt").is_file()

@@ -228,17 +228,6 @@ class Experiment(_Section):
         return self
 
     @model_validator(mode="after")
-    def _given_as_they_are(self) -> Experiment:
-        if self.data.degradation == "given":
-            for name in ("reduced", "reduce_from", "reduce_by", "judged_at"):
-                if getattr(self.data, name) != DataSection.model_fields[name].default:
-                    raise ValueError(
-                        f"data.{name} is not for data.degradation = 'given', whose pairs stay as "
-                        "they are"
-                    )
-        return self
-
-    @model_validator(mode="after")
     def _whole_patches(self) -> Experiment:
         if self.data.patch % self.net.unshuffle:
             raise ValueError(
@@ -273,7 +262,11 @@ class Experiment(_Section):
         variants = variants if isinstance(variants, list) else []
         for values in (raw, _table(sweep, "values"), *variants):
             _make_absolute(values, path)
-        return cls.checked({"file": path.name, **raw}, path)
+        experiment = cls.checked({"file": path.name, **raw}, path)
+        if experiment.data.degradation == "given":
+            # In checkpoints they may be: they had no effect.
+            _refuse_reductions(experiment.data, path)
+        return experiment
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], source: object) -> Experiment:
@@ -286,6 +279,15 @@ class Experiment(_Section):
     def to_toml(self) -> str:
         """The experiment as TOML text, without what has its default value; paths are absolute."""
         return write_toml(self.model_dump(exclude_defaults=True, exclude={"sweep"}))
+
+
+def _refuse_reductions(data: DataSection, path: Path) -> None:
+    for name in ("reduced", "reduce_from", "reduce_by", "judged_at"):
+        if getattr(data, name) != DataSection.model_fields[name].default:
+            raise SettingsError(
+                f"{path}: data.{name} is not for data.degradation = 'given', whose pairs stay as "
+                "they are"
+            )
 
 
 def _table(values: Any, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ from hyperfocal.training.pictures import Pictures, files_of
 from hyperfocal.training.samples import Samples
 from hyperfocal.training.stored import read_checkpoint, starting_cost, starting_net
 from hyperfocal.training.tracking import Tracking, track
-from hyperfocal.training.weights import fold
+from hyperfocal.training.weights import Folded, fold
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def fit(
     if state is not None:
         pictures.training.position = state.get("batches", state["global_step"])
         # Checkpoints from before it was told are taken at their word.
-        anew = state.get("judged_by", module.judged_by) != module.judged_by
+        anew = group.told(state.get("judged_by", module.judged_by) != module.judged_by)
     if preset == "dev-run":
         return _dev_run(experiment, module, pictures)
 
@@ -245,12 +245,19 @@ def _refuse_other_state(before: Mapping[str, Any], now: Experiment, path: Path) 
 def first_net(experiment: Experiment) -> torch.nn.Module:
     """The net of an experiment before its first step, with the weights it is to start from."""
     net = starting_net(experiment)
+    if not isinstance(net, PlainNet):
+        return net
+
+    def folded() -> Folded:
+        # Without the ranges, which are not known before the net was seen without them.
+        return replace(fold(net), ceilings=net.ceilings)
+
     share = experiment.net.ceiled
-    if isinstance(net, PlainNet) and share is not None and net.ceilings is None:
+    if share is not None and net.ceilings is None:
         pictures = training_pictures(experiment, _CALIBRATION)
-        net.set_ceilings(ceilings(fold(net), pictures, share))
-    if isinstance(net, PlainNet) and experiment.net.qat:
-        seen = observe(fold(net), training_pictures(experiment, _CALIBRATION))
+        net.set_ceilings(ceilings(folded(), pictures, share))
+    if experiment.net.qat:
+        seen = observe(folded(), training_pictures(experiment, _CALIBRATION))
         net.set_ranges(seen.ranges[_CLIPPED])
     return net
 

@@ -42,6 +42,16 @@ class Group:
         """Every so many-th item; all of them where there are too few for every process."""
         return items[self.rank :: self.size] if len(items) >= self.size else items
 
+    def told(self, value: Item) -> Item:
+        """What the leading process has as ``value``: processors may round differently."""
+        if self.size == 1:
+            return value
+        import torch
+
+        found = [value]
+        torch.distributed.broadcast_object_list(found, 0)
+        return found[0]
+
     @contextlib.contextmanager
     def agreed(self) -> Iterator[None]:
         """Raises an error of one process in all of them: none waits for one that has given up."""
