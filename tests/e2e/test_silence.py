@@ -63,6 +63,8 @@ def test_a_job_that_does_not_answer_is_asked_for_again(own_page: Any, photo: Pho
     with own_page.expect_request(lambda request: not request.url.endswith("/events")):
         own_page.clock.fast_forward(20_000)
     wait_until(lambda: bool(own_page.title()) and len(asked) == 1)
+    # Or the second answer would be that it is still at work.
+    wait_until(lambda: own_page.request.get(asked[0]).json()["status"] == "succeeded")
     with own_page.expect_request("**/v1/jobs/*/events"):
         own_page.clock.fast_forward(20_000)
     own_page.clock.fast_forward(20_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,27 +27,28 @@ class Loop:
         self._map: dict[int, Any] = server.map if hasattr(server, "map") else server._map
         self._listening = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
         self._server, self._give_up, self._grace = server, give_up, grace
-        self._stopping, self._hurried = threading.Event(), threading.Event()
+        # Plain, as a signal may come while another one is handled, and locks would wait for that.
+        self._stopping = self._hurried = False
 
     def stop(self) -> None:
         """End it, from a signal or another thread; at once where it was told before."""
-        if self._stopping.is_set():
-            self._hurried.set()
-        self._stopping.set()
-        # So that it looks.
-        self._listening[0].pull_trigger()
+        self._hurried = self._stopping
+        self._stopping = True
+        # So that it looks; it may have ended already.
+        with contextlib.suppress(OSError):
+            self._listening[0].pull_trigger()
 
     def run(self) -> None:
         """Serve until told to stop."""
         every = self._server.adj.asyncore_loop_timeout
-        while not self._stopping.is_set():
+        while not self._stopping:
             self._turn(every)
         for each in self._listening:
             # Of the server, only the door: connections still need what wakes the loop.
             wasyncore.dispatcher.close(each)
         ends = time.monotonic() + self._grace
         while self._is_busy() and (left := ends - time.monotonic()) > 0:
-            if self._hurried.is_set():
+            if self._hurried:
                 break
             self._turn(min(every, left))
         for channel in self._channels():
