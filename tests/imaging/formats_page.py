@@ -47,9 +47,9 @@ READING = """
 
 What the pixels of each kind of file become. Orientation is applied to the pixels and reset. Of a
 TIFF file with several pages the first is read that is no reduced copy, and of an AVIF or HEIC file
-the clean aperture alone, where it has one. A camera's raw file (DNG, NEF, CR2, ARW, PEF) is
-refused, and in folders passed over: all there is to be seen in it is a small preview, and the
-photograph has to be developed first.
+the clean aperture alone, where it has one; `max_pixels` limits the whole, which is decoded. A
+camera's raw file (DNG, NEF, CR2, ARW, PEF) is refused, and in folders passed over: all there is to
+be seen in it is a small preview, and the photograph has to be developed first.
 """
 
 ALWAYS = """

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hyperfocal import imaging
-from hyperfocal.errors import OutputRefused
+from hyperfocal.errors import OutputRefused, TooLarge
 from hyperfocal.imaging import bmff, bmff_write
+from hyperfocal.settings import Settings
 
 ODD = "a clean aperture that is not of whole pixels in the picture was ignored"
 # The encoder itself loses a little.
@@ -94,6 +95,52 @@ def test_an_aperture_that_is_cut_short_is_none():
     data = with_property(imaging.encode(made.picture(3), "avif"), b"clap", bytes(20))
     found = bmff.read(data)
     assert (found.width, found.aperture, found.odd_aperture) == (83, None, True)
+
+
+def small_apertures():
+    """Pictures of 4 x 2 pixels within 283 x 261."""
+    whole = imaging.Picture(made.photo(261, 283))
+    yield "avif", with_property(imaging.encode(whole, "avif"), *aperture(4, 1, 2, 1, 1, 2, 1, 2))
+    try:
+        heic = imaging.encode(whole, "heic")
+    except OutputRefused:
+        return
+    # Coded as 284 x 262 already.
+    uneven, small = struct.pack(">4I", 283, 1, 261, 1), struct.pack(">8I", 4, 1, 2, 1, 0, 1, 0, 1)
+    at = heic.index(b"clap" + uneven) + 4
+    yield "heic", heic[:at] + small + heic[at + 32 :]
+
+
+def test_the_limit_on_pixels_is_one_on_what_is_decoded():
+    """Whatever part of it is to be seen."""
+    for name, data in small_apertures():
+        facts = imaging.inspect(data)
+        assert (facts.width, facts.height) == (4, 2), name
+        settings = Settings(max_pixels=70_000)
+        for looked_at, options in ((imaging.open, {}), (imaging.inspect, {"limits": True})):
+            with pytest.raises(TooLarge, match=r"declares 28[34] x 26[12] = .*max_pixels"):
+                looked_at(data, settings=settings, **options)
+        assert imaging.open(data, settings=Settings(max_pixels=80_000)).width == 4
+
+
+def test_what_fills_up_the_last_blocks_does_not_count():
+    found = bmff.Contents(width=128, height=64)
+    assert found.coded(65, 1) is None
+    assert found.coded(1, 65) is None
+    assert found.coded(64, 64) == (128, 64)
+
+
+def test_a_png_that_its_readers_would_refuse_is_not_written():
+    assert imaging.check_fits("png", 1_000_000, 1).name == "png"
+    with pytest.raises(OutputRefused, match=r"PNG holds at most 1000000 .*; choose TIFF"):
+        imaging.check_fits("png", 1, 1_000_001)
+    with pytest.raises(OutputRefused, match="choose TIFF"):
+        imaging.check_fits("jpeg", 1_000_001, 1)
+
+
+def test_the_longest_png_is_read():
+    data = imaging.encode(imaging.Picture(np.zeros((1, 1_000_000), np.uint16)), "png")
+    assert imaging.open(data).width == 1_000_000
 
 
 @pytest.mark.parametrize(("size", "what"), [((32769, 1), "32768 pixels a side"),

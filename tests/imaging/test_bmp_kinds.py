@@ -69,6 +69,37 @@ def test_rows_that_are_missing(bits):
         imaging.open(data[:-4])
 
 
+def os2(stored, size, bits, palette):
+    """A file of OS/2's first version, whose header does not count its colours."""
+    table = b"".join(bytes((b, g, r)) for r, g, b in palette)
+    start = 26 + len(table)
+    head = struct.pack("<2sIHHI", b"BM", start + len(stored), 0, 0, start)
+    return head + struct.pack("<IHHHH", 12, *size, 1, bits) + table + stored
+
+
+def uncounted(*given):
+    """A file whose header says that there are as many colours as there can be."""
+    data = bmp(*given)
+    return data[:46] + bytes(4) + data[50:]
+
+
+@pytest.mark.parametrize("made_by", [os2, uncounted])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_pixels_behind_a_short_palette_are_no_colours(made_by, bits):
+    """A palette of grey stays one, and what lies beyond it is black."""
+    indices = (np.arange(13 * 18).reshape(13, 18) % 5).astype(np.uint8)
+    palette = [(level,) * 3 for level in (9, 80, 200)]
+    data = made_by(rows(indices, bits), (18, 13), bits, palette)
+    assert imaging.inspect(data).mode == "grey"
+    wanted = np.array([9, 80, 200, 0, 0], np.uint8)[indices]
+    assert np.array_equal(imaging.open(data).pixels, wanted)
+
+
+def test_a_whole_palette_of_os2():
+    data = os2(rows(INDICES + 254, 8), (18, 13), 8, COLOURS)
+    assert np.array_equal(imaging.open(data).pixels, np.array(COLOURS)[INDICES + 254])
+
+
 # By runs
 
 
@@ -89,6 +120,29 @@ def test_runs_of_two_indices():
     wanted = np.array([(3, 4, 5, 6, 7), (1, 2, 1, 2, 1)])
     assert np.array_equal(got.pixels, np.array(COLOURS)[wanted])
     assert got.notes == ()
+
+
+def test_a_row_takes_no_more_than_it_has_room_for():
+    """And may be filled up to four bytes."""
+    runs = b"\x08\x07\0\0\x05\x03\1\4\2\4\0\0\0\4\1\2\3\4\2\5\0\1"
+    got = imaging.open(bmp(runs, (5, 3), 8, COLOURS, compression=1))
+    wanted = np.array([(1, 2, 3, 4, 5), (3,) * 5, (7,) * 5])
+    assert np.array_equal(got.pixels, np.array(COLOURS)[wanted])
+
+
+@pytest.mark.parametrize("runs", [b"\x08\x07\1\7", b"\0\2\x09\0\1\7", b"\x09\x07\0\4\1\2\3\4"])
+def test_a_row_that_goes_on_behind_its_end_is_refused_at_once(runs):
+    """What follows would make the rows that are missing."""
+    whole = runs + b"\0\0" + b"\5\3\0\0" * 3
+    with pytest.raises(BrokenPicture, match="rows are not those of its size"):
+        imaging.open(bmp(whole, (5, 3), 8, COLOURS, compression=1))
+
+
+def test_literals_of_four_bits_that_are_cut_by_the_row():
+    runs = b"\0\x07\x12\x34\x56\x70\0\0\x05\x89\0\1"
+    got = imaging.open(bmp(runs, (5, 2), 4, COLOURS[:16], compression=2))
+    wanted = np.array([(8, 9, 8, 9, 8), (1, 2, 3, 4, 5)])
+    assert np.array_equal(got.pixels, np.array(COLOURS)[wanted])
 
 
 def test_runs_that_end_before_the_last_row():

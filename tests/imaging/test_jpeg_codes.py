@@ -7,6 +7,7 @@ import imagecodecs
 import made
 import numpy as np
 import pytest
+import simplejpeg
 import tifffile
 from PIL import Image
 
@@ -77,6 +78,85 @@ def test_a_part_of_a_tiff_that_claims_to_be_far_larger():
     struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, 65500, 65500)
     with pytest.raises(BrokenPicture, match="far larger than the picture"):
         imaging.open(bytes(data))
+
+
+def pointing(data, places):
+    """The same TIFF file; each of its parts lies where, and is as long as, ``places`` says."""
+    out, (first,) = bytearray(data), struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    for at in range(first + 2, first + 2 + 12 * count, 12):
+        tag, kind, number, where = struct.unpack_from("<HHII", data, at)
+        if tag in (273, 279, 324, 325):
+            values = [place[tag in (279, 325)] for place in places]
+            # Lengths are shorts where they fit.
+            struct.pack_into(f"<{number}{'H' if kind == 3 else 'I'}", out, where, *values)
+    return bytes(out)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """How often a part has been decoded to be checked."""
+    sizes, real = [], simplejpeg.decode_jpeg
+
+    def decode(data, *given, **options):
+        sizes.append(len(data))
+        return real(data, *given, **options)
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", decode)
+    return sizes
+
+
+def test_tiles_that_claim_to_be_far_larger_are_not_decoded(decoded):
+    """The last one alone, so that others come before it."""
+    data = stripped(tile=(16, 16))
+    large = made.filed(np.zeros((400, 400, 3), np.uint8), "JPEG")
+    *places, _ = parts(data)[0]
+    with pytest.raises(BrokenPicture, match="far larger than the picture"):
+        imaging.open(pointing(data, [*places, (len(data), len(large))]) + large)
+    assert decoded == []
+
+
+def test_tiles_that_are_all_somewhat_larger_are_not_decoded(decoded):
+    sink = io.BytesIO()
+    wide = np.zeros((208, 208, 3), np.uint8)
+    tifffile.imwrite(sink, wide, photometric="rgb", compression="jpeg", tile=(16, 16))
+    data, large = sink.getvalue(), made.filed(wide[:140, :140], "JPEG")
+    count = len(parts(data)[0])
+    with pytest.raises(BrokenPicture, match="far larger than the picture"):
+        imaging.open(pointing(data, [(len(data), len(large))] * count) + large)
+    assert decoded == []
+
+
+def test_a_part_that_tiles_share_is_checked_once(decoded):
+    data = stripped(tile=(16, 16))
+    first, *others = parts(data)[0]
+    got = imaging.open(pointing(data, [first] * (1 + len(others))))
+    assert np.array_equal(got.pixels[:16, :16], got.pixels[16:32, 64:80])
+    assert len(decoded) == 1
+
+
+def test_parts_that_lie_over_each_other(decoded):
+    data = stripped(tile=(16, 16))
+    places = [(8 + number, len(data) - 100) for number in range(len(parts(data)[0]))]
+    with pytest.raises(BrokenPicture, match="parts of the picture lie over each other"):
+        imaging.open(pointing(data, places))
+    assert decoded == []
+
+
+def test_what_is_told_of_parts_is_told_once():
+    """However many bytes are too many in each."""
+    data = stripped(rowsperstrip=16)
+    places, more = [], b""
+    for number, (start, length) in enumerate(parts(data)[0]):
+        codes = data[start : start + length]
+        end = codes.rindex(b"\xff\xd9")
+        longer = codes[:end] + bytes(40 + number) + codes[end:]
+        places.append((len(data) + len(more), len(longer)))
+        more += longer
+    got = imaging.open(pointing(data, places) + more)
+    assert np.array_equal(got.pixels, imaging.open(data).pixels)
+    (note,) = got.notes
+    assert "extraneous bytes" in note
 
 
 # More than 8 bits
@@ -185,6 +265,19 @@ def test_unusual_sampling_factors_and_restart_markers():
     broken = whole.replace(codes + b"\xff\xd1", codes[:-1] + b"\xff\xd1")
     with pytest.raises(BrokenPicture, match="premature end"):
         imaging.open(broken)
+
+
+def test_arithmetic_codes_with_unusual_sampling_factors():
+    """Their encoder leaves out zeros at the end, which their decoder takes to follow."""
+    data = sampled(UNUSUAL[0])
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    head = data[:frame] + b"\xff\xc9" + data[frame + 2 : scan + 14]
+    whole = head + b"\x12\x34\x56\xff\xd9"
+    wanted = imagecodecs.jpeg8_decode(whole)
+    assert np.array_equal(imagecodecs.jpeg8_decode(head + b"\x12\x34\x56\0\0\xff\xd9"), wanted)
+    got = imaging.open(whole)
+    assert np.array_equal(got.pixels, wanted)
+    assert got.notes == (UNTOLD,)
 
 
 def test_usual_sampling_factors_are_told_of():

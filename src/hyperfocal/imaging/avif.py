@@ -51,6 +51,7 @@ def read_header(data: bytes) -> Header:
         metadata=Metadata(block, found.xmp, None, facts.dpi),
         code_points=points,
         notes=tuple(notes),
+        coded=found.coded(seen.width, seen.height),
     )
 
 

@@ -22,6 +22,8 @@ _CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _FURTHER = "further pictures in the file (depth, gain map) were dropped"
 _XMP = b"application/rdf+xml"
 _MOST_ITEMS = 65536
+# Side of the largest blocks of HEVC; those of AV1 that are larger need not be filled.
+_BLOCK = 64
 # An item's entry, versions 2 and 3: its number, its protection, and what it is.
 _METADATA_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 
@@ -65,6 +67,15 @@ class Contents:
     further: bool = False
     mastering: bool = False
     credentials: bool = False
+
+    def coded(self, width: int, height: int) -> tuple[int, int] | None:
+        """Width and height of the whole picture, of which a part of the given size is to be seen.
+
+        None where that part would take as much by itself, in whole blocks: encoders fill up the
+        last ones and have the filling cut off.
+        """
+        alone = (-(-width // _BLOCK) * _BLOCK) * (-(-height // _BLOCK) * _BLOCK)
+        return (self.width, self.height) if self.width * self.height > alone else None
 
     def dropped(self) -> list[str]:
         """What else there is and is not kept, as notes."""

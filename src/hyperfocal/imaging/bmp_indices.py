@@ -17,6 +17,11 @@ from hyperfocal.errors import BrokenPicture
 
 _FILE_HEADER, _CORE = 14, 12
 _RAW, _RLE8, _RLE4 = 0, 1, 2
+# Codes of pictures by runs; 1 ends the picture, and larger ones are numbers of pixels.
+_ROW_END, _LEAP = 0, 2
+_UPPER, _LOWER = bytes(n >> 4 for n in range(256)), bytes(n & 15 for n in range(256))
+_MISSING = "truncated BMP: the end of the picture is missing"
+_OTHER_ROWS = "corrupt BMP: its rows are not those of its size"
 _BITS = (1, 4, 8)
 _Indices = npt.NDArray[np.uint8]
 ENDS_EARLY = "the BMP ends its picture early: the rest has the first colour of its palette"
@@ -59,7 +64,8 @@ def of(data: bytes) -> Indexed | None:
     if start <= palette_at:
         # Some writers forget the palette, or all of it.
         start = palette_at + colours * entry
-    stored = data[palette_at : palette_at + min(colours, 1 << bits) * entry]
+    # What lies between may be too little for all colours, which OS/2 does not count.
+    stored = data[palette_at : min(start, palette_at + min(colours, 1 << bits) * entry)]
     stored = stored[: len(stored) // entry * entry]
     table = np.zeros((1 << bits, 3), np.uint8)
     found = np.frombuffer(stored, np.uint8).reshape(-1, entry)
@@ -87,7 +93,7 @@ def _plain(data: bytes, found: Indexed, width: int, height: int) -> _Indices:
     stride, needed = (width * found.bits + 31) // 32 * 4, (width * found.bits + 7) // 8
     stored = data[found.start : found.start + stride * height]
     if len(stored) < stride * (height - 1) + needed:
-        raise BrokenPicture("truncated BMP: the end of the picture is missing")
+        raise BrokenPicture(_MISSING)
     rows = np.frombuffer(stored.ljust(stride * height, b"\0"), np.uint8).reshape(height, stride)
     if found.bits == 8:
         return rows[:, :width]
@@ -97,42 +103,56 @@ def _plain(data: bytes, found: Indexed, width: int, height: int) -> _Indices:
 
 
 def _runs(data: bytes, found: Indexed, width: int, height: int, notes: list[str]) -> _Indices:
-    """Pairs of bytes: how many pixels and of which index, or 0 and one of four codes."""
-    out = np.zeros((height, width), np.uint8)
+    """Pairs of bytes: how many pixels and of which index or two, or 0 and one of four codes.
+
+    Rows may be filled up to units of four bytes, as they are without runs; BrokenPicture where one
+    goes on behind that.
+    """
+    out, last = bytearray(width * height), height - 1
+    row_end = (width * found.bits + 31) // 32 * 32 // found.bits
+    is_byte = found.bits == 8
+    units = [bytes((value,) if is_byte else (value >> 4, value & 15)) for value in range(256)]
     at, x, y, drawn, spilled = found.start, 0, 0, False, False
-    while y < height and not (y == height - 1 and x >= width):
+    while y < last or (y == last and x < width):
         if at + 2 > len(data):
-            raise BrokenPicture("truncated BMP: the end of the picture is missing")
+            raise BrokenPicture(_MISSING)
         count, value = data[at], data[at + 1]
         at += 2
-        if count == 0 and value == 0:
+        if count:
+            stored = units[value] * count
+        elif value > _LEAP:
+            count, size = value, value if is_byte else (value + 1) // 2
+            stored = data[at : at + size]
+            if len(stored) < size:
+                raise BrokenPicture(_MISSING)
+            at += size + size % 2
+            stored = stored if is_byte else _halves(stored)
+        elif value == _ROW_END:
             x, y = 0, y + 1
-        elif count == 0 and value == 1:
-            if spilled or not drawn:
-                raise BrokenPicture("corrupt BMP: its rows are not those of its size")
-            notes.append(ENDS_EARLY)
-            break
-        elif count == 0 and value == 2:
+            continue
+        elif value == _LEAP:
             if at + 2 > len(data):
-                raise BrokenPicture("truncated BMP: the end of the picture is missing")
+                raise BrokenPicture(_MISSING)
             x, y = x + data[at], y + data[at + 1]
             at += 2
+            continue
         else:
-            literal = count == 0
-            count = count or value
-            if literal:
-                size = count if found.bits == 8 else (count + 1) // 2
-                stored = np.frombuffer(data[at : at + size], np.uint8)
-                if len(stored) < size:
-                    raise BrokenPicture("truncated BMP: the end of the picture is missing")
-                at += size + size % 2
-            else:
-                size = 1 if found.bits == 8 else (count + 1) // 2
-                stored = np.full(size, value, np.uint8)
-            if found.bits == 4:
-                stored = np.stack((stored >> 4, stored & 15), axis=-1).reshape(-1)
-            room = max(0, width - x)
-            # A single index fills its whole run; a row takes no more than it has room for.
-            out[y, x : x + count] = stored[: min(count, room)] if len(stored) > 1 else stored[0]
-            x, drawn, spilled = x + count, True, spilled or room == 0
-    return out
+            if spilled or not drawn:
+                raise BrokenPicture(_OTHER_ROWS)
+            notes.append(ENDS_EARLY)
+            break
+        if x >= row_end:
+            raise BrokenPicture(_OTHER_ROWS)
+        # A row takes no more than it has room for.
+        room = min(count, max(0, width - x))
+        start = y * width + x
+        out[start : start + room] = stored[:room]
+        x, drawn, spilled = x + count, True, spilled or not room
+    return np.frombuffer(out, np.uint8).reshape(height, width)
+
+
+def _halves(stored: bytes) -> bytes:
+    """The upper and the lower half of each byte."""
+    out = bytearray(2 * len(stored))
+    out[::2], out[1::2] = stored.translate(_UPPER), stored.translate(_LOWER)
+    return bytes(out)

@@ -65,7 +65,8 @@ FORMATS: dict[str, Format] = {
             # 255 segments (ICC.1, annex B.4).
             longest_profile=255 * 65_519,
         ),
-        Format("png", "PNG", (".png", ".apng"), (8, 16), 2**31 - 1, lossless=True, iptc=True,
+        # The standard has 2**31 - 1, but libpng reads no more than this unless it is told to.
+        Format("png", "PNG", (".png", ".apng"), (8, 16), 1_000_000, lossless=True, iptc=True,
                code_points=True),
         Format(
             "tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1, lossless=True, iptc=True

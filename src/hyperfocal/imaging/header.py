@@ -25,7 +25,8 @@ class Header:
     of floating-point samples, which are 16, 32 or 64 bits long as integers may be. ``metadata``:
     as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
     without loss. ``jpeg_quality``, ``code_points``: see :class:`Picture`. ``notes``: what could
-    not be read.
+    not be read. ``coded``: width and height of what is decoded, where the picture is only a
+    part of it.
     """
 
     format: str
@@ -43,6 +44,7 @@ class Header:
     code_points: CodePoints | None = None
     notes: tuple[str, ...] = ()
     is_float: bool = False
+    coded: tuple[int, int] | None = None
 
 
 class Raster(NamedTuple):
@@ -59,11 +61,11 @@ class Raster(NamedTuple):
 
 def check_limits(header: Header, settings: Settings) -> None:
     """Raise TooLarge when the declared pixels or frames are over the limits."""
-    pixels = header.width * header.height
-    if pixels > settings.max_pixels:
-        raise TooLarge(
-            f"declares {header.width} x {header.height} = {pixels:,} pixels, more than the"
-            f" {settings.max_pixels:,} allowed (setting max_pixels)"
-        )
+    for width, height in ((header.width, header.height), header.coded or (0, 0)):
+        if width * height > settings.max_pixels:
+            raise TooLarge(
+                f"declares {width} x {height} = {width * height:,} pixels, more than the"
+                f" {settings.max_pixels:,} allowed (setting max_pixels)"
+            )
     if header.frames > settings.max_frames:
         raise TooLarge(f"more than the {settings.max_frames:,} frames allowed (setting max_frames)")

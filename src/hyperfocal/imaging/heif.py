@@ -51,6 +51,7 @@ def read_header(data: bytes) -> Header:
         metadata=Metadata(block, info.get("xmp") or None, None, dpi),
         code_points=points,
         notes=tuple(notes),
+        coded=found.coded(*size),
     )
 
 

@@ -18,6 +18,7 @@ from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.imaging.jpeg_walk import (
+    ARITHMETIC,
     COMMENT,
     END,
     EOI,
@@ -134,7 +135,8 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         elif header.bit_depth == 8:
             pixels = _decode(data, _COLOURS[header.mode], notes)
         else:
-            check(data, "JPEG", notes)
+            if (said := check(data, "JPEG")) is not None:
+                notes.append(said)
             pixels = widen(imagecodecs.jpeg_decode(data), header.bit_depth)
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
@@ -182,12 +184,16 @@ def _decode_unusual(data: bytes) -> npt.NDArray[np.uint8]:
     """As :func:`_decode`, by a decoder that keeps to itself where codes end too early.
 
     A decoder that has all codes does not look at what lies between them and the next marker. If
-    something there changes the picture, codes are missing.
+    something there changes the picture, codes are missing. Not so with arithmetic codes: their
+    encoder leaves out zeros at the end, which their decoder looks for there.
     """
     import imagecodecs
 
     pixels = np.asarray(imagecodecs.jpeg8_decode(data))
-    start, end = _segments(data).scan, (_end(data) or len(data)) - len(END)
+    segments = _segments(data)
+    if segments.process in ARITHMETIC:
+        return pixels
+    start, end = segments.scan, (_end(data) or len(data)) - len(END)
     codes = _RESTART.sub(lambda found: _PROBE + found[0], data[start:end])
     probed = b"".join((data[:start], codes, _PROBE, data[end:]))
     if not np.array_equal(pixels, imagecodecs.jpeg8_decode(probed)):

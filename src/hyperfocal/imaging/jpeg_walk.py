@@ -10,6 +10,7 @@ from hyperfocal.errors import BrokenPicture
 
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SOS, EOI, COMMENT = 0xDA, 0xD9, 0xFE
+ARITHMETIC = FRAMES - set(range(0xC0, 0xC8))
 SOI, END = b"\xff\xd8", b"\xff\xd9"
 # Processes by Huffman codes of 8 bits, of which libjpeg tells where they end too early.
 _HUFFMAN = {0xC0, 0xC1, 0xC2}
@@ -59,12 +60,20 @@ def walk(data: bytes, *, all_scans: bool = False) -> Iterator[tuple[int, int, in
 
 def picture_alone(data: bytes) -> bytes:
     """The file without metadata: a decoder that looks at it may refuse the picture for it."""
-    parts, kept_to = [], 0
+    return _bare(data)[0]
+
+
+def _bare(data: bytes) -> tuple[bytes, int | None]:
+    """:func:`picture_alone`, and where the frame header lies in it, if it is whole."""
+    parts, kept_to, dropped, frames = [], 0, 0, []
     for marker, at, end in walk(data):
         if marker in _METADATA:
             parts.append(data[kept_to:at])
-            kept_to = end
-    return b"".join((*parts, data[kept_to:])) if parts else data
+            kept_to, dropped = end, dropped + end - at
+        elif marker in FRAMES:
+            frames.append(at - dropped if end - at >= 10 else None)
+    bare = b"".join((*parts, data[kept_to:])) if parts else data
+    return bare, frames[0] if frames else None
 
 
 def joined(tables: bytes, part: bytes) -> bytes:
@@ -77,14 +86,9 @@ def joined(tables: bytes, part: bytes) -> bytes:
 
 def frame_of(data: bytes) -> tuple[int, int, int, int] | None:
     """Bits a sample, height, width and components; None where the data end before they are told."""
-    at = _frame_at(data)
-    return None if at is None else struct.unpack_from(">BHHB", data, at + 4)
-
-
-def _frame_at(data: bytes) -> int | None:
     for marker, at, end in walk(data):
         if marker in FRAMES:
-            return at if end - at >= 10 else None
+            return struct.unpack_from(">BHHB", data, at + 4) if end - at >= 10 else None
     return None
 
 
@@ -98,22 +102,21 @@ def is_untold(said: str) -> bool:
     return _NAMELESS in said
 
 
-def check(data: bytes, label: str, notes: list[str]) -> None:
+def check(data: bytes, label: str) -> str | None:
     """BrokenPicture where codes of a JPEG file are damaged, of a file of the format ``label``.
 
-    For decoders that keep to themselves what libjpeg says; what costs no pixels becomes a note. Of
-    12 or 16 bits a sample, too: the same codes stand for samples of 8, and nobody looks at what
-    these would be.
+    For decoders that keep to themselves what libjpeg says; what costs no pixels is the note given
+    back, which begins with ``UNTOLD`` or ``NONSTANDARD``. Of 12 or 16 bits a sample, too: the same
+    codes stand for samples of 8, and nobody looks at what these would be.
     """
     import simplejpeg
 
-    data = picture_alone(data)
-    at = _frame_at(data)
+    data, at = _bare(data)
     if at is None:
         raise BrokenPicture(f"truncated or corrupt {label}: it ends before the picture begins")
     colour = _COLOURS.get(data[at + 9])
     if colour is None:
-        return
+        return None
     if data[at + 4] != 8:
         data = b"".join((data[: at + 4], b"\x08", data[at + 5 :]))
     try:
@@ -124,10 +127,11 @@ def check(data: bytes, label: str, notes: list[str]) -> None:
         said = str(error)
         if is_damage(said):
             raise BrokenPicture(f"truncated or corrupt {label}: {said}") from error
-        if is_untold(said) and UNTOLD not in notes:
-            notes.append(UNTOLD)
-        elif said.startswith(_WARNING) and not any(note.startswith(NONSTANDARD) for note in notes):
-            notes.append(f"{NONSTANDARD}: {said}")
+        if is_untold(said):
+            return UNTOLD
+        if said.startswith(_WARNING):
+            return f"{NONSTANDARD}: {said}"
+    return None
 
 
 def scans_complete(data: bytes) -> bool:

@@ -14,7 +14,7 @@ from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import code_points, exif, geo, profile, xmp
 from hyperfocal.imaging.depth import clipped, convert
-from hyperfocal.imaging.formats import Format, missing_extra, written_format
+from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels
@@ -139,15 +139,20 @@ def check_fits(format: str, width: int, height: int, bit_depth: int | None = Non
     if max(width, height) > form.max_side:
         raise OutputRefused(
             f"{form.label} holds at most {form.max_side} pixels a side, the picture is"
-            f" {width} x {height}; choose PNG or TIFF"
+            f" {width} x {height}; choose {_roomy(width, height)}"
         )
     if form.max_pixels is not None and width * height > form.max_pixels:
         raise OutputRefused(
             f"{form.label} holds at most {form.max_pixels:,} pixels, the picture is"
-            f" {width} x {height}; choose PNG or TIFF"
+            f" {width} x {height}; choose {_roomy(width, height)}"
         )
     check_depth(form, bit_depth)
     return form
+
+
+def _roomy(width: int, height: int) -> str:
+    """The formats that hold pictures of such a size without loss."""
+    return "PNG or TIFF" if max(width, height) <= FORMATS["png"].max_side else "TIFF"
 
 
 def check_depth(form: Format, bit_depth: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from io import BytesIO
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster
 from hyperfocal.imaging.picture import Metadata, Pixels
 from hyperfocal.imaging.planes import unmultiplied
+from hyperfocal.imaging.threads import in_order
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC = 256, 257, 258, 262
 SAMPLES, EXTRA, FORMAT = 277, 338, 339
@@ -45,6 +47,9 @@ _LOSSY = (6, 7, 33007, 34892, 33003, 33005, 34712, 50001)
 _MOST_SAMPLES = 64
 # Bytes that a tile may have however small the picture is.
 _ANY_TILE = 1 << 26
+# How much larger than their places in the picture the parts of JPEG may be, and samples that each
+# of them, and all of them together, may have besides.
+_LARGER, _ANY_PART, _ANY_PARTS = 4, 1 << 16, 1 << 22
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 _ORIENTATION = 274
 # What is read here; there may be hundreds of megabytes of others, such as Photoshop's layers.
@@ -204,18 +209,36 @@ def _check_memory(page: Any) -> None:
 def _check_jpeg(page: Any, data: bytes, notes: list[str]) -> None:
     """BrokenPicture where codes of JPEG are damaged: the decoder would make grey of what follows.
 
-    And where a part claims to be far larger than the picture.
+    And where parts claim to be far larger than their places in the picture, before any is decoded.
     """
     if int(page.compression) not in _JPEG or page.jpegheader is not None:
         return
-    needed = math.prod(page.chunked)
-    most = max(_ANY_TILE, 4 * page.imagewidth * page.imagelength * page.samplesperpixel)
-    for offset, length in zip(page.dataoffsets[:needed], page.databytecounts[:needed], strict=True):
-        part = jpeg_walk.joined(page.jpegtables or b"", data[offset : offset + length])
-        _, height, width, samples = jpeg_walk.frame_of(part) or (0, 0, 0, 0)
-        if height * width * samples > most:
+    needed, tables = math.prod(page.chunked), page.jpegtables or b""
+    places = zip(page.dataoffsets[:needed], page.databytecounts[:needed], strict=True)
+    # Many places in the picture may share one part.
+    uses = Counter(places)
+    if sum(length for _, length in uses) > _LARGER * len(data):
+        raise BrokenPicture("corrupt TIFF: parts of the picture lie over each other")
+
+    def part(place: tuple[int, int]) -> bytes:
+        offset, length = place
+        return jpeg_walk.joined(tables, data[offset : offset + length])
+
+    each, claimed = math.prod(page.chunks), 0
+    for place, times in uses.items():
+        _, height, width, samples = jpeg_walk.frame_of(part(place)) or (0, 0, 0, 0)
+        claimed += times * height * width * samples
+        if (
+            height * width * samples > _LARGER * each + _ANY_PART
+            or claimed > _LARGER * each * needed + _ANY_PARTS
+        ):
             raise BrokenPicture("corrupt TIFF: a part of it is far larger than the picture")
-        jpeg_walk.check(part, "TIFF", notes)
+    heard: dict[str, str] = {}
+    for said in in_order(lambda place: jpeg_walk.check(part(place), "TIFF"), uses):
+        if said is not None:
+            # Of each kind once: parts differ in how many bytes are too many.
+            heard.setdefault(said.partition(":")[0], said)
+    notes += heard.values()
 
 
 def _channels_last(values: npt.NDArray[Any], page: Any, header: Header) -> npt.NDArray[Any]:
