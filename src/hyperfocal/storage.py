@@ -107,7 +107,7 @@ class Storage:
         return size
 
     def mark(self, name: str) -> None:
-        """Keep an empty file as ``name``."""
+        """Keep an empty file as ``name``; one that is there counts as written now."""
         with _told(name, writing=True):
             if self._is_local:
                 target = Path(self._path(name))

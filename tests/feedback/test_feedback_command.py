@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from hyperfocal.cli.app import build
 from hyperfocal.feedback import Opinion, Reason, Request, Verdict, book
 from hyperfocal.server.settings import ServerSettings
-from hyperfocal.server.store import Order, Status, Store, jobs
+from hyperfocal.server.store import Order, Status, Store, forget, jobs
 from hyperfocal.storage import Storage, StorageUnavailable
 
 
@@ -228,6 +229,33 @@ def test_an_input_that_cannot_be_removed_keeps_its_job_from_running(run, filled,
     assert store.blocking(jobs.claim, "a runner") is None
     assert store.blocking(book.count_requests) == 3
     store.close()
+
+
+def test_an_interruption_ends_it_after_the_file_it_is_at(filled, tmp_path, monkeypatch):
+    store = Store.open(filled)
+    sent = tmp_path / "sent"
+    for name in ("8-in.bin", "7-in.bin"):
+        Storage(filled.results_url, "inputs").put(name, sent)
+        order = Order("one", "key-id", {}, name, None, "f", jobs.expiry(1))
+        store.blocking(jobs.add, order, limit=9)
+    whole, deleted = Storage.delete, []
+
+    def interrupted(storage, name):
+        deleted.append(name)
+        signal.raise_signal(signal.SIGINT)
+        return whole(storage, name)
+
+    monkeypatch.setattr(Storage, "delete", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            forget(store, filled, "one")
+        assert len(deleted) == 1
+        left = {entry.name for entry in Storage(filled.results_url, "inputs").entries()}
+        assert left == {"7-in.bin", "8-in.bin", "9-in.bin"} - set(deleted)
+        monkeypatch.undo()
+        assert forget(store, filled, "one").jobs == 3
+    finally:
+        store.close()
 
 
 def test_an_empty_store(run, settings):

@@ -16,6 +16,7 @@ from hyperfocal.feedback.records import (
     Doomed,
     Given,
     Opinion,
+    PictureInTheWay,
     Reason,
     Request,
     RequestUnknown,
@@ -62,23 +63,25 @@ def give(
     owner: str,
     opinion: Opinion,
     picture: tuple[str, str, int] | None = None,
+    gone: str | None = None,
 ) -> Written:
     """Write down a verdict; an earlier one about the same request is replaced.
 
     ``picture``: name in the storage, media type and bytes of a picture that may be kept. Without
     one, that of the earlier verdict stays as long as there is consent.
-    Raises :class:`RequestUnknown`.
+    Raises :class:`RequestUnknown`, and :class:`PictureInTheWay` for one that does not stay, unless
+    its file is ``gone``: what names a file goes only when the file has.
     """
     request = _find(session, request_id, owner)
     if request is None:
         raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
     row = request.verdict
-    dropped = None
     if row is None:
         row = VerdictRow(id=secrets.token_hex(16), request=request)
         session.add(row)
     elif row.picture is not None and (picture is not None or not opinion.keep_picture):
-        dropped = row.picture.name
+        if row.picture.name != gone:
+            raise PictureInTheWay(row.picture.name)
         row.picture = None
         session.flush()
     row.created = now()
@@ -90,7 +93,7 @@ def give(
     if picture is not None:
         name, media_type, size = picture
         row.picture = PictureRow(name=name, media_type=media_type, bytes=size, created=row.created)
-    return Written(row.id, dropped, row.picture is not None)
+    return Written(row.id, row.picture is not None)
 
 
 def find(

@@ -121,16 +121,19 @@ class Given:
         }
 
 
+class PictureInTheWay(Exception):
+    """An earlier picture has to go first: ``name``, its file in the storage."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A verdict that was written down.
-
-    ``dropped``: name in the storage of an earlier picture, whose file is to be removed.
-    ``has_picture``: whether one is kept.
-    """
+    """A verdict that was written down. ``has_picture``: whether one is kept."""
 
     id: str
-    dropped: str | None
     has_picture: bool
 
 

@@ -11,7 +11,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import NotFound
 from hyperfocal.server.security.links import check, sign
-from hyperfocal.storage import FileMissing, Storage, Stuck
+from hyperfocal.storage import Entry, FileMissing, Storage, Stuck
 
 if TYPE_CHECKING:
     from hyperfocal.server.settings import ServerSettings
@@ -29,6 +29,8 @@ GONE = "there is no such result, or it is kept no longer"
 _NAME = re.compile(r"([0-9]{1,12})-[0-9a-f]{32}\.([a-z0-9]{1,8})")
 _MARK = re.compile(r"storage-([0-9a-f]{32})")
 _PART_SECONDS = 3600.0
+# A mark that is older is written again.
+_MARK_SECONDS = 3600.0
 
 _SUFFIXES = {form.media_type: form.suffixes[0].removeprefix(".") for form in FORMATS.values()}
 _MEDIA_TYPES = {suffix: media_type for media_type, suffix in _SUFFIXES.items()}
@@ -136,21 +138,48 @@ class Results(Shelf):
 
     def __init__(self, settings: ServerSettings) -> None:
         super().__init__(Storage(settings.results_url, "results"))
-        self.inputs = Shelf(Storage(settings.results_url, "inputs"))
-        self._whole = Storage(settings.results_url)
-        self._ids: tuple[str, ...] = ()
+        # The marks are among the inputs: the root may be nobody's to list or to write.
+        self._inputs = Storage(settings.results_url, "inputs")
+        self.inputs = Shelf(self._inputs)
+        self._ids: frozenset[str] = frozenset()
         self._identifying = asyncio.Lock()
         self._secret = settings.secret or secrets.token_urlsafe(32)
         self._seconds = settings.result_minutes * 60
 
     async def ids(self) -> tuple[str, ...]:
-        """By what this storage is told from others: one or more, read once.
+        """By what this storage is told from others: one or more, as far as they are known.
 
-        :class:`StorageUnavailable` where it cannot be read or, the first time, written to.
+        :class:`StorageUnavailable` where none is known yet and it cannot be read or written to.
+        """
+        if not self._ids:
+            await self.look()
+        return tuple(sorted(self._ids))
+
+    async def look(self) -> frozenset[str]:
+        """The names of all inputs that are there.
+
+        Learns the ids that other services have for this storage, and keeps their marks from
+        growing old. Raises :class:`StorageUnavailable`.
         """
         async with self._identifying:
-            self._ids = self._ids or await asyncio.to_thread(_ids, self._whole)
-        return self._ids
+            names, marked = await asyncio.to_thread(self._look, self._ids)
+            self._ids |= marked
+        return names
+
+    def _look(self, known: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of all inputs, and the ids by now; one is made where there is none."""
+        entries = self._inputs.entries()
+        found = _marks(entries)
+        ids = known.union(found) or frozenset({secrets.token_hex(16)})
+        # Rules that remove what is old, and whoever tidies up, take an empty file along.
+        limit = time.time() - _MARK_SECONDS
+        for one in ids:
+            if found.get(one, 0.0) < limit:
+                self._inputs.mark(f"storage-{one}")
+        if not found:
+            # Another service that came to the new storage at the same time may have made one too.
+            ids = ids.union(_marks(self._inputs.entries()))
+        return frozenset(entry.name for entry in entries), ids
 
     async def put(
         self, path: Path, media_type: str, *, seconds: float | None = None, move: bool = False
@@ -173,18 +202,7 @@ class Results(Shelf):
         return await self.find(name)
 
 
-def _ids(storage: Storage) -> tuple[str, ...]:
-    """The ids in the names of the storage's own marks; the first is made where there is none.
-
-    Two services that come to a new storage at once may make one each: then it has both.
-    """
-    if found := _marks(storage):
-        return tuple(sorted(found))
-    made = secrets.token_hex(16)
-    storage.mark(f"storage-{made}")
-    return tuple(sorted({made, *_marks(storage)}))
-
-
-def _marks(storage: Storage) -> set[str]:
-    marks = (_MARK.fullmatch(entry.name) for entry in storage.entries())
-    return {mark[1] for mark in marks if mark is not None}
+def _marks(entries: Iterable[Entry]) -> dict[str, float]:
+    """The ids in the names of the storage's own marks, and when each was written."""
+    marks = ((_MARK.fullmatch(entry.name), entry.modified) for entry in entries)
+    return {mark[1]: modified for mark, modified in marks if mark is not None}

@@ -71,9 +71,10 @@ class Bench:
         return found
 
     def files(self, folder: str) -> list[Path]:
-        """Files kept as inputs or results."""
+        """Files kept as inputs or results; by what the storage is known does not count."""
         place = self.settings.data / "results" / folder
-        return sorted(place.iterdir()) if place.exists() else []
+        found = place.iterdir() if place.exists() else ()
+        return sorted(path for path in found if not path.name.startswith("storage-"))
 
     def spooled(self) -> list[Path]:
         return sorted(self.settings.spool.glob("request-*"))

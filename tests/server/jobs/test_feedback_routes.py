@@ -212,6 +212,29 @@ def test_no_picture_stays_where_its_verdict_could_not_be_written(served, monkeyp
         assert pictures(s) == []
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_picture_that_cannot_be_removed_is_not_forgotten(served, refused, is_replaced):
+    with served() as s:
+        record(s)
+        assert give_form(s, keep_picture="true").status_code == 201
+        (before,) = verdicts(s)
+
+        def take_back():
+            return give_form(s, keep_picture="true") if is_replaced else give(s)
+
+        refused.add(before.picture)
+        assert problem(take_back(), 503) == "storage-unavailable"
+        # Its name is known, so that it goes with its time, or the next time.
+        assert verdicts(s) == [before]
+        assert pictures(s) == [before.picture]
+        refused.clear()
+        assert take_back().status_code == 201
+        (after,) = verdicts(s)
+        assert (after.picture is not None) == is_replaced
+        assert after.picture != before.picture
+        assert pictures(s) == ([after.picture] if is_replaced else [])
+
+
 def test_deleting_takes_everything_along(served):
     with served() as s:
         made = post(s, headers={"x-request-id": "mine"}).json()

@@ -27,7 +27,7 @@ from hyperfocal.server.jobs.document import document
 from hyperfocal.server.jobs.orders import KeyReused
 from hyperfocal.server.pool import Options
 from hyperfocal.server.store import Status, StoreUnavailable, jobs
-from hyperfocal.storage import StorageUnavailable
+from hyperfocal.storage import Storage, StorageUnavailable
 
 NOBODY = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -400,7 +400,9 @@ def test_a_job_that_kills_the_service_is_not_begun_for_ever(bench):
             found = await b.until_ended(job)
             assert found.status is Status.FAILED
             assert found.problem["code"] == "job-interrupted"
-            assert b.files("inputs") == []
+            async with asyncio.timeout(60):
+                while b.files("inputs"):
+                    await asyncio.sleep(0)
             assert b.pool.begun == []
 
     asyncio.run(main())
@@ -463,6 +465,108 @@ def test_a_job_of_an_older_version_is_anybodys(bench):
             await b.store.call(forget_storage)
         async with bench() as b:
             assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
+def test_a_job_is_begun_though_the_mark_of_its_storage_was_lost(bench):
+    async def main():
+        with bench.still() as b:
+            job = await b.submit(reference=b.picture(b"another"))
+            (mark,) = (b.settings.data / "results" / "inputs").glob("storage-*")
+            mark.unlink()
+        async with bench() as b:
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+            # The storage has another id by now.
+            assert f"storage-{(await b.results.ids())[0]}" != mark.name
+
+    asyncio.run(main())
+
+
+def test_a_job_that_nobody_has_the_input_of_fails_and_blocks_nobody(bench, tmp_path):
+    async def main():
+        shared = {"database": f"sqlite:///{tmp_path / 'shared.db'}", "jobs": 1}
+        with bench.still(**shared, data=tmp_path / "a", spool=tmp_path / "a" / "spool") as gone:
+            job = await gone.submit(b"one")
+
+            def make_old(session):
+                session.get(jobs.JobRow, job.id).created -= timedelta(hours=2)
+
+            await gone.store.call(make_old)
+        there = {"data": tmp_path / "b", "spool": tmp_path / "b" / "spool"}
+        async with bench(**shared, **there, timing=replace(QUICK, files=0.0)) as b:
+            mine = await b.until_ended(await b.submit(b"two"))
+            assert mine.status is Status.SUCCEEDED
+            # Whoever has it may only start a moment later.
+            assert await b.runner._strays.run() == []
+            assert (await b.runner.get(job.id)).status is Status.QUEUED
+        async with bench(**shared, **there, timing=replace(QUICK, stranded=-60.0)) as b:
+            found = await b.until_ended(job)
+            assert found.status is Status.FAILED
+            assert (found.problem["status"], found.attempts) == (503, 0)
+            assert "send it again" in found.problem["detail"]
+
+    asyncio.run(main())
+
+
+def test_a_storage_that_is_away_at_the_start_is_told_once(bench, monkeypatch, caplog):
+    async def main():
+        def away(storage):
+            raise StorageUnavailable("gone fishing")
+
+        with bench.still() as b:
+            job = await b.submit()
+        entries = Storage.entries
+        monkeypatch.setattr(Storage, "entries", away)
+        async with bench(timing=replace(QUICK, files=3600.0)) as b:
+            looks, count, many = 0, b.metrics.count_jobs, asyncio.Event()
+
+            def counted(found):
+                nonlocal looks
+                looks += 1
+                if looks == 5:
+                    many.set()
+                count(found)
+
+            monkeypatch.setattr(b.metrics, "count_jobs", counted)
+            async with asyncio.timeout(60):
+                await many.wait()
+            # Jobs are counted all the same.
+            assert 'hyperfocal_jobs{status="queued"} 1.0' in b.metrics.text().decode()
+            assert caplog.text.count("inputs of jobs cannot be listed: gone fishing") == 1
+            assert "jobs cannot be read" not in caplog.text
+            monkeypatch.setattr(Storage, "entries", entries)
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
+def test_while_no_job_waits_no_storage_is_asked_for_one(bench, monkeypatch):
+    async def main():
+        asked, looked = 0, asyncio.Event()
+
+        async with bench(timing=replace(QUICK, upkeep=3600.0)) as b:
+
+            async def ids():
+                nonlocal asked
+                asked += 1
+                raise StorageUnavailable("away")
+
+            count, looks = b.metrics.count_jobs, 0
+
+            def counted(found):
+                nonlocal looks
+                looks += 1
+                if looks == 5:
+                    looked.set()
+                count(found)
+
+            monkeypatch.setattr(b.results, "ids", ids)
+            monkeypatch.setattr(b.metrics, "count_jobs", counted)
+            async with asyncio.timeout(60):
+                await looked.wait()
+            # Once by who looks for jobs of other storages, should it come after the patch.
+            assert asked <= 1
 
     asyncio.run(main())
 
@@ -617,7 +721,7 @@ def test_whatever_wakes_it_a_bug_is_not_met_without_a_pause(bench, monkeypatch):
                 raise RuntimeError("nobody foresaw it")
 
             monkeypatch.setattr(b.store, "call", call)
-            b.runner._wake.set()
+            await b.submit()
             async with asyncio.timeout(60):
                 await met.wait()
             met.clear()

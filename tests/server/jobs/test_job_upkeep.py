@@ -265,6 +265,53 @@ def test_nor_does_it_leave_a_job_to_a_runner_that_is_gone(bench, silent):
     asyncio.run(main())
 
 
+def test_nor_the_start_of_a_service(bench, silent):
+    """A job that had its last attempt is over; its files may take their time."""
+
+    async def main():
+        with bench.still() as b:
+            job = await b.submit()
+            for _ in range(ATTEMPTS):
+                claimed = await b.store.call(jobs.claim, "gone")
+                if claimed.attempts < ATTEMPTS:
+                    await b.store.call(jobs.requeue, claimed, "gone", counted=True)
+        with bench.still(timing=replace(QUICK, lease=-HOUR)) as b:
+            silent.now(b.results.inputs._storage, "delete")
+            try:
+                async with asyncio.timeout(60):
+                    await b.runner.start()
+                    assert await asyncio.to_thread(silent.asked.wait, 60)
+                    ended = await b.runner.get(job.id)
+                    assert ended.problem["code"] == "job-interrupted"
+                    # Nor another one that is taken over meanwhile.
+                    b.pool.ready = False
+                    other = await b.submit(b"other")
+                    assert await b.store.call(jobs.claim, "gone")
+                    await b.until(other, lambda found: found.status is Status.QUEUED)
+            finally:
+                silent.answers()
+                await b.runner.stop()
+
+    asyncio.run(main())
+
+
+def test_a_removal_that_is_stopped_ends_after_the_file_it_is_at(bench, silent):
+    async def main():
+        with bench.still() as b:
+            names = [b.store.keep(b.picture(), "png")[0] for _ in range(3)]
+            silent.now(b.store.pictures, "delete")
+            removing = asyncio.create_task(removal.delete_files(b.store.pictures, names, Stuck()))
+            assert await asyncio.to_thread(silent.asked.wait, 60)
+            removing.cancel()
+            await asyncio.wait({removing})
+            silent.answers()
+            return b.store.pictures, names
+
+    # The thread has ended when this has.
+    pictures, names = asyncio.run(main())
+    assert {entry.name for entry in pictures.entries()} == set(names[1:])
+
+
 def test_one_failure_does_not_keep_the_rest(bench, monkeypatch, caplog):
     async def main():
         with bench.still() as b:
@@ -377,7 +424,10 @@ def test_a_service_starts_though_a_file_of_an_interrupted_job_cannot_be_removed(
         async with bench(timing=replace(QUICK, lease=-HOUR, upkeep=HOUR)) as b:
             for job in made:
                 assert (await b.until_ended(job)).problem["code"] == "job-interrupted"
+            async with asyncio.timeout(60):
+                while "interrupted jobs failed" not in caplog.text:
+                    await asyncio.sleep(0)
             assert [path.name for path in b.files("inputs")] == [made[0].source]
 
     asyncio.run(main())
-    assert "files of interrupted jobs: 1 file could not be removed" in caplog.text
+    assert "removing files of interrupted jobs failed: 1 file could not be removed" in caplog.text

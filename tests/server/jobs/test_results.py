@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from urllib.parse import parse_qs, urlsplit
@@ -57,18 +58,21 @@ def test_a_storage_is_known_again_by_whoever_uses_it(settings, tmp_path, where):
 def test_services_that_come_to_a_new_storage_at_once_know_each_other(settings, monkeypatch):
     async def main():
         first, mark = Results(settings), Storage.mark
-        at_once = []
+        second = Results(settings)
 
         def meanwhile(storage, name):
             monkeypatch.setattr(Storage, "mark", mark)
-            at_once.extend(asyncio.run(Results(settings).ids()))
+            assert len(asyncio.run(second.ids())) == 1
+            # They meet again, whichever came first.
+            second._identifying = asyncio.Lock()
             mark(storage, name)
 
         monkeypatch.setattr(Storage, "mark", meanwhile)
-        found = await first.ids()
-        assert len(found) == 2
-        assert set(at_once) < set(found)
-        assert await Results(settings).ids() == found
+        await first.ids()
+        for one in (first, second):
+            await one.look()
+        assert len(await first.ids()) == 2
+        assert await first.ids() == await second.ids() == await Results(settings).ids()
 
     asyncio.run(main())
 
@@ -89,6 +93,52 @@ def test_a_storage_that_is_away_is_asked_again(settings, monkeypatch):
         # It is asked once only.
         monkeypatch.setattr(Storage, "entries", away)
         assert await results.ids() == found
+
+    asyncio.run(main())
+
+
+def test_the_mark_of_a_storage_does_not_grow_old_and_is_made_again(settings):
+    """What a bucket's rules or somebody who tidies up remove, and what they do not."""
+
+    async def main():
+        results = Results(settings)
+        (known,) = await results.ids()
+        mark = settings.data / "results" / "inputs" / f"storage-{known}"
+        assert mark.is_file()
+        os.utime(mark, (0, 0))
+        await results.look()
+        assert time.time() - mark.stat().st_mtime < 60
+        mark.unlink()
+        assert await results.look() == frozenset()
+        assert mark.is_file()
+        assert await Results(settings).ids() == (known,)
+
+    asyncio.run(main())
+
+
+def test_only_the_folders_of_results_and_inputs_are_used(settings, picture, monkeypatch):
+    """Who signs in at a bucket may have no right to anything else there."""
+
+    async def main():
+        entries, mark, used = Storage.entries, Storage.mark, set()
+
+        def listed(storage):
+            used.add(storage.folder.name)
+            return entries(storage)
+
+        def marked(storage, name):
+            used.add(storage.folder.name)
+            mark(storage, name)
+
+        monkeypatch.setattr(Storage, "entries", listed)
+        monkeypatch.setattr(Storage, "mark", marked)
+        results = Results(settings)
+        await results.ids()
+        name = await results.inputs.put(picture, "image/png", seconds=60)
+        assert name in await results.look()
+        await results.sweep()
+        assert used == {"inputs", "results"}
+        assert {path.name for path in (settings.data / "results").iterdir()} <= used
 
     asyncio.run(main())
 

@@ -22,7 +22,7 @@ from hyperfocal.feedback import (
     book,
     count,
 )
-from hyperfocal.feedback.records import Written, now
+from hyperfocal.feedback.records import PictureInTheWay, Written, now
 from hyperfocal.server.errors import NotFound, QueueFull
 from hyperfocal.server.store import Order, Status, jobs, removal
 from hyperfocal.storage import StorageUnavailable, Stuck
@@ -72,9 +72,9 @@ def keep(store, tmp_path, content=b"pixels"):
     return name, "image/png", size
 
 
-def give(store, name="r", owner="", verdict=Verdict.UP, picture=None, **more):
+def give(store, name="r", owner="", verdict=Verdict.UP, picture=None, gone=None, **more):
     opinion = Opinion(verdict, **{"keep_picture": picture is not None, **more})
-    return store.blocking(book.give, name, owner, opinion, picture)
+    return store.blocking(book.give, name, owner, opinion, picture, gone)
 
 
 def verdicts(store, **narrowed):
@@ -155,6 +155,59 @@ class StoreSuite:
             store.blocking(jobs.add, order(), limit=1)
         store.blocking(jobs.claim, "me")
         store.blocking(jobs.add, order(), limit=1)
+
+    def test_jobs_of_another_storage_take_no_room_in_the_queue(self, store):
+        for storage in ("a", "b", ""):
+            add(store, storage=storage)
+        for storages, waiting in ((["a"], 2), (["a", "b"], 3), (["c"], 1), (None, 3)):
+            with pytest.raises(QueueFull):
+                store.blocking(jobs.add, order(), limit=waiting, storages=storages)
+        job, is_new = store.blocking(jobs.add, order(storage="c"), limit=2, storages=["c"])
+        assert is_new
+        assert job.status is Status.QUEUED
+
+    def test_jobs_of_another_storage_can_be_taken_in(self, store):
+        own, other, older = (add(store, storage=storage) for storage in ("a", "b", ""))
+        assert store.blocking(jobs.strays, ["a"]) == [other]
+        assert store.blocking(jobs.strays, ["a", "b"]) == []
+        store.blocking(jobs.adopt, {other.id}, "a")
+        assert store.blocking(jobs.strays, ["a"]) == []
+        claimed = [store.blocking(jobs.claim, "me", ["a"]).id for _ in range(3)]
+        assert sorted(claimed) == sorted([own.id, other.id, older.id])
+        # What runs is nobody else's.
+        store.blocking(jobs.adopt, claimed, "c")
+        for job_id in claimed:
+            job = store.blocking(jobs.get, job_id)
+            assert store.blocking(jobs.requeue, job, "me", counted=True)
+        assert store.blocking(jobs.strays, ["a"]) == []
+
+    def test_jobs_of_a_storage_that_nobody_uses_fail(self, store):
+        def strand(*made, ago=DAY):
+            found = store.blocking(
+                jobs.strand,
+                [job.id for job in made],
+                silent_since=now() - ago,
+                problem=lambda job: {"id": job.id},
+            )
+            return {job.id: (job.status, job.problem) for job in found}
+
+        waiting, busy = add(store, storage="a"), add(store, storage="b")
+        assert strand(waiting, busy) == {}
+        running = store.blocking(jobs.claim, "me", ["b"])
+        assert running.id == busy.id
+        behind = add(store, storage="b")
+
+        def make_old(session, *made):
+            for job in made:
+                session.get(jobs.JobRow, job.id).created -= 2 * DAY
+
+        store.blocking(make_old, waiting, busy, behind)
+        # One that runs is a sign of life for those behind it,
+        assert strand(waiting, busy, behind) == {waiting.id: (Status.FAILED, {"id": waiting.id})}
+        # as is one that was put back.
+        assert store.blocking(jobs.requeue, running, "me", counted=False)
+        assert strand(waiting, busy, behind) == {}
+        assert set(strand(waiting, busy, behind, ago=-DAY)) == {busy.id, behind.id}
 
     def test_silent_runners_lose_their_jobs(self, store):
         add(store)
@@ -269,7 +322,7 @@ class StoreSuite:
             store, owner="me", verdict=Verdict.DOWN, reasons=(Reason.BLURRY,), comment="é\n'; --"
         )
         (found,) = verdicts(store)
-        assert written == Written(found.id, None, False)
+        assert written == Written(found.id, False)
         assert found.opinion == Opinion(Verdict.DOWN, (Reason.BLURRY,), "é\n'; --")
         assert found.request.owner == "me"
         assert found.request.statistics == {"blur": 12.5}
@@ -278,10 +331,18 @@ class StoreSuite:
         store.blocking(book.record, request())
         first = keep(store, tmp_path)
         verdict_id = give(store, picture=first).id
-        assert give(store, verdict=Verdict.DOWN) == Written(verdict_id, first[0], False)
+        # Not before the file of the picture is gone.
+        for gone in (None, "another"):
+            with pytest.raises(PictureInTheWay) as raised:
+                give(store, verdict=Verdict.DOWN, gone=gone)
+            assert raised.value.name == first[0]
+            assert verdicts(store)[0].opinion.verdict is Verdict.UP
+            assert store.blocking(book.picture_names) == {first[0]}
+        written = give(store, verdict=Verdict.DOWN, gone=first[0])
+        assert written == Written(verdict_id, False)
         (found,) = verdicts(store)
         assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, None)
-        assert give(store, picture=keep(store, tmp_path)) == Written(verdict_id, None, True)
+        assert give(store, picture=keep(store, tmp_path)) == Written(verdict_id, True)
         assert verdicts(store)[0].picture is not None
 
     def test_a_picture_stays_while_there_is_consent(self, store, tmp_path):
@@ -289,10 +350,12 @@ class StoreSuite:
         first, second = keep(store, tmp_path), keep(store, tmp_path)
         verdict_id = give(store, picture=first).id
         kept = give(store, verdict=Verdict.DOWN, keep_picture=True)
-        assert kept == Written(verdict_id, None, True)
+        assert kept == Written(verdict_id, True)
         (found,) = verdicts(store)
         assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, first[0])
-        assert give(store, picture=second) == Written(verdict_id, first[0], True)
+        with pytest.raises(PictureInTheWay):
+            give(store, picture=second)
+        assert give(store, picture=second, gone=first[0]) == Written(verdict_id, True)
         assert store.blocking(book.picture_names) == {second[0]}
 
     def test_an_id_used_again_keeps_one_row_and_its_verdict(self, store):
@@ -431,11 +494,13 @@ class StoreSuite:
             give(store, name, picture=keep(store, tmp_path))
             monkeypatch.undo()
         delete, anew = store.pictures.delete, []
+        old = {one.request.request_id: one.picture for one in verdicts(store)}
 
         def meanwhile(name):
             if not anew:
                 anew.append(keep(store, tmp_path))
-                give(store, "a", picture=anew[0])
+                delete(old["a"])
+                give(store, "a", picture=anew[0], gone=old["a"])
                 give(store, "b", verdict=Verdict.DOWN, keep_picture=True)
             return delete(name)
 

@@ -96,6 +96,35 @@ def test_jobs_of_an_older_version_are_kept(engine):
         assert found == [("a", "", "")]
 
 
+def test_an_identity_that_was_lost_is_made_anew(settings):
+    Store.open(settings).close()
+    engine = open_engine(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM identity"))
+        ids = []
+        for _ in range(2):
+            store = Store.open(settings)
+            ids.append(store.id)
+            store.close()
+        assert ids[0] == ids[1]
+        assert len(ids[0]) == 32
+    finally:
+        engine.dispose()
+
+
+def test_a_database_with_two_identities_is_refused_with_a_sentence(settings):
+    Store.open(settings).close()
+    engine = open_engine(settings.database_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO identity (id) VALUES ('another')"))
+        with pytest.raises(SettingsError, match="'identity' has 2 rows and must have one"):
+            Store.open(settings)
+    finally:
+        engine.dispose()
+
+
 def test_every_database_has_an_id_of_its_own(settings, tmp_path):
     ids = []
     for data in (settings.data, settings.data, tmp_path / "another"):

@@ -60,7 +60,7 @@ async def take_in(
     if known is not None:
         return _same(known, fingerprint), False
     # Before anything is kept: the storage may be away.
-    storage, *_ = await results.ids()
+    storages = await results.ids()
     names: list[str] = []
     try:
         for path in (source, reference):
@@ -76,9 +76,9 @@ async def take_in(
             expires=jobs.expiry(settings.job_hours),
             idempotency_key=key,
             name=name,
-            storage=storage,
+            storage=storages[0],
         )
-        job, is_new = await store.call(jobs.add, order, limit=settings.jobs)
+        job, is_new = await store.call(jobs.add, order, limit=settings.jobs, storages=storages)
     except HyperfocalError:
         await results.inputs.delete(*names)
         raise

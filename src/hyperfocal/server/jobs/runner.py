@@ -15,10 +15,11 @@ from hyperfocal.lock import FileLock
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import problem_of_job
 from hyperfocal.server.jobs.orders import take_in
+from hyperfocal.server.jobs.strays import Strays
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
 from hyperfocal.server.jobs.work import ATTEMPTS, Interrupted, Work
-from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs
+from hyperfocal.server.store import Job, Status, Store, StoreUnavailable, jobs
 from hyperfocal.storage import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class JobRunner:
         # For as long again as the job was kept, its address tells that it expired.
         keep_expired = timedelta(hours=settings.job_hours)
         self._upkeep = Upkeep(store, results, self.timing, keep_expired)
+        self._strays = Strays(store, results, self.timing)
+        self._is_away_told = False
         self._wake = asyncio.Event()
         self._works: dict[str, Work] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +88,7 @@ class JobRunner:
         self._loops = [
             asyncio.create_task(self._dispatch()),
             asyncio.create_task(self._take_over()),
+            asyncio.create_task(self._look_for_strays()),
             asyncio.create_task(self._keep_up()),
         ]
 
@@ -157,9 +161,10 @@ class JobRunner:
         while True:
             self._wake.clear()
             try:
-                await self._fill()
-                counts = await self._store.read(jobs.counts)
-                self._metrics.count_jobs({status.value: n for status, n in counts.items()})
+                if await self._count() and await self._fill():
+                    await self._count()
+            except StorageUnavailable as error:
+                self._tell_away(error)
             except HyperfocalError as error:
                 _log.warning("jobs cannot be read: %s", error)
             except Exception:  # noqa: BLE001 - whatever it was, the jobs behind it are to be done
@@ -168,13 +173,21 @@ class JobRunner:
                 await asyncio.sleep(self.timing.poll)
             await heard(self._wake, self.timing.poll)
 
-    async def _fill(self) -> None:
-        """Begin jobs until every worker has one."""
+    async def _count(self) -> int:
+        """Tell how many jobs there are; gives how many wait."""
+        counts = await self._store.read(jobs.counts)
+        self._metrics.count_jobs({status.value: n for status, n in counts.items()})
+        return counts[Status.QUEUED]
+
+    async def _fill(self) -> bool:
+        """Begin jobs until every worker has one; gives whether any was begun."""
+        has_begun = False
         while self._pool.ready and len(self._works) < max(1, self._pool.capacity):
             storages = await self._results.ids()
             job = await self._store.call(jobs.claim, self._name, storages)
             if job is None:
-                return
+                break
+            has_begun = True
             self.changes.tell(job.id)
             work = Work(
                 job,
@@ -191,6 +204,7 @@ class JobRunner:
             task = asyncio.create_task(self._carry_out(work))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        return has_begun
 
     async def _carry_out(self, work: Work) -> None:
         try:
@@ -218,6 +232,27 @@ class JobRunner:
                 _log.exception("interrupted jobs cannot be begun again")
             await asyncio.sleep(self.timing.upkeep)
 
+    async def _look_for_strays(self) -> None:
+        while True:
+            try:
+                for job in await self._strays.run():
+                    _log.warning("job %s failed: nobody came who has its input", job.id)
+                    self.changes.tell(job.id)
+                self._is_away_told = False
+            except StorageUnavailable as error:
+                self._tell_away(error)
+            except HyperfocalError as error:
+                _log.warning("jobs of other storages cannot be looked through: %s", error)
+            except Exception:  # noqa: BLE001 - whatever it was, the next time it may be over
+                _log.exception("jobs of other storages cannot be looked through")
+            await asyncio.sleep(self.timing.upkeep)
+
+    def _tell_away(self, error: StorageUnavailable) -> None:
+        """Log that inputs cannot be listed, once until they can."""
+        if not self._is_away_told:
+            _log.warning("the inputs of jobs cannot be listed: %s", error)
+        self._is_away_told = True
+
     async def _keep_up(self) -> None:
         # By itself: a storage that does not answer holds it up, and no job shall wait for that.
         while True:
@@ -241,8 +276,5 @@ class JobRunner:
             self.changes.tell(job.id)
         if found:
             self._wake.set()
-        try:
-            await self._upkeep.remove_files(*(job for job in found if job.status.has_ended))
-        except StorageUnavailable as error:
-            # They go when their time is over; the service shall start all the same.
-            _log.warning("files of interrupted jobs: %s", error)
+        # Neither a start nor a job shall wait for a storage that does not answer.
+        self._upkeep.leave(*(job for job in found if job.status.has_ended))

@@ -28,9 +28,11 @@ class Upkeep:
         self._timing = timing
         self._keep_expired = keep_expired
         self._next_files = 0.0
+        self._left: list[Job] = []
 
     async def run(self) -> None:
         """Everything that is due. What fails is logged and tried again the next time."""
+        await self._try("files of interrupted jobs", self._remove_left)
         await self._try("expired jobs", self._expire)
         await self._try("rows of expired jobs", self._purge)
         await self._try("pictures kept", self._pictures)
@@ -41,6 +43,10 @@ class Upkeep:
             await self._try("results", self._results.sweep)
             await self._try("inputs of jobs", self._results.inputs.sweep)
             await self._try("orphaned pictures", self._orphans)
+
+    def leave(self, *ended: Job) -> None:
+        """Leave the files of jobs that have ended to the next :meth:`run`."""
+        self._left.extend(ended)
 
     async def remove_files(self, *ended: Job) -> None:
         """Remove the inputs of jobs that have ended, and their results.
@@ -53,6 +59,12 @@ class Upkeep:
             await self._results.inputs.delete(*sent)
         finally:
             await self._results.delete(*(job.output for job in ended))
+
+    async def _remove_left(self) -> int:
+        # Once: what cannot be removed goes when the job expires.
+        left, self._left = self._left, []
+        await self.remove_files(*left)
+        return len(left)
 
     async def _expire(self) -> int:
         expired = await self._store.call(jobs.expire, now())

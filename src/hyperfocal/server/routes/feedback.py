@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from hyperfocal.errors import UsageError
 from hyperfocal.feedback import MAX_COMMENT, Opinion, Reason, Verdict, book
-from hyperfocal.feedback.records import Written, now
+from hyperfocal.feedback.records import PictureInTheWay, Written, now
 from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import BodyTooLarge, Malformed, RateLimited, UnsupportedBody
 from hyperfocal.server.intake import chunks
@@ -198,16 +198,21 @@ async def forget(request: Request, request_id: str) -> Response:
 async def _write(
     service: Service, form: FeedbackForm, owner: str, kept: tuple[str, str, int] | None
 ) -> Written:
+    given = (form.request_id, owner, form.opinion(), kept)
+    gone: str | None = None
     try:
-        written = await service.store.call(book.give, form.request_id, owner, form.opinion(), kept)
+        while True:
+            try:
+                return await service.store.call(book.give, *given, gone)
+            except PictureInTheWay as error:
+                # Its row last, as wherever pictures are removed.
+                await asyncio.to_thread(service.store.pictures.delete, error.name)
+                gone = error.name
     except Exception:
         # Nothing is kept that nobody could find again.
         if kept is not None:
             await asyncio.to_thread(service.store.pictures.delete, kept[0])
         raise
-    if written.dropped is not None:
-        await asyncio.to_thread(service.store.pictures.delete, written.dropped)
-    return written
 
 
 async def _form(request: Request) -> tuple[FeedbackForm, Path | None]:

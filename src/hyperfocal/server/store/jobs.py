@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -85,18 +85,22 @@ _FIELDS = tuple(Job.__dataclass_fields__)
 _NAME_LENGTH = 255
 _LIVE = (Status.QUEUED.value, Status.RUNNING.value)
 _WITH_FILES = (*_LIVE, Status.SUCCEEDED.value)
+_IS_QUEUED = JobRow.status == Status.QUEUED.value
 
 
-def add(session: Session, order: Order, *, limit: int) -> tuple[Job, bool]:
+def add(
+    session: Session, order: Order, *, limit: int, storages: Collection[str] | None = None
+) -> tuple[Job, bool]:
     """Queue a job; gives it and whether it is new.
 
     With an idempotency key that this owner has used, the job of that time, see :func:`by_key`.
-    Raises :class:`QueueFull` where ``limit`` jobs wait already.
+    Raises :class:`QueueFull` where ``limit`` jobs wait already: of those that :func:`claim` would
+    give with these ``storages``, others are in nobody's way here.
     """
     row = _with_key(session, order.owner, order.idempotency_key)
     if row is not None and not _is_void(row):
         return _job(row), False
-    waiting = select(func.count()).where(JobRow.status == Status.QUEUED.value)
+    waiting = select(func.count()).where(*_claimable(storages))
     if (session.scalar(waiting) or 0) >= limit:
         raise QueueFull(f"{limit} jobs wait already; try again later")
     if row is not None:
@@ -168,9 +172,7 @@ def claim(session: Session, runner: str, storages: Collection[str] | None = None
     ``storages``: ids of the storage that the runner can read, others hold no input for it;
     None: whichever. Jobs of older versions, which do not tell theirs, are anybody's.
     """
-    query = select(JobRow).where(JobRow.status == Status.QUEUED.value)
-    if storages is not None:
-        query = query.where(JobRow.storage.in_(("", *storages)))
+    query = select(JobRow).where(*_claimable(storages))
     query = query.order_by(JobRow.created, JobRow.id).limit(1)
     row = session.scalar(query.with_for_update(skip_locked=True))
     if row is None:
@@ -286,6 +288,39 @@ def recover(
     return [_job(row) for row in found]
 
 
+def strays(session: Session, storages: Collection[str]) -> list[Job]:
+    """The jobs that wait for a runner with another storage than these."""
+    other = JobRow.storage.not_in(("", *storages))
+    return [_job(row) for row in session.scalars(select(JobRow).where(_IS_QUEUED, other))]
+
+
+def adopt(session: Session, ids: Collection[str], storage: str) -> None:
+    """Those of these jobs that still wait have their input in ``storage``, as was found out."""
+    session.execute(update(JobRow).where(JobRow.id.in_(ids), _IS_QUEUED).values(storage=storage))
+
+
+def strand(
+    session: Session,
+    ids: Collection[str],
+    *,
+    silent_since: datetime,
+    problem: Callable[[Job], Mapping[str, Any]],
+) -> list[Job]:
+    """Fail those of these jobs that wait for a storage which nobody seems to use any more.
+
+    That is one of which no job came, ran or was put back since ``silent_since``. Gives them.
+    """
+    at = func.coalesce(JobRow.beat, JobRow.created)
+    in_use = select(JobRow.storage).where(at >= silent_since)
+    query = select(JobRow).where(JobRow.id.in_(ids), _IS_QUEUED, JobRow.storage.not_in(in_use))
+    rows = list(session.scalars(query.with_for_update(skip_locked=True)))
+    for row in rows:
+        row.problem = dict(problem(_job(row)))
+        _end(row, Status.FAILED)
+    session.flush()
+    return [_job(row) for row in rows]
+
+
 def expire(session: Session, at: datetime) -> list[Job]:
     """Mark the ended jobs whose time is over, and those that never came to run."""
     query = select(JobRow).where(
@@ -334,6 +369,10 @@ def expiry(hours: float) -> datetime:
     return now() + timedelta(hours=hours)
 
 
+def _claimable(storages: Collection[str] | None) -> list[ColumnElement[bool]]:
+    return [_IS_QUEUED] if storages is None else [_IS_QUEUED, JobRow.storage.in_(("", *storages))]
+
+
 def _with_key(session: Session, owner: str, key: str | None) -> JobRow | None:
     if key is None:
         return None
@@ -361,7 +400,9 @@ def _mine(session: Session, job: Job, runner: str) -> JobRow | None:
 def _wait_again(row: JobRow) -> None:
     row.status = Status.QUEUED.value
     row.progress = 0.0
-    row.started = row.beat = None
+    row.started = None
+    # Since when it waits.
+    row.beat = now()
     row.runner = ""
     row.revision += 1
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.feedback.tables import IdentityRow
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -20,7 +22,8 @@ _ADVISORY_LOCK = 0x68796665
 def migrate(engine: Engine) -> None:
     """Apply what is missing, in one transaction and one process at a time.
 
-    :class:`SettingsError` where the database was made by a newer version of the program.
+    :class:`SettingsError` where the database was made by a newer version of the program, or where
+    it has more than one identity.
     """
     from alembic import command
     from alembic.util.exc import CommandError
@@ -35,6 +38,7 @@ def migrate(engine: Engine) -> None:
             raise SettingsError(
                 "the database was made by a newer version of hyperfocal; update the program"
             ) from error
+        _identify(connection)
 
 
 def configuration(connection: Connection) -> Config:
@@ -45,3 +49,15 @@ def configuration(connection: Connection) -> Config:
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+def _identify(connection: Connection) -> None:
+    """Make the identity anew where it was lost, as from a copy of some tables only."""
+    ids = connection.scalar(select(func.count()).select_from(IdentityRow)) or 0
+    if ids > 1:
+        raise SettingsError(
+            f"the database's table 'identity' has {ids} rows and must have one; keep the one with "
+            "which the names of kept pictures begin"
+        )
+    if ids == 0:
+        connection.execute(insert(IdentityRow).values(id=secrets.token_hex(16)))

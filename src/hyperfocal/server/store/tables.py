@@ -19,7 +19,8 @@ class JobRow(Base):
     ``source``, ``reference`` and ``output`` are names in the storage that :meth:`Results.ids`
     calls ``storage``, which is empty for jobs of older versions. ``revision`` counts the
     changes, so that a reader knows whether it has seen the last one. ``runner`` and ``beat``:
-    which service works on it and when that last gave a sign of life.
+    which service works on it and when that last gave a sign of life; of a job that waits again,
+    since when.
     ``name``: what the sender calls the picture's file.
     """
 
