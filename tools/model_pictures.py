@@ -1,7 +1,8 @@
 """Make docs/images/models/NAME.webp for every trained model: bicubic, restored, original at 1:1.
 
 The input is the original of the sample (examples/README.md), reduced by the model's scale; for
-``restore-*`` it is saved as a JPEG of quality 60 besides.
+``restore-*`` it is saved as a JPEG of quality 60 besides. Each tells, as its description, which
+weights made it; tests/test_pictures.py compares that with the card.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 
 import numpy as np
 from before_after import ROOT, compose
-from PIL import Image
+from PIL import ExifTags, Image
 
 import hyperfocal
 from hyperfocal.models import list as list_models
@@ -46,7 +47,9 @@ def main(pattern: str = "*") -> None:
         if not card.weights:
             continue
         path = OUT / f"{card.name}.webp"
-        compose(panels(card.name, card.scale)).save(path, quality=88, method=6)
+        exif = Image.Exif()
+        exif[ExifTags.Base.ImageDescription] = card.weights["int8"].sha256
+        compose(panels(card.name, card.scale)).save(path, quality=88, method=6, exif=exif)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
 
 
