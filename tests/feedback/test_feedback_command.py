@@ -246,6 +246,8 @@ def test_an_interruption_ends_it_after_the_file_it_is_at(filled, tmp_path, monke
         return whole(storage, name)
 
     monkeypatch.setattr(Storage, "delete", interrupted)
+    # Ignored where the tests run in the background of a shell.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             forget(store, filled, "one")
@@ -255,6 +257,7 @@ def test_an_interruption_ends_it_after_the_file_it_is_at(filled, tmp_path, monke
         monkeypatch.undo()
         assert forget(store, filled, "one").jobs == 3
     finally:
+        signal.signal(signal.SIGINT, usual)
         store.close()
 
 

@@ -44,7 +44,7 @@ def test_what_comes_back_does_not() -> None:
 
 
 def test_the_count_outlives_a_resume() -> None:
-    keeper: Any = SimpleNamespace(best_psnr=34.0)
+    keeper: Any = SimpleNamespace(best_psnr=34.0, anew=False)
     before, after = Collapse(keeper), Collapse(keeper)
     assert stopped_after([30.0], 34.0, before) is None
     after.load_state_dict(before.state_dict())
