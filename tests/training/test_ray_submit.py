@@ -20,11 +20,12 @@ SCRIPT = Path(__file__).parents[2] / "deploy" / "ray" / "submit.sh"
 
 PATIENCE = 300.0
 PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
-# The programs of this environment, one thread a worker.
+# The programs of this environment, one thread a worker, no token of another cluster of the user.
 OURS = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "OMP_NUM_THREADS": "1",
+    "RAY_AUTH_MODE": "disabled",
 }
 
 # Notes how it was called and what it was to send, as "ray job submit" would have read them.
