@@ -81,7 +81,8 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(
     assert not list(out.glob(".ray*"))
 
     # What came of it is an ordinary checkpoint.
-    exported = hyperfocal("train", "export", str(out / "best.ckpt"), "-o", str(tmp_path / "model"))
+    words = ["-o", str(tmp_path / "model"), "--no-bench"]
+    exported = hyperfocal("train", "export", str(out / "best.ckpt"), *words)
     said, _ = exported.communicate(timeout=PATIENCE)
     assert exported.returncode == 0, said
     picture = np.full((9, 7, 3), 0.5, np.float32)

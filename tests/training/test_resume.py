@@ -103,7 +103,7 @@ def state(run: Path) -> dict[str, Any]:
     return torch.load(run / "last.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("kind", ["experiment", "degraded", "muon"])
+@pytest.mark.parametrize("kind", ["degraded", "muon"])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     request: pytest.FixtureRequest, kind: str, experiment_file: Path, tmp_path: Path
 ) -> None:
