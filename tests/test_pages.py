@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from hyperfocal import pages
+from hyperfocal import pages, paths
 from hyperfocal.errors import OutputRefused
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and madvise")
@@ -84,7 +84,7 @@ def test_no_room_on_any_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.gettempdir", none_found)
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
-    assert pages.scratch() == str(tmp_path)
+    assert paths.scratch() == str(tmp_path)
     with pytest.raises(OutputRefused, match="No space left"):
         pages.allocate((10, 10), np.uint8, on_disk=True)
 

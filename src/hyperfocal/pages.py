@@ -12,13 +12,13 @@ import math
 import mmap
 import os
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import OutputRefused
+from hyperfocal.paths import scratch
 
 Array = npt.NDArray[Any]
 
@@ -48,19 +48,6 @@ def allocate(shape: tuple[int, ...], dtype: npt.DTypeLike, *, on_disk: bool) -> 
             f"({error.strerror}); free some space, set TMPDIR, or allow more memory"
         ) from error
     return np.frombuffer(pages, kind).reshape(shape)
-
-
-def scratch() -> str:
-    """Where large temporary files go; /tmp is often memory, so that it is the last choice."""
-    if "TMPDIR" not in os.environ:
-        with contextlib.suppress(OSError):
-            if Path("/var/tmp").is_dir() and os.access("/var/tmp", os.W_OK):
-                return "/var/tmp"
-    try:
-        return tempfile.gettempdir()
-    except FileNotFoundError:
-        # It tries them all by writing, in vain where disks are full: who makes a file hears why.
-        return os.environ.get("TMPDIR", os.curdir)
 
 
 def is_on_disk(array: Array) -> bool:

@@ -1,4 +1,4 @@
-"""Questions about paths, answered where pathlib may raise, and folders made.
+"""Questions about paths, answered where pathlib may raise, folders made, and one for scratch files.
 
 What lies in a folder that may not be entered is not there for us. Until Python 3.14, pathlib's
 own methods of these names raise PermissionError instead.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from hyperfocal.errors import OutputRefused
@@ -59,3 +60,16 @@ def matching(folder: Path, pattern: str) -> list[Path]:
     with contextlib.suppress(OSError):
         return list(folder.glob(pattern))
     return []
+
+
+def scratch() -> str:
+    """Where large temporary files go; /tmp is often memory, so that it is the last choice."""
+    if "TMPDIR" not in os.environ:
+        with contextlib.suppress(OSError):
+            if Path("/var/tmp").is_dir() and os.access("/var/tmp", os.W_OK):
+                return "/var/tmp"
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        # It tries them all by writing, in vain where disks are full: who makes a file hears why.
+        return os.environ.get("TMPDIR", os.curdir)

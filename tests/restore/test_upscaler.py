@@ -208,7 +208,9 @@ def test_sixteen_threads_sixteen_pictures_none_mixed_up(conv_net, photo):
         assert np.array_equal(one, other)
 
 
-def test_sixteen_threads_load_a_family_once(monkeypatch, replicate):
+@pytest.fixture
+def loaded(monkeypatch, replicate):
+    """The names of the models that are loaded, in order; they repeat pixels."""
     from hyperfocal import models
 
     loaded = []
@@ -218,6 +220,10 @@ def test_sixteen_threads_load_a_family_once(monkeypatch, replicate):
         return replicate(int(name[-1]), name=name)
 
     monkeypatch.setattr(models, "load", load)
+    return loaded
+
+
+def test_sixteen_threads_load_a_family_once(loaded):
     upscaler = Upscaler.load("bicubic")
     assert loaded == []
     picture = Picture(np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8))
@@ -228,16 +234,7 @@ def test_sixteen_threads_load_a_family_once(monkeypatch, replicate):
     assert loaded == ["bicubic-x4", "bicubic-x2"]
 
 
-def test_both_kinds_of_model_are_warmed(monkeypatch, replicate):
-    from hyperfocal import models
-
-    loaded = []
-
-    def load(name, *, settings=None):
-        loaded.append(name)
-        return replicate(int(name[-1]), name=name)
-
-    monkeypatch.setattr(models, "load", load)
+def test_both_kinds_of_model_are_warmed(loaded):
     upscaler = Upscaler.load("auto")
     upscaler.warm(2)
     assert sorted(loaded) == ["photo-fast-x2", "restore-fast-x2"]

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from fronting import request_head
 from pretending import check_problem, drop_until_answered, read_answer
-from upstreams import OK
+from upstreams import OK, pour
 
 
 def body_of(connection, head):
@@ -154,11 +154,6 @@ def test_what_is_no_request_is_told_so(upstream, fronted, request_):
 
 
 def test_who_does_not_read_is_given_up_and_the_service_with_him(upstream, fronted):
-    def pour(connection, head):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-        while True:
-            connection.sendall(b"x" * 65536)
-
     upstream.behave = pour
     with fronted(body_seconds=2) as web, web.connection() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

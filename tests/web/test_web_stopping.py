@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fronting import request_head
 from pretending import read_answer
-from upstreams import OK
+from upstreams import OK, pour
 
 from hyperfocal.web.listen import addresses
 
@@ -82,11 +82,6 @@ def test_nobody_is_waited_for_without_end(upstream, fronted, hurried):
 
 
 def test_who_does_not_read_is_not_waited_for_without_end(upstream, fronted):
-    def pour(connection, head):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-        while True:
-            connection.sendall(b"x" * 65536)
-
     upstream.behave = pour
     with fronted(grace=0.3) as web, web.connection() as connection:
         connection.sendall(request_head("GET", "/v1/results/a.png"))

@@ -13,6 +13,13 @@ Behaviour = Callable[[socket.socket, bytes], None]
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 
 
+def pour(connection: socket.socket, head: bytes) -> None:
+    """An answer that goes on for longer than anybody reads."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
 class Upstream:
     """``behave(connection, head)``: what becomes of the next requests.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from hyperfocal.errors import Cancelled
-from hyperfocal.pages import scratch
+from hyperfocal.paths import scratch
 from hyperfocal.server.errors import Draining, Malformed, QueueFull, UnsupportedBody
 from hyperfocal.server.multipart import read_form_data
 from hyperfocal.server.service import service_of

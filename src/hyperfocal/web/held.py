@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 from waitress.buffers import TempfileBasedBuffer
 
+from hyperfocal.paths import scratch
 from hyperfocal.server.spool import check_reserve
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Room:
 
     def check_disk(self) -> None:
         """Raise :class:`SpoolFull` where the disk is nearly full, OSError where there is none."""
-        check_reserve(self._reserve, Path(_folder()))
+        check_reserve(self._reserve, Path(scratch()))
 
     def take(self, count: int) -> bool:
         """Have so many bytes, where there are as many."""
@@ -59,7 +59,7 @@ class Held(TempfileBasedBuffer):  # type: ignore[misc]
 
     def newfile(self) -> Any:
         """Its file, which has no name."""
-        return tempfile.TemporaryFile("w+b", prefix="hyperfocal-", dir=_folder())
+        return tempfile.TemporaryFile("w+b", prefix="hyperfocal-", dir=scratch())
 
     def append(self, data: bytes) -> None:
         """Some more has come."""
@@ -87,10 +87,3 @@ class Held(TempfileBasedBuffer):  # type: ignore[misc]
     def __del__(self) -> None:
         # A visitor who leaves while it comes takes it along without closing it.
         self.close()
-
-
-def _folder() -> str:
-    # As the scratch files of the service, whose module needs NumPy: /tmp is often memory.
-    if "TMPDIR" not in os.environ and os.access("/var/tmp", os.W_OK):
-        return "/var/tmp"
-    return tempfile.gettempdir()
