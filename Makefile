@@ -1,5 +1,6 @@
 # Bare `make` lists the words. PYTHON names the interpreter to make the environments with:
 # make test PYTHON=python3.13
+# BUSY=--busy lets bench and load measure on a machine that has other work to do.
 
 PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -55,9 +56,10 @@ docs: $(TEST_READY) ## Write the generated pages again
 	$(TEST_BIN)/python tests/imaging/formats_page.py
 
 .PHONY: figures
-figures: $(READY) ## Make the pictures of the README and of docs/models.md
+figures: $(READY) $(TEST_READY) ## Make the pictures of the README and of docs/models.md
 	$(BIN)/python tools/before_after.py
 	$(BIN)/python tools/model_pictures.py
+	$(TEST_BIN)/python tools/curve_pictures.py
 
 .PHONY: screens
 screens: $(TEST_READY) ## Make the pictures of the page; needs a Chromium
@@ -65,13 +67,11 @@ screens: $(TEST_READY) ## Make the pictures of the page; needs a Chromium
 
 .PHONY: bench
 bench: $(READY) $(TEST_READY) ## Measure speed and memory of the trained models, into benchmarks/
-	$(BIN)/hyperfocal bench -m 'photo-*' -m 'restore-*' --json > benchmarks/speed.json.tmp
-	$(TEST_BIN)/python tools/speed.py benchmarks/speed.json.tmp
-	@rm benchmarks/speed.json.tmp
+	$(TEST_BIN)/python tools/bench.py --program $(BIN)/hyperfocal $(BUSY)
 
 .PHONY: load
 load: $(TEST_READY) ## Measure the service under load, for docs/measuring.md
-	$(TEST_BIN)/python benchmarks/load.py
+	$(TEST_BIN)/python benchmarks/load.py $(BUSY)
 	$(TEST_BIN)/python tools/generate_docs.py
 
 .PHONY: wheel

@@ -1,11 +1,12 @@
 """What the Depth Pro super-resolution net costs on this CPU: prints a table, writes depthpro.json.
 
-    python benchmarks/depthpro.py [--depth 4] [--width 1024] [--runs 3] [--threads 2]
+    python benchmarks/depthpro.py [--depth 4] [--width 1024] [--runs 3] [--threads 2] [--busy]
     python benchmarks/depthpro.py --parts
 
 Each form is made and saved by one process, and loaded and measured by another, so that its peak
 memory is its own: what int8 is made of is the float net. ``--parts`` only counts parameters and
-tiles, into depthpro-parts.json. Needs the extras ``train`` and ``depthpro``.
+tiles, into depthpro-parts.json. A busy machine is refused without ``--busy``. Needs the extras
+``train`` and ``depthpro``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from measured import idle, parser
 
 SIDE = 512
 INT8 = "int8, dynamic"
@@ -136,16 +141,16 @@ def again(given: argparse.Namespace, *words: str) -> str:
 
 def main() -> None:
     """Measure every form, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--depth", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--parts", action="store_true", help="only count parameters and tiles")
-    parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
-    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--width", type=int, default=1024)
+    words.add_argument("--depth", type=int, default=4)
+    words.add_argument("--runs", type=int, default=3)
+    words.add_argument("--threads", type=int, default=2)
+    words.add_argument("--parts", action="store_true", help="only count parameters and tiles")
+    words.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
+    words.add_argument("--make", type=Path, help=argparse.SUPPRESS)
+    words.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    given = words.parse_args()
     if given.parts:
         write_parts(given.width, given.depth)
         return
@@ -155,13 +160,14 @@ def main() -> None:
     if given.measure is not None:
         print(json.dumps(measure(given.form, given.measure, given.runs, given.threads)))
         return
-    rows = []
+    load, rows = idle(given.busy), []
     with tempfile.TemporaryDirectory() as folder:
         for form in FORMS:
             file = Path(folder) / "net.pt"
             again(given, "--form", form, "--make", str(file))
             measured = json.loads(again(given, "--form", form, "--measure", str(file)))
             shape = {"form": form, "width": given.width, "depth": given.depth}
+            measured["load_average_before"] = load
             rows.append(shape | measured)
     print(f"{'form':14} {'M parameters':>12} {'GMACs':>8} {'ms':>8} {'pictures/s':>10} {'MB':>6}")
     for row in rows:

@@ -17,6 +17,7 @@ import httpx
 import psutil
 
 WORKER = "hyperfocal.server.pool.worker"
+SETTINGS = "HYPERFOCAL_"
 _PATIENCE = 120.0
 _POLL = 0.05
 _EVERY = 0.2
@@ -29,6 +30,8 @@ class Broken(Exception):
 class Service:
     """The program with its default settings, on a free port of loopback; a context manager.
 
+    No setting of the environment reaches it, neither the service's nor the engine's.
+
     ``folder``: where its data and its log lie; started again on the same one, it finds its jobs.
     """
 
@@ -37,9 +40,7 @@ class Service:
 
     def __enter__(self) -> Service:
         environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("HYPERFOCAL_SERVER_")
+            name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)
         }
         command = [sys.executable, "-m", "hyperfocal", "serve", "--port", "0"]
         with (self._folder / "log").open("ab") as log:

@@ -83,3 +83,22 @@ def test_what_a_file_imports_is_brought(name: str) -> None:
     given = set().union(*map(brought, lines))
     for package in NEEDED[name]:
         assert homes()[package] & given, f"{name} imports {package}, which no extra of it brings"
+
+
+def test_every_extra_for_users_is_on_the_page_about_installing() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `\.\[(\w+)\]` \|", page, re.MULTILINE))
+    assert listed == PROJECT["optional-dependencies"].keys() - {"test"}
+
+
+def test_hints_name_extras_that_exist_in_words_for_any_shell() -> None:
+    """Where a hint is read, the package is installed: pip adds an extra to it without an index."""
+    hints = []
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        hints += re.findall(r"pip install (\S*hyperfocal\[[^\]]*\]'?)", text)
+    assert hints
+    for hint in hints:
+        assert re.fullmatch(r"'hyperfocal\[.*\]'", hint), hint
+        for extra in hint[len("'hyperfocal[") : -len("]'")].split(","):
+            assert extra.startswith("{") or extra in PROJECT["optional-dependencies"], hint

@@ -58,3 +58,36 @@ def test_a_lock_that_another_user_made_is_waited_for(tmp_path, monkeypatch):
     with FileLock(file).held():
         monkeypatch.undo()
         assert not FileLock(file).take()
+
+
+class Count:
+    """A number in a file, which changes read by a function of this class."""
+
+    def __init__(self, path):
+        self.path = path
+        self.path.write_text("0")
+
+    def read(self):
+        return int(self.path.read_text())
+
+    def up(self):
+        self.path.write_text(str(self.read() + 1))
+
+    def up_alone(self):
+        with FileLock(self.path.with_name("lock")).held():
+            self.up()
+
+
+def test_changes_at_once_lose_one_another_but_for_a_lock(tmp_path, at_once):
+    """What the fixture is for: it shows the one, and does not mind the other."""
+    count = Count(tmp_path / "count")
+    at_once(count, "read", count.up, count.up)
+    assert count.read() == 1
+    at_once(count, "read", count.up_alone, count.up_alone)
+    assert count.read() == 3
+
+
+def test_changes_that_do_not_meet_are_no_race(tmp_path, at_once):
+    count = Count(tmp_path / "count")
+    with pytest.raises(AssertionError, match="did not meet"):
+        at_once(count, "read", count.up, lambda: None, patience=0.05)

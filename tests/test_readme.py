@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bound import bound
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -93,7 +95,7 @@ def test_the_service_serves(folder: Path) -> None:
         "HYPERFOCAL_SERVER_DATA": str(folder / "data"),
     }
     with subprocess.Popen(
-        [*shlex.split(serve, comments=True)],
+        bound(*shlex.split(serve, comments=True)),
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -1,22 +1,23 @@
 """What the trials of experiments/ablation.toml came to, for docs/decisions/0006.
 
     hyperfocal train sweep experiments/ablation.toml --out runs/ablation
-    python tools/ablation.py runs/ablation     # on an idle machine: it times nets and steps
+    python tools/ablation.py runs/ablation [--busy]    # it times nets and steps
 
 Every trial is exported, so that int8 counts too; benchmarks/ablation.json keeps the figures and
-``make docs`` makes the table of them.
+``make docs`` makes the table of them. A busy machine is refused without ``--busy``.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+from measured import below, busy, idle, parser
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "benchmarks" / "ablation.json"
@@ -30,9 +31,15 @@ _PRECISIONS = {"bf16-mixed": "bf16", "32-true": "fp32"}
 _STEPS = 15
 
 
-def main(folder: str) -> None:
+def main() -> None:
     """Export what was trained, then time it."""
-    results = sorted(Path(folder).glob("trial-*/result.json"))
+    words = parser(__doc__)
+    words.add_argument("folder", type=Path, help="what the sweep made")
+    given = words.parse_args()
+    results = sorted(given.folder.glob("trial-*/result.json"))
+    if not results:
+        words.error(f"there are no trials in {given.folder}")
+    load = idle(given.busy)
     exported = {result.parent: _exported(result.parent) for result in results}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for trial, row in exported.items():
@@ -40,7 +47,7 @@ def main(folder: str) -> None:
         values = {name: value for name, value in told["values"].items() if name != "seed"}
         key = json.dumps(values, sort_keys=True)
         if key not in found:
-            row |= _timed(trial)
+            row |= {**_timed(trial), "load_average_before": load}
         found[key].append({**row, "seed": told["values"]["seed"], "steps": told["steps"]})
         print(key, found[key][-1], flush=True)
     rows = [{"values": json.loads(key), "trials": trials} for key, trials in found.items()]
@@ -99,7 +106,7 @@ def _step_milliseconds(checkpoint: Path) -> float:
 
 
 def table() -> str:
-    """The figures as Markdown, best first; empty where there are none."""
+    """The figures as Markdown, best first, and what is wrong with them; empty without any."""
     from readme_figures import markdown
 
     if not FIGURES.is_file():
@@ -130,11 +137,13 @@ def table() -> str:
                 _spread(row, "int8"),
             ]
         )
-    return markdown(lines, "###---####")
+    # All are of one run of this tool.
+    load = rows[0]["trials"][0].get("load_average_before")
+    return below(markdown(lines, "###---####"), busy(load))
 
 
 def _mean(row: dict[str, Any], precision: str) -> float:
-    return statistics.mean(trial[precision] for trial in row["trials"])
+    return float(statistics.mean(trial[precision] for trial in row["trials"]))
 
 
 def _spread(row: dict[str, Any], precision: str) -> str:
@@ -144,4 +153,4 @@ def _spread(row: dict[str, Any], precision: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -4,7 +4,8 @@
 
 Training tiles after those that the limits were chosen on, and the validation pictures, reduced by 2
 and degraded by the default ranges; and how often undamaged ones pass for soft or for sharpened.
-benchmarks/evidence.json keeps the figures and ``make docs`` makes the tables.
+benchmarks/evidence.json keeps the figures and by which limits pictures were judged (no model has a
+part in it), ``make docs`` makes the tables.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measured import below
 from readme_figures import ROOT, markdown
 
 FIGURES = ROOT / "benchmarks" / "evidence.json"
@@ -26,7 +28,8 @@ _NAMES = {"train": "training tiles", "val": "validation pictures"}
 _TIMES = {"train": 1, "val": 6}
 # PSNR in dB between the degraded and the clean small picture.
 _BANDS = ("under 30 dB", "30 to 34 dB", "above")
-
+# What pictures are judged by, in hyperfocal.quality.evidence.
+_LIMITS = ("COARSE_JPEG", "VISIBLE_BLOCKS", "VISIBLE_NOISE", "SOFT", "HARD")
 
 # Of the undamaged.
 _UNDAMAGED = (
@@ -42,10 +45,18 @@ def main() -> None:
 
     data = Path(os.environ["HYPERFOCAL_DATA"])
     found = {
+        "limits": limits(),
         "train": _judged(pictures_in(data / "train")[_TILES], _TIMES["train"]),
         "val": _judged(pictures_in(data / "val"), _TIMES["val"]),
     }
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def limits() -> dict[str, float]:
+    """What pictures are judged by now."""
+    from hyperfocal.quality import evidence
+
+    return {name: getattr(evidence, name) for name in _LIMITS}
 
 
 def _judged(files: list[Path], times: int) -> dict[str, Any]:
@@ -83,23 +94,29 @@ def _judged(files: list[Path], times: int) -> dict[str, Any]:
 def undamaged() -> str:
     """What passes for soft or sharpened without being so, as Markdown."""
     rows = [["pictures", *_UNDAMAGED]]
-    for key, figures in json.loads(FIGURES.read_text(encoding="utf-8")).items():
-        count = figures["clean"]["pictures"]
-        rows.append([f"{count} {_NAMES[key]}", *(str(figures[name]) for name in _UNDAMAGED)])
-    return markdown(rows, "-###")
+    found = json.loads(FIGURES.read_text(encoding="utf-8"))
+    for key, pictures in _NAMES.items():
+        count = found[key]["clean"]["pictures"]
+        rows.append([f"{count} {pictures}", *(str(found[key][name]) for name in _UNDAMAGED)])
+    return below(markdown(rows, "-###"), _stale(found))
 
 
 def table() -> str:
     """The figures as Markdown."""
     found = json.loads(FIGURES.read_text(encoding="utf-8"))
     rows = [["pictures", "clean", "degraded", *_BANDS]]
-    for key, figures in found.items():
+    for key, pictures in _NAMES.items():
+        figures = found[key]
         shares = [
             f"{figures[part]['restore'] / figures[part]['pictures']:.0%}"
             for part in ("clean", "degraded", *_BANDS)
         ]
-        rows.append([f"{figures['clean']['pictures']} {_NAMES[key]}", *shares])
-    return markdown(rows, "-#####")
+        rows.append([f"{figures['clean']['pictures']} {pictures}", *shares])
+    return below(markdown(rows, "-#####"), _stale(found))
+
+
+def _stale(found: dict[str, Any]) -> str:
+    return "" if found.get("limits") == limits() else "Judged by other limits than hold now."
 
 
 if __name__ == "__main__":

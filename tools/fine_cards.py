@@ -2,8 +2,9 @@
 
     python tools/fine_cards.py
 
-To be run when a fast net has changed; then tools/measure_quality.py and ``make bench`` fill in
-what only measuring tells. Where the weights are the same as before, so is what was measured.
+To be run when a fast net has changed; tools/measure_quality.py then fills in the quality. Speed is
+not on the cards that ship: ``make bench`` keeps it in benchmarks/speed/, by processor. Where the
+weights are the same as before, so is what was measured.
 """
 
 from __future__ import annotations

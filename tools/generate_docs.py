@@ -28,12 +28,14 @@ def pages() -> dict[str, str]:
     from load_figures import filled as with_load
     from model_pages import page as models
     from readme_figures import between, filled
+    from sharpness import table as sharpness
     from three_times import table as three_times
     from training_page import filled as training
     from training_step import table as training_step
 
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
     plain = "docs/decisions/0005-training-plain-nets.md"
+    sharp = "docs/decisions/0009-every-sharpness.md"
     degraded = "docs/degradations.md"
     text = (ROOT / degraded).read_text(encoding="utf-8")
     tiles = "docs/decisions/0010-training-on-tiles.md"
@@ -48,6 +50,7 @@ def pages() -> dict[str, str]:
         "docs/service-reference.md": _service(),
         ablation: between((ROOT / ablation).read_text(encoding="utf-8"), "ablation", table()),
         plain: between((ROOT / plain).read_text(encoding="utf-8"), "three times", three_times()),
+        sharp: between((ROOT / sharp).read_text(encoding="utf-8"), "sharpness", sharpness()),
         tiles: between((ROOT / tiles).read_text(encoding="utf-8"), "steps", training_step()),
         "README.md": filled((ROOT / "README.md").read_text(encoding="utf-8")),
     }
@@ -66,8 +69,9 @@ def _command_line() -> str:
         'whole, wrong usage included, that document is `{"error": {"code": ..., "message": ...}}`;',
         "for `upscale` and `send` it is the usual one, with the same two under `stopped`.",
         "",
-        "Exit codes: 0 all done, 1 some failed, 2 usage, 3 bad input, 4 model, 130 cancelled;",
-        "where all files failed for the same kind of reason, its code. See [errors](errors.md).",
+        "Exit codes: 0 all done, 1 some failed, 2 usage, 3 bad input, 4 model, 5 retrained and not",
+        "better, 130 cancelled; where all files failed for the same kind of reason, its code. See",
+        "[errors](errors.md).",
         "",
     ]
     root: Any = get_command(build())

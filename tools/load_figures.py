@@ -1,6 +1,7 @@
 """The tables of docs/measuring.md about the service under load, from benchmarks/load.json.
 
-``make load`` measures it; nothing is typed in by hand.
+``make load`` measures it; nothing is typed in by hand. Above the tables it says
+which nets have other operators or layers by now.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from measured import busy
 from readme_figures import between, markdown
+from speed import graph_of
 
 ROOT = Path(__file__).parent.parent
 LOAD = ROOT / "benchmarks" / "load.json"
@@ -32,20 +35,37 @@ def load(found: Found) -> str:
         "service-killed": _service_killed,
         "crowd": _crowd,
     }
-    told = [tell(found[name]) for name, tell in tables.items() if name in found]
+    told = [_earlier(found.get("nets", []))]
+    told += [tell(found[name]) for name, tell in tables.items() if name in found]
     told.append("\n".join(tell(found[name]) for name, tell in lines.items() if name in found))
     broken = [
         promise for name in (*tables, *lines) for promise in found.get(name, {}).get("broken", [])
     ]
+    load = found.get("load_average_before")
     about = f"{found['processor']}, {found['cores']} cores"
+    if load is not None:
+        about += f", a load average of {load:g} before"
     if found["quick"]:
         about += "; a quick run, of a few requests each"
     if found["note"]:
         about += f"; {found['note']}"
-    told.append(f"{about}.")
+    told.append(" ".join(filter(None, [f"{about}.", busy(load)])))
     if broken:
         told.append("Not as promised: " + "; ".join(broken) + ".")
     return "\n\n".join(filter(None, told))
+
+
+def _earlier(nets: list[dict[str, str]]) -> str:
+    """Which nets have another graph by now than the one that was measured."""
+    if not nets:
+        return "Measured with nets that were not noted: they may be others than ship now."
+    other = [n["model"] for n in nets if n["graph"] != graph_of(n["model"], n["precision"])]
+    if not other:
+        return ""
+    return (
+        f"Measured with an earlier {' and '.join(other)}, of other operators or layers than "
+        "ships now: a picture takes another time today."
+    )
 
 
 def _throughput(found: Found) -> str:

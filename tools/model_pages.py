@@ -1,17 +1,19 @@
 """docs/models.md: what every shipped model is for, what it measures, and who is ahead of whom.
 
-Own figures come from the cards and benchmarks/speed/, those of published nets from
-tools/peers.toml; nothing is typed in by hand.
+Own figures come from the cards and benchmarks/; ``make docs`` puts them in. Those of published nets
+were measured once, with the weights their makers published, and typed into tools/peers.toml.
 """
 
 from __future__ import annotations
 
 import math
+import textwrap
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import curve_pictures
 import restoring
 from readme_figures import ROOT, markdown
 from speed import speeds
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 _PEERS = Path(__file__).parent / "peers.toml"
 _SUITES = {"Set5": ("Set5", 5), "BSD100": ("BSD100", 100), "Urban20": ("Urban100", 20)}
 _SHOWN = "int8"
+_UNLIKE = (
+    "The two kinds of row are not quite alike. Published nets ran once, with the weights their "
+    "makers published, on the same kind of processor ({processor}): in bf16, which costs them "
+    "0.002 to 0.013 dB, the median of 5 runs. They are not published in int8, in which plain nets "
+    "would take about half of the time, those with attention two thirds, and lose some quality. "
+    "What was found was typed into `tools/peers.toml` and is not measured anew. The models of this "
+    "package ran as they ship, in int8, the median of 20 runs; `make bench` measures them. So "
+    "milliseconds compare what one would run of each today, not nets in the same arithmetic."
+)
 _BEHIND = (
     "Beside the best published net that is no slower. `fine` models are behind: they are the",
     "`fast` net asked three times ([why](decisions/0007-fine-tier.md)), as a net of its own for",
@@ -90,10 +101,11 @@ def page() -> str:
         "",
         "PSNR in dB and SSIM as [measured](measuring.md), milliseconds and peak memory for a",
         "512x512 picture on two cores: of the net, and from picture to picture with the fidelity.",
-        "Urban20: the first 20 pictures of Urban100. Published nets ran once with their own",
-        f"weights on the same kind of processor ({_peers()['processor']}); their figures are those",
-        "of `tools/peers.toml`. A net without milliseconds was not timed there since its graph",
-        "changed; the [README](../README.md) has figures of other processors.",
+        f"Urban20: the first 20 pictures of Urban100. Times are of {_peers()['processor']}; a net",
+        "without was not timed there since its graph changed, and the [README](../README.md) has",
+        "figures of other processors.",
+        "",
+        textwrap.fill(_UNLIKE.format(processor=_peers()["processor"]), 95),
     ]
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
@@ -250,8 +262,7 @@ def _section(card: ModelCard) -> list[str]:
     curves = ROOT / "docs" / "images" / "curves" / f"{card.name}.webp"
     if curves.is_file():
         lines += [f"![Training curves of {card.name}](images/curves/{curves.name})", ""]
-        step = f"{card.training.steps:,}"
-        lines += [f"*The last training alone. The weights are those of its step {step}.*", ""]
+        lines += [f"*{curve_pictures.version(card, curves)}*", ""]
     table = [["suite", "weights", "PSNR", "SSIM", "bicubic"]]
     table += [
         [

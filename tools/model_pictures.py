@@ -11,8 +11,9 @@ import io
 import sys
 
 import numpy as np
+import stamp
 from before_after import ROOT, compose
-from PIL import ExifTags, Image
+from PIL import Image
 
 import hyperfocal
 from hyperfocal.models import list as list_models
@@ -47,9 +48,8 @@ def main(pattern: str = "*") -> None:
         if not card.weights:
             continue
         path = OUT / f"{card.name}.webp"
-        exif = Image.Exif()
-        exif[ExifTags.Base.ImageDescription] = card.weights["int8"].sha256
-        compose(panels(card.name, card.scale)).save(path, quality=88, method=6, exif=exif)
+        sheet = compose(panels(card.name, card.scale))
+        stamp.save(sheet, path, card.weights["int8"].sha256, quality=88)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
 
 

@@ -1,7 +1,8 @@
 """Make docs/images/page/*.webp: the page in a browser, empty, at work, with a result and an error.
 
 Starts ``hyperfocal serve`` on a free port and drives it by Playwright. Needs the extra ``test`` and
-a Chromium. The photograph is the sample (examples/README.md).
+a Chromium. The photograph is the sample (examples/README.md). Pictures that show a result tell, as
+their description, which weights made it; tests/test_pictures.py compares that with the card.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from typing import Any
 
 import chromium
 import httpx
+import stamp
+from measured import weights
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "docs" / "images" / "page"
 SAMPLE = ROOT / "examples" / "astronaut.jpg"
+# Which model the page takes for it.
+MODEL = "photo-fast-x2"
 DESK: dict[str, Any] = {"viewport": {"width": 1200, "height": 820}}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
@@ -131,6 +136,16 @@ PICTURES: dict[str, tuple[Callable[[Any, Path], None], dict[str, Any]]] = {
     "phone-empty": (empty, PHONE),
     "phone-result": (result, PHONE),
 }
+# Those with something that a model made.
+RESULTS = {name for name, (do, _) in PICTURES.items() if do in (result, close, verdict)}
+
+
+def keep(taken: Image.Image, name: str, folder: Path) -> Path:
+    """Write the picture of that name, which tells the weights of a result it shows; its file."""
+    path = folder / f"{name}.webp"
+    told = weights(MODEL)[MODEL] if name in RESULTS else ""
+    stamp.save(taken.convert("RGB"), path, told, quality=82)
+    return path
 
 
 def main() -> None:
@@ -157,9 +172,7 @@ def main() -> None:
             page = context.new_page()
             page.goto(address)
             do(page, Path(folder))
-            path = given.out / f"{name}.webp"
-            taken = Image.open(io.BytesIO(page.screenshot()))
-            taken.convert("RGB").save(path, quality=82, method=6)
+            path = keep(Image.open(io.BytesIO(page.screenshot())), name, given.out)
             print(f"{path.name}: {path.stat().st_size:,} bytes")
             context.close()
         browser.close()

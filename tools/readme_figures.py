@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from measured import below, busy
 from speed import Row, speeds
 
 ROOT = Path(__file__).parent.parent
@@ -71,8 +72,9 @@ def _speed(processor: str, measured: list[Row]) -> str:
         ),
     ]
     first = measured[0]
-    on = f"{processor}, {first['threads']} cores, {first['runs']} runs"
-    return f"{markdown(rows, '-#######')}\n\n{on}."
+    on = f"{processor}, {first['threads']} cores, {first['runs']} runs."
+    load = max((row.get("load_average_before") or 0.0 for row in measured), default=None)
+    return below(markdown(rows, "-#######"), on, busy(load))
 
 
 def _cell(psnr: float, ssim: float) -> str:

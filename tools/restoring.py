@@ -4,7 +4,8 @@
 
 The validation pictures in four parts each, every part damaged as its name decides (what ``train
 degrade-suite`` writes), by every model of the scale that may be taken for them, in int8.
-benchmarks/restoring.json keeps the figures and ``make docs`` makes the table of them.
+benchmarks/restoring.json keeps the figures and which weights they are of, ``make docs`` makes the
+table of them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from measured import below, earlier, weights
 from readme_figures import ROOT, markdown
 
 FIGURES = ROOT / "benchmarks" / "restoring.json"
 _MODELS = ("photo-fast", "restore-fast", "restore-fine")
 _SCALES = (2, 4)
+_BICUBIC = "bicubic"
 # In what order they are measured and shown, and to how many decimals.
 _FIGURES = {"psnr": 2, "ssim": 4, "gmsd": 4, "fsim": 4, "haarpsi": 4}
 
@@ -50,7 +53,7 @@ def _measured(suite: Path, scale: int) -> list[dict[str, Any]]:
         if not rows:
             cubic = report.bicubic.psnr, report.bicubic.ssim
             figures = *cubic, seen.bicubic_gmsd, seen.bicubic_fsim, seen.bicubic_haarpsi
-            rows.append(_row("bicubic", scale, len(report.images), *figures))
+            rows.append(_row(_BICUBIC, scale, len(report.images), *figures))
         figures = report.mean.psnr, report.mean.ssim, seen.gmsd, seen.fsim, seen.haarpsi
         rows.append(_row(card.name, scale, len(report.images), *figures))
         print(rows[-1], flush=True)
@@ -58,14 +61,17 @@ def _measured(suite: Path, scale: int) -> list[dict[str, Any]]:
 
 
 def _row(model: str, scale: int, pictures: int, *figures: float) -> dict[str, Any]:
-    named = dict(zip(_FIGURES, figures, strict=True))
+    named: dict[str, Any] = dict(zip(_FIGURES, figures, strict=True))
+    if model != _BICUBIC:
+        named["weights"] = weights(model)[model]
     return {"model": model, "scale": scale, "pictures": pictures} | named
 
 
 def table() -> str:
-    """The figures as Markdown; empty where there are none."""
+    """The figures as Markdown, and what is wrong with them; empty where there are none."""
     if not FIGURES.is_file():
         return ""
+    rows = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = [["model", "scale", "pictures", "PSNR", "SSIM", "GMSD", "FSIM", "HaarPSI"]]
     lines += [
         [
@@ -74,9 +80,10 @@ def table() -> str:
             str(row["pictures"]),
             *(f"{row[name]:.{digits}f}" for name, digits in _FIGURES.items()),
         ]
-        for row in json.loads(FIGURES.read_text(encoding="utf-8"))
+        for row in rows
     ]
-    return markdown(lines, "-#######")
+    kept = {row["model"]: row.get("weights") for row in rows if row["model"] != _BICUBIC}
+    return below(markdown(lines, "-#######"), earlier(kept))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What a scale of 3, for which there is no net, is best made from; for docs/decisions/0005.
 
-    HYPERFOCAL_DATA=... python tools/three_times.py     # on an idle machine: it times both
+    HYPERFOCAL_DATA=... python tools/three_times.py [--busy]    # it times both
 
 photo-fast-x4 and then a reduction, which is what the engine does, beside photo-fast-x2 run twice
-and then reduced. benchmarks/three-times.json keeps the figures, ``make docs`` makes the table.
+and then reduced. benchmarks/three-times.json keeps the figures and which weights they are of,
+``make docs`` makes the table. A busy machine is refused without ``--busy``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from measured import below, busy, earlier, idle, parser, weights
 from readme_figures import ROOT, markdown
 
 FIGURES = ROOT / "benchmarks" / "three-times.json"
@@ -25,22 +27,31 @@ _SCALE = 3
 # The validation pictures choose; the suites, and how many of their pictures, are told besides.
 _SUITES = (("val", None), ("Set5", None), ("BSD100", 20))
 _RUNS = 7
+# Whose weights the ways run.
+_MODELS = {
+    "photo-fast-x4, reduced": "photo-fast-x4",
+    "photo-fast-x2 twice, reduced": "photo-fast-x2",
+}
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def main() -> None:
     """Measure and keep."""
+    load = idle(parser(__doc__).parse_args().busy)
     ways = _ways()
     data = Path(os.environ["HYPERFOCAL_DATA"])
     found: dict[str, Any] = {name: {"psnr": {}} for name in ways}
+    for name, model in _MODELS.items():
+        found[name]["weights"] = weights(model)
     for suite, first in _SUITES:
         where = str(data / suite) if suite == "val" else suite
         for name, scores in _scored(where, first, ways).items():
             found[name]["psnr"][suite] = round(statistics.mean(scores), 3)
     for name, milliseconds in _timed(ways).items():
         found[name]["ms"] = round(milliseconds, 1)
-    FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    kept = {"load_average_before": load, "ways": found}
+    FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def _ways() -> dict[str, Callable[[Pixels], Pixels]]:
@@ -99,14 +110,17 @@ def _timed(ways: dict[str, Callable[[Pixels], Pixels]]) -> dict[str, float]:
 
 
 def table() -> str:
-    """The figures as Markdown."""
+    """The figures as Markdown, and what is wrong with them."""
     found = json.loads(FIGURES.read_text(encoding="utf-8"))
     told = {"val": "validation pictures", "Set5": "Set5", "BSD100": "first 20 of BSD100"}
     rows = [["", *told.values(), "ms"]]
-    for name, figures in found.items():
+    kept: dict[str, str | None] = dict.fromkeys(_MODELS.values())
+    for name, figures in found["ways"].items():
+        kept |= figures.get("weights", {})
         psnrs = [f"{figures['psnr'][suite]:.2f}" for suite in told]
         rows.append([name, *psnrs, f"{figures['ms']:.0f}"])
-    return markdown(rows, "-####")
+    wrong = earlier(kept), busy(found.get("load_average_before"))
+    return below(markdown(rows, "-####"), *wrong)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """What a training step takes, with the body on AMX tiles and without; for docs/decisions/0010.
 
-    python tools/training_step.py     # on an idle machine with AMX and a C++ compiler
+    python tools/training_step.py [--busy]    # on a machine with AMX and a C++ compiler
 
 Forward, loss and backward of 24 patches of 48x48 pixels in bfloat16 on two cores, the two ways in
-turn. benchmarks/training-step.json keeps the medians and ``make docs`` makes the table.
+turn. benchmarks/training-step.json keeps the medians and ``make docs`` makes the table. A busy
+machine is refused without ``--busy``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from measured import below, busy, idle, parser
 from readme_figures import ROOT, markdown
 
 FIGURES = ROOT / "benchmarks" / "training-step.json"
@@ -24,6 +26,7 @@ _BATCH, _PATCH, _RUNS = 24, 48, 15
 
 def main() -> None:
     """Measure and keep."""
+    load = idle(parser(__doc__).parse_args().busy)
     import torch
 
     from hyperfocal.models.hardware import processor
@@ -45,7 +48,8 @@ def main() -> None:
         medians = {name: round(statistics.median(times), 1) for name, times in taken.items()}
         rows.append({"scale": scale, "channels": channels, "depth": depth, **medians})
         print(rows[-1], flush=True)
-    found: dict[str, Any] = {"processor": processor().name, "rows": rows}
+    found: dict[str, Any] = {"processor": processor().name, "load_average_before": load}
+    found["rows"] = rows
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
@@ -71,14 +75,14 @@ def _step(scale: int, channels: int, depth: int, tiles: bool) -> Callable[[], No
 
 
 def table() -> str:
-    """The figures as Markdown."""
+    """The figures as Markdown, and what is wrong with them."""
     found = json.loads(FIGURES.read_text(encoding="utf-8"))
     rows = [["scale", "channels", "layers", "ms, layer by layer", "ms, on tiles", "times faster"]]
     for row in found["rows"]:
         times = row["layers"], row["tiles"]
         shape = (str(row[name]) for name in ("scale", "channels", "depth"))
         rows.append([*shape, *(f"{ms:.0f}" for ms in times), f"{times[0] / times[1]:.1f}"])
-    return markdown(rows, "######")
+    return below(markdown(rows, "######"), busy(found.get("load_average_before")))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 #
 #     RAY_ADDRESS=http://HEAD:8265 deploy/ray/submit.sh EXPERIMENT.toml OUT [WORKERS [OPTION…]]
 #
-# EXPERIMENT.toml is a file of this repository. OUT and the folders of the data are paths on
+# EXPERIMENT.toml is a file of this repository. OUT and the folders of the data are absolute paths on
 # storage that all nodes share. Options after WORKERS go to "hyperfocal train fit" (--resume).
 # The job runs the committed tree, whatever lies in the checkout, and is named after its commit.
 set -eu
@@ -14,6 +14,14 @@ fi
 experiment=$1
 out=$2
 workers=${3:-2}
+case $out in
+    /*) ;;
+    *)
+        # It would lie in the folder that the job is unpacked into, which the cluster deletes.
+        echo "$0: $out must be an absolute path, on storage that all nodes share" >&2
+        exit 2
+        ;;
+esac
 if [ $# -gt 2 ]; then shift 3; else shift 2; fi
 
 cd "$(dirname "$0")/../.."
@@ -27,18 +35,21 @@ trap 'rm -rf "$tree"' EXIT
 git archive HEAD pyproject.toml src experiments "$experiment" | tar -x -C "$tree"
 
 # The nodes have the libraries; the program itself travels with the job.
-environment='"PYTHONPATH": "src"'
-for name in HYPERFOCAL_DATA MLFLOW_TRACKING_URI MLFLOW_EXPERIMENT_NAME; do
-    value=$(printenv "$name" || true)
-    if [ -n "$value" ]; then
-        environment="$environment, \"$name\": \"$value\""
-    fi
-done
+environment=$(python3 -c '
+import json, os
+sent = {"PYTHONPATH": "src"}
+for name in ("HYPERFOCAL_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+    if os.environ.get(name):
+        sent[name] = os.environ[name]
+print(json.dumps({"env_vars": sent}))')
+metadata=$(python3 -c '
+import json, sys
+print(json.dumps({"commit": sys.argv[1], "experiment": sys.argv[2]}))' "$commit" "$experiment")
 
 ray job submit \
     --submission-id "hyperfocal-$(basename "$experiment" .toml)-$commit-$(date -u +%Y%m%dT%H%M%SZ)" \
-    --metadata-json "{\"commit\": \"$commit\", \"experiment\": \"$experiment\"}" \
+    --metadata-json "$metadata" \
     --working-dir "$tree" \
-    --runtime-env-json "{\"env_vars\": {$environment}}" \
+    --runtime-env-json "$environment" \
     -- python -m hyperfocal train fit "$experiment" --out "$out" \
     --ray auto --ray-workers "$workers" --quiet "$@"

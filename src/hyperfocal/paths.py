@@ -55,6 +55,28 @@ def identity(path: str | Path) -> str:
         return os.path.normcase(path)
 
 
+def of_picture(picture: object) -> str | None:
+    """The file that a picture as a caller gives it lies in; None where that is not to be known.
+
+    A path is one, and Pillow's images and open files tell theirs.
+    """
+    if isinstance(picture, str | os.PathLike):
+        return os.fsdecode(picture)
+    for told in (
+        getattr(picture, "filename", None),
+        getattr(picture, "name", None),
+        # Of an image that Pillow reads from an open file.
+        getattr(getattr(picture, "fp", None), "name", None),
+    ):
+        # A file that has no name may tell a number.
+        if isinstance(told, str | bytes | os.PathLike) and told:
+            named = os.fsdecode(told)
+            # Bytes in memory may have a name as well, of a file that need not be there.
+            if exists(Path(named)):
+                return named
+    return None
+
+
 def matching(folder: Path, pattern: str) -> list[Path]:
     """What lies in a folder under names that match a wildcard, in no order."""
     with contextlib.suppress(OSError):

@@ -208,7 +208,7 @@ def _open(url: str) -> tuple[Any, str]:
         files, root = url_to_fs(url)
     except ImportError as error:
         raise SettingsError(
-            f"{without_password(url)}: {error}; S3 needs 'pip install hyperfocal[s3]'"
+            f"{without_password(url)}: {error}; for S3: pip install 'hyperfocal[s3]'"
         ) from error
     except ValueError as error:
         raise SettingsError(

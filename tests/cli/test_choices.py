@@ -105,3 +105,18 @@ def test_an_import_under_a_taken_name_names_the_options(run: Run) -> None:
 def test_pictures_are_written_as_before(upscale: Run, photo: Photo) -> None:
     assert upscale(photo("a.png"), "-o", "b.jpeg", "-f", "jpeg").code == 0
     assert Path("b.jpeg").read_bytes()[:2] == b"\xff\xd8"
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize(
+    ("option", "form"),
+    [("--long-edge", "{}"), ("--size", "{}x"), ("--size", "10x{}"), ("--scale", "{}"),
+     ("--megapixels", "{}"), ("--back-project", "{}"), ("--min-fidelity", "{}"), ("-q", "{}"),
+     ("--memory", "{}"), ("--bit-depth", "{}")],
+)  # fmt: skip
+def test_numbers_of_hundreds_of_digits_are_usage_errors(
+    upscale: Run, photo: Photo, option: str, form: str, digits: int
+) -> None:
+    answer = upscale(photo("a.png"), option, form.format("9" * digits), "--json")
+    assert answer.code == 2
+    assert answer.json["stopped"]["code"] in ("usage", "settings")

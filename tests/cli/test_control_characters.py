@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+from calling import Photo, Run
 
 from hyperfocal.cli import say
+from hyperfocal.cli.bars import Bars
+from hyperfocal.cli.progress import Lines
 
 ORDERS = "a\x1b]0;mine\x07\x1b[2J\x9b31m\x7f\r.png"
 SHOWN = r"a\x1b]0;mine\x07\x1b[2J\x9b31m\x7f\x0d.png"
@@ -32,3 +38,32 @@ def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
 def test_lines_of_several_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
     say.line("één\n\t二つ")
     assert capsys.readouterr().err == "één\n\t二つ\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not possible there")
+def test_verbs_show_names_in_lines_of_their_own(run: Run, photo: Photo) -> None:
+    forged = "a\nb\x1b[2J.png"
+    shown = r"a\x0ab\x1b[2J.png"
+    photo("in/a.png").rename(f"in/{forged}")
+    inspected = run("inspect", f"in/{forged}")
+    assert inspected.text.startswith(f"in/{shown}: png 16x12")
+    assert inspected.text.count("\n") == 1
+    Path("in/0\nfine.png").write_bytes(b"no picture")
+    missing = run("inspect", "in/0\nfine.png", "in/no\nsuch.png")
+    assert missing.err.count("\n") == 2
+    assert all(line.startswith("hyperfocal: ") for line in missing.err.splitlines())
+    done = run("upscale", "in", "-m", "bicubic", "-v")
+    assert f"in/{shown} -> in/" in done.err
+    assert r"failed: in/0\x0afine.png" in done.err
+    again = run("upscale", "in", "-m", "bicubic", "--skip-existing")
+    assert r"note: passed over in/a\x0ab" in again.err
+    assert r"skipped: in/a\x0ab" in again.err
+    for answer in (done, again):
+        assert "\x1b" not in answer.err
+        assert not any(line.startswith(("b", "fine")) for line in answer.err.splitlines())
+
+
+def test_bars_obey_no_name(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = Bars(1, Lines())
+    bars.begin(ORDERS)
+    assert [task.description for task in bars._progress.tasks] == ["all", SHOWN]

@@ -119,6 +119,18 @@ def test_a_file_comes_before_links_to_it(tree: Path, tmp_path: Path) -> None:
     assert below(named) == ["a0.jpg", "in/a.jpg", "in/b.jpg", "in/y.jpg", "in/sub/deeper/d.jpg"]
 
 
+def test_links_to_results_are_no_inputs(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "old").mkdir(parents=True)
+    (tmp_path / "out" / "old" / "r.png").write_bytes(b"x")
+    (tmp_path / "outer").mkdir()
+    (tmp_path / "outer" / "o.jpg").write_bytes(b"x")
+    (tree / "album").symlink_to(tmp_path / "out" / "old", target_is_directory=True)
+    (tree / "outer").symlink_to(tmp_path / "outer", target_is_directory=True)
+    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=tmp_path / "out")
+    assert "outer/o.jpg" in below(found)
+    assert "album/r.png" not in below(found)
+
+
 def test_the_pipe_has_no_path() -> None:
     (one,) = find(["-"], recurse=False, is_picture=by_suffix).inputs
     assert one.path is None
@@ -147,3 +159,43 @@ def test_a_folder_that_may_not_be_read_is_a_problem(
     found = find([str(tree)], recurse=True, is_picture=by_suffix)
     assert [one.path for one in found.inputs if one.problem] == [tree / "sub" / "deeper"]
     assert "Permission denied" in found.inputs[-1].problem
+
+
+def test_links_to_folders_are_followed_and_each_is_looked_into_once(
+    tree: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "more").mkdir(parents=True)
+    (elsewhere / "e.jpg").write_bytes(b"x")
+    (elsewhere / "more" / "f.jpg").write_bytes(b"x")
+    (elsewhere / "back").symlink_to(tree)
+    (tree / "album").symlink_to(elsewhere)
+    (tree / "album again").symlink_to(elsewhere / "more")
+    (tree / ".hidden album").symlink_to(elsewhere)
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert below(found) == [
+        "a.jpg", "b.jpg", "sub/c.jpg", "sub/deeper/d.jpg", "album/e.jpg", "album/more/f.jpg",
+    ]  # fmt: skip
+    assert found.ignored == 5
+    assert below(find([str(tree)], recurse=False, is_picture=by_suffix)) == ["a.jpg", "b.jpg"]
+    left_out = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=elsewhere)
+    assert "album/e.jpg" not in below(left_out)
+
+
+def test_what_lies_in_the_tree_comes_before_links_to_its_folder(tree: Path) -> None:
+    (tree / "a link").symlink_to(tree / "sub" / "deeper")
+    (tree / "sub" / "zz").mkdir()
+    found = find([str(tree)], recurse=True, is_picture=by_suffix)
+    assert below(found) == ["a.jpg", "b.jpg", "sub/c.jpg", "sub/deeper/d.jpg"]
+
+
+def test_what_lies_in_another_given_folder_comes_before_links_to_it(
+    tree: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "e.jpg").write_bytes(b"x")
+    (tree / "album").symlink_to(other)
+    found = find([str(tree / "sub"), str(tree), str(other)], recurse=True, is_picture=by_suffix)
+    assert "other/e.jpg" in below(found)
+    assert "in/album/e.jpg" not in below(found)

@@ -208,31 +208,45 @@ def test_a_bench_that_is_stopped_leaves_no_process_behind(tmp_path: Path) -> Non
         cwd=tmp_path,
         stderr=subprocess.PIPE,
     ) as program:
-        while not (measuring := _processes(parent=program.pid)):
+        late = time.monotonic() + 120
+        while not (measuring := _benches_of(program.pid)):
             assert program.poll() is None
+            assert time.monotonic() < late
             time.sleep(0.1)
-        # Until it was started altogether, nobody knows it to end it.
-        time.sleep(1)
         program.send_signal(signal.SIGTERM)
-        said = program.communicate(timeout=60)[1]
-    late = time.monotonic() + 10
-    while (left := measuring & _processes()) and time.monotonic() < late:
+        said = program.communicate(timeout=120)[1]
+    late = time.monotonic() + 60
+    while (left := measuring & _processes().keys()) and time.monotonic() < late:
         time.sleep(0.1)
-    for process in left:
-        os.kill(process, signal.SIGKILL)
+    for process, started in left:
+        # Another process may have got its number meanwhile.
+        if (process, started) in _processes():
+            os.kill(process, signal.SIGKILL)
     assert (program.returncode, left) == (130, set())
     assert b"stopped" in said
 
 
-def _processes(parent: int | None = None) -> set[int]:
-    """Those that run, or only the children of one."""
+def _benches_of(parent: int) -> set[tuple[int, str]]:
+    """Children that measure; until one does, it may not be known to who is to end it."""
     found = set()
+    for (process, started), above in _processes().items():
+        with contextlib.suppress(OSError):
+            command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+            loaded = Path(f"/proc/{process}/maps").read_text()
+            if above == parent and b"hyperfocal.evaluate.bench" in command and "numpy" in loaded:
+                found.add((process, started))
+    return found
+
+
+def _processes() -> dict[tuple[int, str], int]:
+    """Those that run, by number and the time of their start, and their parents."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # After the name, which may hold anything.
-            state, above = path.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z" and parent in (None, int(above)):
-                found.add(int(path.parent.name))
+            state, above, *more = path.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                found[int(path.parent.name), more[17]] = int(above)
     return found
 
 

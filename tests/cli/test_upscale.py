@@ -535,3 +535,69 @@ def test_a_budget_that_cannot_be_kept_to_is_said(upscale: Run, photo: Photo) -> 
     assert answer.code == 0
     assert "cannot be kept to" in answer.err
     assert "note:" not in upscale(photo("b.png"), "--memory", "400MB").err
+
+
+def test_what_another_program_makes_meanwhile_is_skipped(
+    upscale: Run, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several with --skip-existing share the work on one folder."""
+    photo("in/a.png")
+    photo("in/b.png")
+    real = Upscaler.__call__
+
+    def slow(self: Upscaler, *rest: object, **more: object) -> object:
+        Path("out").mkdir(exist_ok=True)
+        if not Path("out/a.png").exists():
+            Path("out/a.png").write_bytes(b"of another program")
+        return real(self, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Upscaler, "__call__", slow)
+    answer = upscale("in", "-o", "out", "--skip-existing", "--json")
+    assert [one["status"] for one in answer.json["files"]] == ["skipped", "done"]
+    assert answer.code == 0
+    assert Path("out/a.png").read_bytes() == b"of another program"
+    Path("out/a.png").unlink()
+    refused = upscale("in/a.png", "-o", "out", "--json")
+    assert (refused.code, refused.json["files"][0]["error"]["code"]) == (1, "output-exists")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["in"],
+        ["in", "in/a.png"],
+        ["in", "-o", "in"],
+        ["in", "-o", "./in/../in"],
+        ["in", "x", "-o", "."],
+    ],
+    ids=" ".join,
+)
+def test_results_that_could_not_be_told_from_the_inputs_are_refused(
+    upscale: Run, photo: Photo, tmp_path: Path, words: list[str]
+) -> None:
+    photo("in/a.png")
+    photo("x/a.png")
+    before = files(tmp_path)
+    answer = upscale(*words, "--suffix", "", "-f", "webp", "--skip-existing")
+    assert answer.code == 2
+    assert "results in in could not be told from the pictures there" in answer.err
+    assert files(tmp_path) == before
+
+
+def test_files_that_are_named_need_no_suffix(upscale: Run, photo: Photo, tmp_path: Path) -> None:
+    """They are the same at every call."""
+    photo("in/a.png")
+    for status in ("done", "skipped"):
+        answer = upscale("in/a.png", "--suffix", "", "-f", "webp", "--skip-existing", "--json")
+        assert (answer.code, answer.json["files"][0]["status"]) == (0, status)
+    assert files(tmp_path / "in") == ["a.png", "a.webp"]
+    Path("in/a.webp").unlink()
+    assert upscale("in", "-r", "-o", "in/out", "-f", "webp").code == 0
+
+
+def test_linked_folders_are_restored_too(upscale: Run, photo: Photo, tmp_path: Path) -> None:
+    photo("in/a.png")
+    photo("elsewhere/b.png")
+    Path("in/album").symlink_to(tmp_path / "elsewhere")
+    assert upscale("in", "-r", "-o", "out").code == 0
+    assert files(tmp_path / "out") == ["a.png", "album/b.png"]

@@ -181,6 +181,15 @@ def test_models_import_of_what_is_no_model(run: Run) -> None:
     assert run("models", "import", "a.onnx").code == 4
 
 
+@pytest.mark.parametrize("file", ["a.onnx", "a.toml"])
+def test_models_import_tells_first_that_it_takes_long(run: Run, file: str) -> None:
+    answer = run("models", "import", file)
+    assert (answer.code, answer.out) == (4, b"")
+    said, error = answer.err.splitlines()
+    assert said.startswith(f"running {file} to examine it")
+    assert f"{file} cannot be read" in error
+
+
 def test_evaluate_beside_bicubic(run: Run, suite: Path) -> None:
     answer = run("evaluate", "--suite", suite, "-m", "bicubic-x2", "--json")
     assert answer.code == 0, answer.err

@@ -14,7 +14,7 @@ from faking import Fake, made, picture
 from PIL import Image
 from starlette.responses import JSONResponse
 
-from hyperfocal import errors
+from hyperfocal import errors, imaging
 from hyperfocal.client import Client
 from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.pictures import upload_of
@@ -123,25 +123,51 @@ def test_an_array_of_floats_arrives_unchanged(fake: Fake, client: Client) -> Non
     assert np.array_equal(tifffile.imread(io.BytesIO(fake.seen[0].body)), array)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "1", "I;16", "F"])
-def test_a_pillow_image_arrives_unchanged(fake: Fake, client: Client, mode: str) -> None:
-    image = Image.new(mode, (6, 4), 1 if mode in ("1", "I;16", "F", "L") else (9, 8, 7, 200))
+@pytest.mark.parametrize("mode", ["L", "LA", "La", "RGBA", "CMYK", "P", "1", "I", "I;16", "F"])
+def test_a_pillow_image_arrives_as_what_it_is_taken_for_here(
+    fake: Fake, client: Client, mode: str
+) -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (4, 6, 4), np.uint8)
+    image = Image.fromarray(samples)
+    if mode == "F":
+        image = Image.fromarray(samples[..., 0].astype(np.float32) / 255)
+    elif mode == "La":
+        image = image.convert("LA").convert("La")
+    else:
+        image = image.convert("L" if mode.startswith("I") else "RGBA").convert(mode)
     client.upscale(image)
-    found = Image.open(io.BytesIO(fake.seen[0].body))
-    assert np.array_equal(np.asarray(found), np.asarray(image))
+    found, wanted = imaging.open(fake.seen[0].body), imaging.from_pil(image)
+    assert found.pixels.dtype == wanted.pixels.dtype
+    assert np.array_equal(imaging.to_array(found), imaging.to_array(wanted))
 
 
-def test_the_profile_of_a_pillow_image_goes_along(fake: Fake, client: Client) -> None:
+def test_what_a_pillow_image_says_goes_along(fake: Fake, client: Client) -> None:
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.new("RGB", (6, 4))
-    image.info["icc_profile"] = profile
+    image.info |= {"icc_profile": profile, "dpi": (300, 300), "xmp": b"<x/>"}
     image.getexif()[274] = 6
+    image.getexif()[315] = "someone"
     client.upscale(image)
     found = Image.open(io.BytesIO(fake.seen[0].body))
     assert found.info["icc_profile"] == profile
-    assert found.getexif()[274] == 6
+    assert found.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert found.info["xmp"] == b"<x/>"
+    assert found.getexif()[315] == "someone"
+    # It was turned the way it is to be seen.
+    assert found.size == (4, 6)
+    assert found.getexif().get(274, 1) == 1
+
+
+def test_a_pillow_image_whose_file_ends_early(fake: Fake, client: Client) -> None:
+    sink = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
+        sink, "JPEG"
+    )
+    with pytest.raises(errors.BrokenPicture, match="truncated"):
+        client.upscale(Image.open(io.BytesIO(sink.getvalue()[:1500])))
+    assert fake.seen == []
 
 
 def test_a_binary_file_is_read(fake: Fake, client: Client) -> None:
@@ -156,8 +182,8 @@ def test_no_picture_at_all(client: Client) -> None:
         client.upscale("nowhere.png")
     with pytest.raises(errors.ArrayError):
         client.upscale(np.zeros((3, 3), np.int64))
-    with pytest.raises(errors.ArrayError, match="mode HSV"):
-        client.upscale(Image.new("HSV", (2, 2)))
+    with pytest.raises(errors.ArrayError, match="mode LAB"):
+        client.upscale(Image.new("LAB", (2, 2)))
 
 
 def test_two_sizes_at_once(client: Client) -> None:

@@ -147,6 +147,10 @@ def test_a_result_does_not_replace_its_picture(fake: Fake, client: Client, tmp_p
     source = tmp_path / "in.png"
     source.write_bytes(PNG)
     (tmp_path / "link.png").symlink_to(source)
+    with source.open("rb") as file:
+        for output in (source, tmp_path / "link.png"):
+            with pytest.raises(errors.OutputError, match="replace the input"):
+                client.upscale(file, output)
     for call in (client.upscale, client.preview):
         for output in (source, tmp_path / "link.png"):
             with pytest.raises(errors.OutputError, match="replace the input"):

@@ -43,8 +43,8 @@ def send(fake: Fake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     # No pauses: the last Retry-After of a fake that is busy for a while is 0.
     fake.otherwise = lambda seen: picture(b"2x" + seen.body)
 
-    def call(*options: str, url: str = fake.url) -> Any:
-        words = ["send", "in", "-o", "out", "--url", url, *options]
+    def call(*options: str, url: str = fake.url, source: str = "in") -> Any:
+        words = ["send", source, "-o", "out", "--url", url, *options]
         result = CliRunner().invoke(build(), words)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -275,13 +275,166 @@ def test_stopping_cancels_the_job_that_is_waited_for(send: Call, fake: Fake, fol
             return JSONResponse(job(), 202)
         if seen.method == "DELETE":
             return JSONResponse(job("cancelled"))
-        return events(job("cancelled"))
+        # As `kill` does; what is waited for then never comes.
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGTERM)
+        return Custom(until_gone)
+
+    async def until_gone(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
     fake.otherwise = answer
     answered = send("--jobs", "1")
     assert answered.exit_code == 130
     assert ("DELETE", "/v1/jobs/job-1") in [(seen.method, seen.path) for seen in fake.seen]
     assert results(folder) == {}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_job_that_somebody_else_cancelled_is_one_failed_picture(
+    send: Call, fake: Fake, folder: Path, alone: bool
+) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.path == "/v1/upscale":
+            late = seen.body.endswith(b"a.png")
+            return problem(504, "deadline") if late else picture(b"2x" + seen.body)
+        return JSONResponse(job(), 202) if seen.method == "POST" else events(job("cancelled"))
+
+    fake.otherwise = answer
+    if alone:
+        (folder / "b.jpg").unlink()
+        (folder / "sub/c.png").unlink()
+    answered = send("--jobs", "1", "--json")
+    assert answered.exit_code == 1
+    told = json.loads(answered.stdout)
+    assert (told["stopped"], told["failed"], told["done"]) == (None, 1, 0 if alone else 2)
+    assert told["files"][0]["error"] == {"code": "cancelled", "message": "job job-1 was cancelled"}
+    assert "DELETE" not in [seen.method for seen in fake.seen]
+
+
+@pytest.fixture
+def other_day(folder: Path) -> Path:
+    """Another folder with a picture of the same name, and one of its own."""
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "a.png").write_bytes(PNG + b"another a.png")
+    (other / "d.png").write_bytes(PNG + b"d.png")
+    return other
+
+
+@pytest.mark.parametrize("one", [False, True], ids=["folders", "single files"])
+def test_the_result_of_another_folder_is_not_replaced(
+    send: Call, fake: Fake, folder: Path, other_day: Path, one: bool
+) -> None:
+    name = "/a.png" if one else ""
+    assert send(source=f"in{name}").exit_code == 0
+    before = results(folder)
+    sent(fake)
+    for _ in range(2):
+        answer = send("--json", source=f"other{name}")
+        assert answer.exit_code == 1
+        assert f"out/a.png exists and is the result of {folder}/a.png" in answer.stderr
+        (failed,) = [one for one in json.loads(answer.stdout)["files"] if one["error"]]
+        assert (failed["input"], failed["error"]["code"]) == ("other/a.png", "output-exists")
+        assert results(folder) == before | ({} if one else {"d.png": b"2x" + PNG + b"d.png"})
+    assert sent(fake) == ([] if one else [b"d.png"])
+    # The first is known for what it is, from wherever it is named.
+    os.chdir(folder)
+    assert send("-o", "../out", source=f"../in{name}").exit_code == 0
+    assert sent(fake) == []
+    os.chdir(folder.parent)
+    assert send("--overwrite", source=f"other{name}").exit_code == 0
+    assert results(folder)["a.png"] == b"2x" + PNG + b"another a.png"
+    assert send(source=f"in{name}").exit_code == 1
+
+
+def test_the_same_pictures_in_another_folder_are_done(send: Call, fake: Fake, folder: Path) -> None:
+    """As where it was renamed."""
+    send("-s", "2")
+    sent(fake)
+    folder.rename(folder.parent / "moved")
+    assert send("-s", "2", source="moved").exit_code == 0
+    assert sent(fake) == []
+    # From then on they are known from there.
+    (folder.parent / "moved" / "b.jpg").write_bytes(PNG + b"B.jpg")
+    assert send("-s", "2", source="moved").exit_code == 0
+    assert sent(fake) == [b"B.jpg"]
+
+
+def test_lines_that_name_no_folder_are_about_the_same_bytes_only(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    """Those of earlier versions."""
+    send("-s", "2")
+    path = folder.parent / "out" / ledger.NAME
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    for line in lines:
+        assert Path(line.pop("source")) == folder
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    sent(fake)
+    (folder / "b.jpg").write_bytes(PNG + b"B.jpg")
+    answer = send("-s", "3")
+    assert answer.exit_code == 1
+    assert sent(fake) == [b"a.png", b"sub/c.png"]
+    assert "out/b.jpg exists and is the result of another b.jpg" in answer.stderr
+    assert results(folder)["b.jpg"] == b"2x" + PNG + b"b.jpg"
+
+
+def test_a_result_stays_known_when_its_input_got_another(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    for options in ([], ["-f", "webp"], []):
+        assert send(*options).exit_code == 0
+    assert len(sent(fake)) == 6
+
+
+def test_what_appears_while_the_picture_is_away_is_not_replaced(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    def answer(seen: Any) -> Any:
+        theirs = folder.parent / "out/a.png"
+        if seen.body.endswith(b"a.png"):
+            theirs.write_bytes(b"theirs")
+        return picture(b"2x" + seen.body)
+
+    fake.otherwise = answer
+    assert send("-j", "1").exit_code == 1
+    assert results(folder)["a.png"] == b"theirs"
+
+
+def test_what_another_program_sent_meanwhile_is_done(send: Call, fake: Fake, folder: Path) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.body.endswith(b"a.png"):
+            (folder.parent / "out/a.png").write_bytes(b"the very same")
+            path = folder.parent / "out" / ledger.NAME
+            begun = json.loads(path.read_bytes().splitlines()[0])
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**begun, "state": "done"}) + "\n")
+        return picture(b"2x" + seen.body)
+
+    fake.otherwise = answer
+    result = send("-j", "1", "--json")
+    assert result.exit_code == 0
+    status = {one["input"]: one["status"] for one in json.loads(result.stdout)["files"]}
+    assert status == {"in/a.png": "skipped", "in/b.jpg": "done", "in/sub/c.png": "done"}
+    assert results(folder)["a.png"] == b"the very same"
+
+
+def test_one_that_fails_leaves_the_result_to_whom_it_is_of(
+    send: Call, fake: Fake, folder: Path, other_day: Path
+) -> None:
+    send()
+    before = results(folder)
+    fake.otherwise = problem(422, "broken-picture")
+    assert send("--overwrite", source="other/a.png").exit_code == 3
+    assert results(folder) == before
+    sent(fake)
+    assert send().exit_code == 0
+    assert send(source="other/a.png").exit_code == 1
+    assert sent(fake) == []
+    assert results(folder) == before
 
 
 def test_all_bad_for_one_reason_is_that_reasons_code(send: Call, fake: Fake) -> None:

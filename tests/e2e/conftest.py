@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from running import wait_until
 
+from bound import bound
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 import chromium
@@ -33,7 +35,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         own = {"HYPERFOCAL_SERVER_DATA": str(folder / "data")}
         log = (folder / "log").open("w")
         program = subprocess.Popen(
-            [sys.executable, "-m", "hyperfocal", *arguments, "--port", "0"],
+            bound(sys.executable, "-m", "hyperfocal", *arguments, "--port", "0"),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -9,8 +10,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from hyperfocal import Settings, models
 from hyperfocal.cli.app import build
 from hyperfocal.feedback import Opinion, Reason, Request, Verdict, book
+from hyperfocal.imaging import temporary
+from hyperfocal.models.card import ModelCard
 from hyperfocal.server.settings import ServerSettings
 from hyperfocal.server.store import Order, Status, Store, forget, jobs
 from hyperfocal.storage import Storage, StorageUnavailable
@@ -89,6 +93,93 @@ def test_exporting(run, filled, tmp_path):
     assert run("export").stdout_bytes == target.read_bytes()
 
 
+def exported(run, folder, *arguments):
+    result = run("export", "--pictures", str(folder), *arguments)
+    assert result.exit_code == 0
+    return result, sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_not_kept_any_more_leaves_the_export(run, filled, tmp_path):
+    folder = tmp_path / "pictures"
+    _, (picture,) = exported(run, folder)
+    store = Store.open(filled)
+    kept, size = store.keep(tmp_path / "sent", "png")
+    given = Opinion(Verdict.UP, keep_picture=True)
+    store.blocking(book.give, "three", "key-id", given, (kept, "image/png", size))
+    withdrawn = f"{store.id}-{'a' * 32}.jpg"
+    store.close()
+    # What this database never named, another one did, or somebody put there, is not its own.
+    others = [f"{'0' * 32}-{'a' * 32}.png", f"{'a' * 32}.png", "holiday.png", f"x{picture}"]
+    for name in (withdrawn, *others):
+        (folder / name).write_bytes(b"pixels")
+    result, found = exported(run, folder, "--verdict", "down")
+    # Those of lines that are not wanted this time may be kept.
+    assert found == sorted((picture, *others))
+    assert "1 pictures" in result.stderr
+    assert exported(run, folder)[1] == sorted((picture, kept, *others))
+    run("delete", "one")
+    result, found = exported(run, folder)
+    assert found == sorted((kept, *others))
+    assert "1 pictures" in result.stderr
+    assert "removed" not in exported(run, folder)[0].stderr
+
+
+def test_what_is_not_kept_leaves_the_export_though_nobody_reads_its_lines(
+    run, filled, tmp_path, monkeypatch
+):
+    folder = tmp_path / "pictures"
+    exported(run, folder)
+    run("delete", "one")
+
+    class Gone:
+        def write(self, data):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("typer.get_binary_stream", lambda _: Gone())
+    result = run("export", "--pictures", str(folder))
+    assert result.exit_code == 1
+    # As of any verb: that somebody has read enough is no trouble.
+    assert "ipe" not in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_the_storage_itself_loses_nothing_by_being_exported_to(run, filled):
+    store = Store.open(filled)
+    # One whose row is about to be written.
+    store.keep(filled.data.parent / "sent", "png")
+    before = sorted(entry.name for entry in store.pictures.entries())
+    assert len(before) == 2
+    assert exported(run, store.pictures.folder)[1] == before
+    store.close()
+
+
+def test_a_withdrawn_picture_that_cannot_be_removed_is_told(run, filled, tmp_path):
+    folder = tmp_path / "pictures"
+    exported(run, folder)
+    store = Store.open(filled)
+    stuck = f"{store.id}-{'a' * 32}.jpg"
+    store.close()
+    (folder / stuck).mkdir()
+    run("delete", "one")
+    lines = tmp_path / "verdicts.jsonl"
+    result = run("export", "--pictures", str(folder), "-o", str(lines))
+    assert result.exit_code == 1
+    assert stuck in result.stderr
+    assert [path.name for path in folder.iterdir()] == [stuck]
+    # The lines are none the worse for it.
+    assert lines.read_text(encoding="utf-8") == run("export").stdout
+
+
+def test_what_a_killed_export_left_leaves_with_the_next(run, filled, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    left = folder / f".hyperfocal-{temporary._kernel()}-left.tmp"
+    left.write_bytes(b"pixels of somebody")
+    run("delete", "one")
+    assert run("export", "--pictures", str(folder)).exit_code == 0
+    assert list(folder.iterdir()) == []
+
+
 def test_an_export_holds_nothing_up(run, filled, tmp_path, monkeypatch):
     """Neither a slow storage nor whoever reads its output slowly keeps the service waiting."""
     monkeypatch.setattr(
@@ -151,6 +242,69 @@ def test_counting(run, filled):
     text = run("stats").stdout
     assert "50%" in text
     assert "40.0 dB" in text
+
+
+def test_versions_of_a_model_are_counted_apart(run, filled):
+    store = Store.open(filled)
+    for number, verdict in enumerate((Verdict.UP, Verdict.DOWN, Verdict.DOWN)):
+        version = "old" if number < 2 else "new"
+        name = f"more{number}"
+        store.blocking(book.record, Request(name, "", "m3", version, 2.0, 8, 6, 40.0))
+        store.blocking(book.give, name, "", Opinion(verdict))
+    store.close()
+    models = json.loads(run("stats", "--json").stdout)["models"]
+    found = {(one["name"], one["version"]): (one["up"], one["down"]) for one in models}
+    assert found == {
+        ("m1", "v"): (1, 0),
+        ("m2", "v"): (0, 1),
+        ("m3", "old"): (1, 1),
+        ("m3", "new"): (0, 1),
+    }
+    rows = [line.split() for line in run("stats").stdout.splitlines()]
+    assert rows[0][:4] == ["model", "version", "up", "down"]
+    assert ["m3", "old", "1", "1", "50%", "40.0", "dB"] in rows
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("photo-own-x2", ["b", "a"]),
+        ("photo-own", ["c", "b", "a"]),
+        ("photo-own-x4+photo-own-x2", ["c"]),
+        ("champion", ["c", "b", "a"]),
+        ("champion-x2", ["b", "a"]),
+        ("m1", ["one"]),
+    ],
+)
+def test_a_model_may_be_named_by_its_family_or_alias(run, filled, tmp_path, monkeypatch, name, ids):
+    monkeypatch.setenv("HYPERFOCAL_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    for own in ("photo-own-x2", "photo-own-x4"):
+        ModelCard(name=own, kind="builtin", scale=int(own[-1]), version="1").write(
+            tmp_path / "models" / f"{own}.toml"
+        )
+    models.set_alias("champion", "photo-own", settings=Settings.read())
+    models.set_alias("champion-x2", "photo-own-x2", settings=Settings.read())
+    store = Store.open(filled)
+    ran = {"a": "photo-own-x2", "b": "photo-own-x2+photo-own-x2", "c": "photo-own-x4+photo-own-x2"}
+    for request, model in ran.items():
+        store.blocking(book.record, Request(request, "", model, "1", 2.0, 8, 6, 40.0))
+        store.blocking(book.give, request, "", Opinion(Verdict.UP))
+    store.close()
+    result = run("list", "--model", name, "--json")
+    assert [one["request_id"] for one in json.loads(result.stdout)["verdicts"]] == ids
+    assert result.stderr == ""
+    lines = run("export", "--model", name).stdout.splitlines()
+    assert [json.loads(line)["request_id"] for line in lines] == ids
+
+
+def test_a_name_that_is_no_models_is_told(run, filled):
+    for verb in ("list", "export"):
+        result = run(verb, "--model", "photo-fats-x2")
+        assert result.exit_code == 0
+        assert "no verdict is about 'photo-fats-x2'" in result.stderr
+        # One that nobody has judged yet is none.
+        assert "no model" not in run(verb, "--model", "photo-fast-x2").stderr
 
 
 @pytest.mark.parametrize(("since", "requests"), [("2020-01-01", 3), ("2999-01-01", 0)])

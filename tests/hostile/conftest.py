@@ -12,6 +12,8 @@ import pytest
 from pictures import photograph
 from PIL import Image
 
+from bound import bound
+
 SETTINGS = {
     "models": "bicubic-x2",
     "max_body": "3MB",
@@ -46,8 +48,8 @@ class Service:
         # To append: the process writes where this one last read, were it not for that.
         self._log = (folder / "log").open("a+b")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "hyperfocal", "serve", "--port", "0", "--workers", "1",
-             "--threads", "1", "--data", str(self.data)],
+            bound(sys.executable, "-m", "hyperfocal", "serve", "--port", "0", "--workers", "1",
+                  "--threads", "1", "--data", str(self.data)),
             env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None

@@ -58,7 +58,7 @@ def test_openvino_comes_before_onnx_runtime(monkeypatch):
     there.clear()
     with pytest.raises(RuntimeMissing, match="no engine"):
         choose_runtime(Settings())
-    with pytest.raises(RuntimeMissing, match=r"pip install hyperfocal\[onnxruntime\]"):
+    with pytest.raises(RuntimeMissing, match=r"pip install 'hyperfocal\[onnxruntime\]'"):
         choose_runtime(Settings(runtime="onnxruntime"))
 
 
@@ -67,7 +67,7 @@ def test_engines_that_do_not_import_say_how_to_get_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(RuntimeMissing, match="pip install openvino"):
         import_openvino()
-    with pytest.raises(RuntimeMissing, match=r"pip install hyperfocal\[onnxruntime\]"):
+    with pytest.raises(RuntimeMissing, match=r"pip install 'hyperfocal\[onnxruntime\]'"):
         ONNXRuntimeEngine(b"", scale=2, arithmetic="f32")
 
 

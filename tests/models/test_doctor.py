@@ -70,5 +70,5 @@ def test_missing_parts_come_with_a_remedy(settings, monkeypatch):
     monkeypatch.setattr("hyperfocal.models.doctor._version", lambda name: None)
     report = doctor(settings)
     assert report.formats == {"HEIC": None}
-    assert report.install["HEIC"] == "pip install hyperfocal[heif]"
-    assert report.install["onnxruntime"] == "pip install hyperfocal[onnxruntime]"
+    assert report.install["HEIC"] == "pip install 'hyperfocal[heif]'"
+    assert report.install["onnxruntime"] == "pip install 'hyperfocal[onnxruntime]'"

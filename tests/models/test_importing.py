@@ -330,6 +330,75 @@ def test_a_model_with_a_card_comes_whole(carded, settings):
     assert models.import_card(carded, settings=settings, name="other-x2").name == "other-x2"
 
 
+@pytest.mark.parametrize(
+    ("says", "instead", "reason"),
+    [
+        ("scale = 2", "scale = 4", "enlarges 2 times, not 4"),
+        ("receptive_radius = 13", "receptive_radius = 2", "looks 13 pixels far .*, not 2"),
+    ],
+)
+def test_a_card_that_tells_a_lie_about_its_network(carded, settings, says, instead, reason):
+    """It would be served, called ok, and fail or show seams."""
+    text = carded.read_text()
+    assert says in text
+    carded.write_text(text.replace(says, instead))
+    with pytest.raises(ModelBroken, match=rf"\.onnx is not what the card says: .*{reason}"):
+        models.import_card(carded, settings=settings)
+    assert not settings.models.exists()
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """Writes a card with the network given as bytes."""
+
+    def exported(weights, **says):
+        folder = tmp_path / "exported"
+        folder.mkdir(exist_ok=True)
+        (folder / "net.onnx").write_bytes(weights)
+        sha = hashlib.sha256(weights).hexdigest()
+        card = models.ModelCard(
+            name="mine-x2", weights={"float": {"file": "net.onnx", "sha256": sha}}, **says
+        )
+        card.write(folder / "mine-x2.toml")
+        return folder / "mine-x2.toml"
+
+    return exported
+
+
+def test_a_multiple_that_does_not_fit_and_one_that_does(exported, network, settings):
+    weights = network(2, depth=1, unshuffle=2)
+    with pytest.raises(ModelBroken, match=r"multiples of 2 pixels, not of 1"):
+        models.import_card(exported(weights, scale=2), settings=settings)
+    card = exported(weights, scale=2, input_multiple=4, receptive_radius=16)
+    assert models.import_card(card, settings=settings).input_multiple == 4
+
+
+def test_a_network_that_cannot_be_used_is_refused_with_a_card_too(exported, graph, settings):
+    with pytest.raises(ModelBroken, match=r"mine-x2\.toml: net\.onnx: .*NaN or infinity"):
+        models.import_card(exported(infinite(graph), scale=1), settings=settings)
+
+
+def test_what_a_killed_import_left_is_swept(bring, network, settings):
+    kept = bring(network(seed=1), name="kept").weights["float"].file
+    left = [settings.models / f"{name}.0123456789ab.onnx" for name in ("gone.float", "kept.int8")]
+    theirs = [settings.models / name for name in ("net.onnx", "x.float.onnx")]
+    young = settings.models / "young.float.0123456789ab.onnx"
+    for path in (*left, *theirs, young):
+        path.write_bytes(b"left")
+    for path in (*left, *theirs, settings.models / kept):
+        os.utime(path, (0, 0))
+    # What a card that cannot be read needs is not known.
+    broken = settings.models / "broken.toml"
+    broken.write_text("no card")
+    bring(network(seed=2), name="another")
+    assert all(path.exists() for path in left)
+    broken.unlink()
+    bring(network(seed=3), name="third")
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in (*theirs, young))
+    assert all(verdict.ok for verdict in models.verify("kept", settings=settings))
+
+
 def test_a_card_is_not_believed(carded, settings, tmp_path):
     with pytest.raises(ModelMissing, match="cannot be read"):
         models.import_card(tmp_path / "nowhere.toml", settings=settings)

@@ -8,6 +8,7 @@ from PIL import Image
 import hyperfocal
 from hyperfocal.errors import (
     ArrayError,
+    BrokenPicture,
     InputError,
     InputMissing,
     ModelMissing,
@@ -147,7 +148,7 @@ def test_errors_keep_their_kind(tmp_path, photo):
 
 def test_models_are_loaded_once(monkeypatch, photo, replicate):
     from hyperfocal import models
-    from hyperfocal.restore import api
+    from hyperfocal.restore.kept import KEPT
 
     loaded = []
 
@@ -156,12 +157,12 @@ def test_models_are_loaded_once(monkeypatch, photo, replicate):
         return replicate(2, name=name)
 
     monkeypatch.setattr(models, "load", load)
-    api._loaded.cache_clear()
+    KEPT.clear()
     try:
         for threads in (1, 1, 2):
             hyperfocal.upscale(photo(9, 9), model="bicubic-x2", threads=threads)
     finally:
-        api._loaded.cache_clear()
+        KEPT.clear()
     assert loaded == [("bicubic-x2", 1), ("bicubic-x2", 2)]
 
 
@@ -198,6 +199,21 @@ def test_an_input_is_never_replaced(no_work, tmp_path, photo, name, kind):
     with pytest.raises(OutputError, match="replace the input") as caught:
         hyperfocal.upscale(kind(tmp_path / "a.png"), output, model=MODEL)
     assert type(caught.value) is OutputError
+
+
+def test_the_file_of_a_pillow_image_is_not_replaced_either(no_work, tmp_path, photo):
+    path = tmp_path / "a.png"
+    path.write_bytes(file_of(photo(8, 8), "PNG"))
+    with path.open("rb") as file, Image.open(path) as named, Image.open(file) as opened:
+        for image in (named, opened):
+            with pytest.raises(OutputError, match="replace the input"):
+                hyperfocal.upscale(image, tmp_path / ".." / tmp_path.name / "a.png", model=MODEL)
+
+
+def test_a_pillow_image_whose_file_ends_early_is_broken(no_work, photo):
+    data = file_of(photo(64, 64), "JPEG")
+    with pytest.raises(BrokenPicture, match="truncated"):
+        hyperfocal.upscale(Image.open(io.BytesIO(data[: len(data) // 2])), model=MODEL)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hyperfocal.models.card import ModelCard
@@ -40,14 +40,18 @@ def test_stages_follow_one_another():
     assert plan.size == (500, 600)
 
 
+# With less memory than they take, larger pictures are cut into hundreds of thousands of tiles.
 @settings(max_examples=100)
 @given(
-    st.integers(1, 12_000),
-    st.integers(1, 12_000),
+    st.integers(1, 1500),
+    st.integers(1, 1500),
     st.floats(1, 8),
-    st.integers(1, 4_000_000_000),
+    st.integers(1, 1_000_000) | st.integers(1, 400).map(lambda count: count * 10_000_000),
     st.booleans(),
 )
+@example(1500, 1500, 8.0, 1, True)
+@example(12_000, 11_000, 2.5, 1_000_000_000, True)
+@example(12_000, 12_000, 8.0, 4_000_000_000, False)
 def test_what_stays_in_memory_fits_the_budget(height, width, scale, memory, has_alpha):
     cards = [FOUR] if scale <= 4 else [FOUR, TWO]
     plan = route(height, width, scale, cards, memory, has_alpha)

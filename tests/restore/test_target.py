@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +66,12 @@ def test_a_long_edge_is_met_exactly_or_refused(height, width, edge):
         {"scale": True},
         {"size": 100},
         {"size": ("300", "200")},
+        # More than floats hold, and more than Python writes out.
+        {"long_edge": 10**400},
+        {"long_edge": 10**5000},
+        {"scale": 10**400},
+        {"size": (10**400, None)},
+        {"megapixels": Fraction(10**400)},
     ],
 )
 def test_targets_that_make_no_sense(given):

@@ -305,7 +305,7 @@ def test_an_engine_that_is_not_installed(monkeypatch):
         Upscaler.load("bicubic-x2", runtime="onnxruntime")
 
 
-@pytest.mark.parametrize("bound", [float("nan"), float("inf"), "40"])
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), "40", 10**400])
 @pytest.mark.parametrize("name", ["min_fidelity", "back_project"])
 def test_a_bound_that_nothing_could_meet_or_miss(replicate, photo, name, bound):
     """NaN is below and above nothing, and would let every result pass."""

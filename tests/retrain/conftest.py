@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from discs import write_pictures
+from PIL import Image
+
+from hyperfocal.evaluate.pairs import make_low
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 pytest.importorskip("lightning", reason="the training extra is not installed")
@@ -16,8 +20,9 @@ name = "tiny-x2"
 precision = "32-true"
 
 [data]
-train = "train"
-validation = "val"
+train = "train/HR"
+validation = "val/HR"
+degradation = "given"
 patch = 20
 batch = 4
 
@@ -28,7 +33,7 @@ depth = 1
 
 [schedule]
 steps = 12
-rate = 1e-3
+rate = 6e-3
 warmup = 2
 validate_every = 6
 """
@@ -36,7 +41,9 @@ validate_every = 6
 
 @pytest.fixture(scope="session")
 def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The card of a model that has hardly been trained, so that training makes it better."""
+    """The card of a model that makes everything too bright: a training soon mends that, and gains
+    on every picture.
+    """
     import torch
 
     from hyperfocal.training.experiment import Experiment
@@ -45,12 +52,21 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("champion")
-    write_pictures(root / "train", range(4))
-    write_pictures(root / "val", range(4, 6))
+    _write_brighter_pairs(root / "train", range(4))
+    _write_brighter_pairs(root / "val", range(4, 6))
     (root / "tiny.toml").write_text(EXPERIMENT)
     fit(Experiment.read(root / "tiny.toml"), root / "run", progress=False, tracking=False)
     export(root / "run" / "best.ckpt", root / "model", calibration=2)
     return _silent(root / "model" / "tiny-x2.toml")
+
+
+def _write_brighter_pairs(folder: Path, seeds: range) -> None:
+    for path in write_pictures(folder / "HR", seeds).iterdir():
+        low = folder / "LR" / path.name
+        low.parent.mkdir(exist_ok=True)
+        pixels = np.asarray(Image.open(path))
+        Image.fromarray(make_low(pixels, 2)).save(low)
+        Image.fromarray(np.minimum(pixels, 245) + np.uint8(10)).save(path)
 
 
 def _silent(path: Path) -> Path:

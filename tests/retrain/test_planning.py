@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hyperfocal.errors import SettingsError
 from hyperfocal.models.registry import find
 from hyperfocal.retrain import Plan
 from hyperfocal.retrain import plan as module
@@ -25,6 +26,7 @@ def test_patches_have_whole_cells(
     champion: Any = SimpleNamespace(card=card, net=net, weights=b"")
     monkeypatch.setattr(module, "stage", lambda *_: side)
     monkeypatch.setattr(module, "described", lambda *_: "pictures")
+    monkeypatch.setattr(module, "listed", lambda *_: "pictures")
     plan = Plan(tmp_path, "mine", steps=10)
     parted: Any = None
     made = module.prepare(
@@ -39,7 +41,8 @@ def test_what_was_interrupted_while_it_was_staged_is_taken_for_that(tmp_path: Pa
     assert module.may_stage(work)
     work.mkdir()
     assert module.may_stage(work)
-    for name in ("champion.onnx", "champion.toml", "experiment.toml.partial"):
+    begun = ("champion.onnx", "champion.toml", "pictures.csv", "options.json")
+    for name in (*begun, "experiment.toml.partial"):
         (work / name).write_bytes(b"begun")
         assert module.may_stage(work)
     (work / "data").mkdir()
@@ -47,3 +50,12 @@ def test_what_was_interrupted_while_it_was_staged_is_taken_for_that(tmp_path: Pa
     (work / "thesis.txt").write_text("mine")
     assert not module.may_stage(work)
     assert not module.may_stage(work / "thesis.txt")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"seed": '])
+def test_what_does_not_tell_how_it_was_begun_is_not_gone_on_with(
+    content: str, tmp_path: Path
+) -> None:
+    (tmp_path / module.OPTIONS).write_text(content)
+    with pytest.raises(SettingsError, match="does not tell what it was begun with"):
+        module._check_options({"seed": 0}, tmp_path)

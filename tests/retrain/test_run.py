@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import functools
 import hashlib
 import json
 import math
@@ -32,6 +34,7 @@ from hyperfocal.errors import (
     UsageError,
 )
 from hyperfocal.evaluate import SuiteChoice
+from hyperfocal.evaluate.measuring import measure_speed
 from hyperfocal.models.card import ModelCard
 from hyperfocal.models.hardware import Processor, processor
 from hyperfocal.models.loaded import load_entry
@@ -47,7 +50,23 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def plan(champion: Path, originals: Path, tmp_path: Path) -> Plan:
-    return Plan(originals, str(champion), out=tmp_path / "out", steps=120, rate=4e-3, bench=False)
+    return Plan(
+        originals,
+        str(champion),
+        out=tmp_path / "out",
+        steps=40,
+        rate=4e-3,
+        bench=False,
+        # Edges that are drawn have no softness: to the eye for damage some look compressed.
+        any_quality=True,
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is that a model is timed, not how fast it is."""
+    quick = functools.partial(measure_speed, side=24, runs=2, threads=1)
+    monkeypatch.setattr(run, "measure_speed", quick)
 
 
 def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Path) -> None:
@@ -79,6 +98,7 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     assert {p.name for p in out.iterdir()} == {
         "held-back",
         "metrics.csv",
+        "pictures.csv",
         "report.json",
         "report.md",
         *report.files,
@@ -86,6 +106,12 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     written = json.loads((out / "report.json").read_text())
     assert written["verdict"]["better"] is True
     assert written["suites"][0]["gain"] == pytest.approx(report.suites[0].gain)
+    assert written["suites"][0]["sure"] > 0.0
+    # What it had on the frozen suites, which those that come of it are judged by.
+    assert [(q.suite, q.images) for q in entry.card.lineage] == [("frozen", 3)] * 2
+    assert {q.psnr for q in entry.card.lineage} == {
+        round(found.champion_psnr, 3) for found in report.suites if not found.new
+    }
     with pytest.raises(OutputExists, match="holds a retraining already"):
         retrain(plan, settings, progress=False)
 
@@ -142,8 +168,9 @@ def test_pairs_are_learnt_from_as_they_are(plan: Plan, settings: Settings, tmp_p
     high = write_pictures(folder / "HR", range(100, 110))
     (folder / "LR").mkdir()
     for path in high.iterdir():
-        # Darker, which is easily learnt to be undone, and which no model here was trained on.
-        pixels = np.asarray(Image.open(path)).reshape(48, 2, 48, 2, 3).mean(axis=(1, 3)) * 0.9
+        # Paler, which is easily learnt to be undone, and which no model here was trained on.
+        means = np.asarray(Image.open(path)).reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
+        pixels = 255.0 - (255.0 - means) * 0.9
         Image.fromarray(np.rint(pixels).astype(np.uint8)).save(folder / "LR" / path.name)
     report, out = retrain(replace(plan, data=folder), settings, progress=False)
     assert report.data["degradation"] == "given"
@@ -236,10 +263,22 @@ def test_an_interrupted_one_goes_on_only_if_asked(
             retrain(plan, settings, progress=False)
     with pytest.raises(OutputExists, match="--resume"):
         retrain(plan, settings, progress=False)
-    with pytest.raises(SettingsError, match="other data or options"):
-        retrain(replace(plan, rate=1e-4), settings, resume=True, progress=False)
+    suite = SuiteChoice(str(write_pictures(plan.data.parent / "frozen", range(200, 202))))
+    for changed, text in (
+        ({"rate": 1e-4}, r"rate was 0\.004 and is 0\.0001"),
+        ({"margin": 0.5, "bench": True}, r"margin was 0\.02 and is 0\.5; bench was False"),
+        ({"suites": (suite,)}, r"suites was none and is .*frozen:all"),
+        ({"steps": None, "minutes": 1.0}, r"minutes was not given and is 1\.0; steps was 40"),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            retrain(replace(plan, **changed), settings, resume=True, progress=False)
+    extra = Image.fromarray(discs(112))
+    extra.save(plan.data / "112.png")
+    with pytest.raises(SettingsError, match="other data"):
+        retrain(plan, settings, resume=True, progress=False)
+    (plan.data / "112.png").unlink()
     report, _ = retrain(plan, settings, resume=True, progress=False)
-    assert report.cost["steps"] == 120
+    assert report.cost["steps"] == 40
 
 
 def test_one_that_is_stopped_while_it_is_published_is_finished(
@@ -258,8 +297,10 @@ def test_one_that_is_stopped_while_it_is_published_is_finished(
         retrain(plan, settings, progress=False)
     # Nothing is trained or measured again.
     monkeypatch.setattr(run, "_measure", None)
-    with pytest.raises(SettingsError, match="another margin or tolerance"):
-        retrain(replace(plan, tolerance=0.5), settings, resume=True, progress=False)
+    frozen = SuiteChoice(str(write_pictures(plan.data.parent / "frozen", range(200, 202))))
+    for changed in (replace(plan, tolerance=0.5), replace(plan, suites=(frozen,))):
+        with pytest.raises(SettingsError, match="begun with other options"):
+            retrain(changed, settings, resume=True, progress=False)
     assert plan.out is not None
     moved = 0
     while (plan.out / "work").exists():
@@ -268,9 +309,10 @@ def test_one_that_is_stopped_while_it_is_published_is_finished(
         left[0], moved = 1, moved + 1
         with contextlib.suppress(KeyboardInterrupt):
             report, _ = retrain(plan, settings, resume=True, progress=False)
-    kept = {"held-back", "metrics.csv", "report.json", "report.md", *report.files}
+    told = {"metrics.csv", "pictures.csv", "report.json", "report.md"}
+    kept = {"held-back", *told, *report.files}
     assert {entry.name for entry in plan.out.iterdir()} == kept
-    assert moved == len(kept) == 7
+    assert moved == len(kept) == 8
     assert RetrainReport.read(plan.out / "report.json") == report
 
 
@@ -343,7 +385,8 @@ def test_a_folder_whose_name_is_no_text(plan: Plan, settings: Settings, tmp_path
 
 
 @pytest.mark.parametrize(
-    "theirs", ["work/thesis.txt", "work/data/a.csv", "held-back/notes.txt", "metrics.csv"]
+    "theirs",
+    ["work/thesis.txt", "work/data/a.csv", "held-back/notes.txt", "metrics.csv", "pictures.csv"],
 )
 def test_what_is_somebody_elses_is_left_alone(plan: Plan, settings: Settings, theirs: str) -> None:
     assert plan.out is not None
@@ -428,18 +471,31 @@ def test_what_no_plan_can_say(plan: Plan, changes: dict[str, object], text: str)
         replace(plan, **changes)  # type: ignore[arg-type]
 
 
-def test_the_command_exits_with_1_where_nothing_was_gained(
+def test_which_pictures_it_learnt_from_can_be_looked_up(plan: Plan, settings: Settings) -> None:
+    _, out = retrain(replace(plan, steps=2), settings, progress=False)
+    with (out / "pictures.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["part"] for row in rows} == {"training", "choosing", "held-back"}
+    digests = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in plan.data.iterdir()}
+    assert {row["file"]: row["sha256"] for row in rows} == digests
+    held_back = {f"{path.stem}.png" for path in (out / "held-back").iterdir()}
+    assert {row["file"] for row in rows if row["part"] == "held-back"} == held_back
+
+
+def test_the_command_exits_with_5_where_nothing_was_gained(
     champion: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYPERFOCAL_CACHE", str(tmp_path / "cache"))
     given = ["retrain", "--data", str(originals), "--from", str(champion), "--steps", "2"]
-    given.append("--no-suite")
+    given += ["--no-suite", "--any-quality"]
     answer = CliRunner().invoke(build(), [*given, "--margin", "50", "--json"])
-    assert answer.exit_code == 1
+    assert answer.exit_code == 5
     assert json.loads(answer.stdout)["verdict"]["better"] is False
+    # That it could not begin is something else.
+    assert CliRunner().invoke(build(), [*given, "--margin", "50", "--json"]).exit_code == 1
     answer = CliRunner().invoke(build(), [*given, "--margin", "50", "-o", "two", "--quiet"])
-    assert answer.exit_code == 1
+    assert answer.exit_code == 5
     assert "refused, not exported" in answer.stdout
     assert "two/report.md" in answer.stdout
 
@@ -451,6 +507,7 @@ def test_the_command_judges_by_the_suites_that_are_there(
     monkeypatch.setenv("HYPERFOCAL_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("HYPERFOCAL_DATA", raising=False)
     given = ["retrain", "--data", str(originals), "--from", str(champion), "--steps", "2"]
+    given.append("--any-quality")
     answer = CliRunner().invoke(build(), given)
     assert answer.exit_code == 2
     assert "no frozen suite" in answer.stderr
@@ -459,7 +516,7 @@ def test_the_command_judges_by_the_suites_that_are_there(
     write_pictures(tmp_path / "data" / "eval" / "mine", range(202, 204))
     monkeypatch.setenv("HYPERFOCAL_DATA", str(tmp_path / "data"))
     answer = CliRunner().invoke(build(), [*given, "--margin", "50", "--json"])
-    assert answer.exit_code == 1, answer.stderr
+    assert answer.exit_code == 5, answer.stderr
     judged = {(found["suite"], found["new"]) for found in json.loads(answer.stdout)["suites"]}
     assert judged == {("new pictures, held back", True), ("BSD100", False)}
     answer = CliRunner().invoke(build(), [*given, "--suite", "BSD100", "--no-suite"])

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager, suppress
 
 import httpx
+from waiting import wait_until
 
 from hyperfocal.errors import BrokenPicture, ModelMissing
 from hyperfocal.server.app import create_app
@@ -46,8 +47,8 @@ def answer_for(content: bytes, **changes) -> Answer:
 class PretendPool:
     """Answers with the input's bytes, reversed. ``hold``: tasks wait until ``release``.
 
-    ``raises``: what the next tasks end in. ``changes``: to the answers. ``tasks``: all it was
-    given; ``stopped``: those that were cancelled.
+    ``raises``: what the next tasks end in. ``changes``: to the answers. ``chooses``: the model that
+    is told before a task ends. ``tasks``: all it was given; ``stopped``: those that were cancelled.
     """
 
     def __init__(self, settings, *, loads: bool = True) -> None:
@@ -66,6 +67,7 @@ class PretendPool:
         self.replacing = False
         self.raises: list[BaseException] = []
         self.changes: dict = {}
+        self.chooses = None
         self.tasks, self.stopped, self.reloads = [], [], []
         self.arrived, self.cancelled = threading.Event(), threading.Event()
         self._go = asyncio.Event()
@@ -95,7 +97,7 @@ class PretendPool:
         self.versions = dict.fromkeys(models, "feedfacecafe")
         return f"version {len(self.reloads)}"
 
-    async def run(self, task, *, seconds, on_progress=None, wait=False) -> Answer:
+    async def run(self, task, *, seconds, on_progress=None, on_model=None, wait=False) -> Answer:
         if not self.accepts:
             raise Draining("stopping")
         if not wait and self.running >= self.capacity and self.waiting >= self.settings.queue:
@@ -109,6 +111,8 @@ class PretendPool:
         try:
             if self.hold:
                 await self._go.wait()
+            if self.chooses is not None and on_model is not None:
+                on_model(self.chooses)
             if self.raises:
                 raise self.raises.pop(0)
         except asyncio.CancelledError:
@@ -146,16 +150,17 @@ class Running:
 
     def until_clean(self) -> None:
         """Until no request's folder is left: they go just after the answer."""
-        while list(self.service.settings.spool.glob("request-*")):
-            assert self.client.get("/healthz").status_code == 200
+        wait_until(lambda: not list(self.service.settings.spool.glob("request-*")))
 
     def until_idle(self) -> None:
         """Until no request's folder and no job is left that the pool could still be given."""
         self.release()
         self.until_clean()
         # A job's row says that it has ended a moment before its figures are counted.
-        while self._open_jobs() or self.pool.running or self.service.jobs._works:
-            assert self.client.get("/healthz").status_code == 200
+        wait_until(lambda: not (self._open_jobs() or self.pool.running or self._works()))
+
+    def _works(self) -> int:
+        return len(self.service.jobs._works)
 
     def _open_jobs(self) -> int:
         counting = asyncio.run_coroutine_threadsafe(self.service.store.call(jobs.counts), self.loop)
@@ -192,8 +197,8 @@ def serve(settings, *, wait: bool = True):
     assert listening.wait(60), "the server did not start"
     made = Running(app, server, held["url"], held["loop"])
     try:
-        while wait and not made.ready():
-            pass
+        if wait:
+            wait_until(made.ready)
         yield made
     finally:
         made.client.close()

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pretending import check_problem
+from waiting import wait_until
 
 from hyperfocal import Settings, models
+from hyperfocal.errors import ModelBroken
 from hyperfocal.server import loading
 
 
@@ -25,12 +27,26 @@ def move(tmp_path, monkeypatch):
 
 
 def until(running, reloads):
-    while len(running.pool.reloads) < reloads:
-        assert running.ready()
+    wait_until(lambda: len(running.pool.reloads) >= reloads)
     # Written down just after the pool has changed; asking for the lock is waiting for that.
-    while running.service.changing.locked():
-        assert running.ready()
+    wait_until(lambda: not running.service.changing.locked())
     return running.pool.reloads
+
+
+def write(folder, text):
+    """Other aliases, at once: a file seen half-written would be another one."""
+    (folder / "new").write_text(text)
+    (folder / "new").replace(folder / "models" / "aliases")
+
+
+def followed(running) -> float:
+    """What the metrics say of it."""
+    (line,) = [
+        line
+        for line in running.client.get("/metrics").text.splitlines()
+        if line.startswith("hyperfocal_alias_followed ")
+    ]
+    return float(line.split()[1])
 
 
 def test_the_service_goes_where_the_alias_goes_and_back(pretending, move):
@@ -58,30 +74,108 @@ def test_a_roll_back_holds_until_the_alias_moves_again(pretending, move):
         assert until(running, 3)[-1] == ("restore-fast-x2",)
 
 
+def test_another_alias_does_not_undo_a_roll_back(pretending, move):
+    move("champion-x2", "photo-fast-x2")
+    move("large", "photo-fast-x4")
+    move("other", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2,large") as running:
+        move("champion-x2", "photo-realtime-x2")
+        until(running, 1)
+        assert running.client.post("/v1/admin/rollback").status_code == 200
+        # Of what requests may name, workers learn anew; what was gone back from stays away.
+        move("other", "photo-fast-x4")
+        assert until(running, 3)[-1] == ("photo-fast-x2", "photo-fast-x4")
+        move("large", "photo-realtime-x4")
+        assert until(running, 4)[-1] == ("photo-fast-x2", "photo-realtime-x4")
+        # Moved itself, it is followed, and back to what was gone back from, too.
+        move("champion-x2", "restore-fast-x2")
+        assert until(running, 5)[-1] == ("restore-fast-x2", "photo-realtime-x4")
+        move("champion-x2", "photo-realtime-x2")
+        assert until(running, 6)[-1] == ("photo-realtime-x2", "photo-realtime-x4")
+
+
+def test_a_reload_ends_a_roll_back(pretending, move):
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+        move("champion-x2", "photo-realtime-x2")
+        until(running, 1)
+        running.client.post("/v1/admin/rollback")
+        running.client.post("/v1/admin/reload", json={"models": ["champion-x2"]})
+        assert until(running, 3)[-1] == ("photo-realtime-x2",)
+
+
+def test_damaged_aliases_keep_nobody_from_going_back(pretending, move, tmp_path):
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+        move("champion-x2", "photo-realtime-x2")
+        until(running, 1)
+        whole = (tmp_path / "models" / "aliases").read_text()
+        write(tmp_path, "damaged")
+        answer = running.client.post("/v1/admin/rollback")
+        assert answer.json()["models"] == ["photo-fast-x2"]
+        write(tmp_path, whole + 'other = "photo-fast-x4"\n')
+        assert until(running, 3)[-1] == ("photo-fast-x2",)
+
+
 def test_what_cannot_be_followed_changes_nothing_and_is_told_once(
     pretending, move, tmp_path, caplog
 ):
-    def write(text):
-        # At once: a file seen half-written would be another one.
-        (tmp_path / "new").write_text(text)
-        (tmp_path / "new").replace(tmp_path / "models" / "aliases")
-
     move("champion-x2", "photo-fast-x2")
     with pretending(alias_seconds=0.01, models="champion-x2") as running:
-        write('champion-x2 = "no-such-model"\n')
-        while "is not followed" not in caplog.text:
-            assert running.ready()
+        write(tmp_path, 'champion-x2 = "no-such-model"\n')
+        wait_until(lambda: "is not followed" in caplog.text)
         assert running.pool.reloads == []
-        write("damaged")
-        while "cannot be read" not in caplog.text:
-            assert running.ready()
-        write('champion-x2 = "photo-realtime-x2"\n')
+        wait_until(lambda: followed(running) == 0)
+        write(tmp_path, "damaged")
+        wait_until(lambda: "cannot be read" in caplog.text)
+        assert followed(running) == 0
+        write(tmp_path, 'champion-x2 = "photo-realtime-x2"\n')
         assert until(running, 1) == [("photo-realtime-x2",)]
+        wait_until(lambda: followed(running) == 1)
         assert caplog.text.count("is not followed") == 2
         # Mended in between, the same damage is news.
-        write("damaged")
-        while caplog.text.count("cannot be read") < 2:
-            assert running.ready()
+        write(tmp_path, "damaged")
+        wait_until(lambda: caplog.text.count("cannot be read") == 2)
+
+
+def test_what_could_not_be_followed_is_tried_again(pretending, move, monkeypatch, caplog):
+    """As when the disk was full, or a file was being copied: nobody moves the alias again."""
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+        reload, tried = running.pool.reload, []
+
+        async def failing(models):
+            tried.append(models)
+            if len(tried) < 3:
+                raise ModelBroken("the weights cannot be read")
+            return await reload(models)
+
+        monkeypatch.setattr(running.pool, "reload", failing)
+        assert followed(running) == 1
+        move("champion-x2", "photo-realtime-x2")
+        assert until(running, 1) == [("photo-realtime-x2",)]
+        assert len(tried) == 3
+        assert caplog.text.count("is not followed") == 1
+        wait_until(lambda: followed(running) == 1)
+
+
+def test_an_alias_moved_back_to_what_is_served_is_followed(pretending, move, monkeypatch):
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+
+        async def failing(models):
+            raise ModelBroken("the weights cannot be read")
+
+        monkeypatch.setattr(running.pool, "reload", failing)
+        move("champion-x2", "photo-realtime-x2")
+        wait_until(lambda: followed(running) == 0)
+        move("champion-x2", "photo-fast-x2")
+        wait_until(lambda: followed(running) == 1)
+
+
+def test_where_aliases_are_not_followed_nothing_is_told_of_it(pretending):
+    with pretending(alias_seconds=0) as running:
+        assert "hyperfocal_alias_followed" not in running.client.get("/metrics").text
 
 
 def test_an_alias_that_moves_while_other_models_are_loaded_does_not_undo_that(
@@ -127,10 +221,10 @@ def test_a_bug_does_not_end_the_following(pretending, move, monkeypatch, caplog)
 
         monkeypatch.setattr(running.pool, "reload", once)
         move("champion-x2", "photo-realtime-x2")
-        while "is not followed" not in caplog.text:
-            assert running.ready()
+        assert until(running, 1) == [("photo-realtime-x2",)]
+        assert caplog.text.count("is not followed") == 1
         move("champion-x2", "restore-fast-x2")
-        assert until(running, 1) == [("restore-fast-x2",)]
+        assert until(running, 2)[-1] == ("restore-fast-x2",)
 
 
 def test_an_admin_may_name_an_alias(pretending, move):
@@ -142,7 +236,6 @@ def test_an_admin_may_name_an_alias(pretending, move):
 
 
 def test_an_alias_of_nothing_stops_the_start(monkeypatch, tmp_path):
-    from hyperfocal.errors import ModelBroken
     from hyperfocal.server import http_server
     from hyperfocal.server.app import create_app
     from hyperfocal.server.settings import ServerSettings

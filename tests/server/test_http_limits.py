@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from pretending import check_problem, drop_until_answered, read_answer
+from waiting import wait_until
 
 from hyperfocal.server.errors import RateLimited
 from hyperfocal.server.limits import Rate
@@ -254,24 +255,21 @@ def test_not_all_may_send_at_once(pretending, png, path, kind, count):
         sent = {"path": path, "Content_Type": kind, "Content_Length": 100}
         for connection in several:
             connection.sendall(head(**sent) + b"x")
-        while getattr(running.service, count) < 4:
-            running.ready()
+        wait_until(lambda: getattr(running.service, count) == 4)
         another = stack.enter_context(running.connection())
         another.sendall(head(**sent, Expect="100-continue"))
         status, headers, body = read_answer(another)
         assert (status, json.loads(body)["code"]) == (503, "queue-full")
         assert "retry-after" in headers
         several[0].close()
-        while getattr(running.service, count) == 4:
-            running.ready()
+        wait_until(lambda: getattr(running.service, count) < 4)
         assert running.client.post("/v1/upscale", content=png).status_code == 200
 
 
 def test_who_sends_slowly_keeps_nobody_waiting(pretending, png):
     with pretending(queue=0) as running, running.connection() as slow:
         slow.sendall(head(Content_Length=100) + b"x")
-        while not running.service.in_progress:
-            running.ready()
+        wait_until(lambda: running.service.in_progress)
         assert running.client.post("/v1/upscale", content=png).status_code == 200
 
 
@@ -280,8 +278,7 @@ def test_a_verdict_alone_takes_no_place(pretending):
         for _ in range(4):
             connection = stack.enter_context(running.connection())
             connection.sendall(head(Content_Length=100) + b"x")
-        while running.service.in_progress < 4:
-            running.ready()
+        wait_until(lambda: running.service.in_progress == 4)
         answer = running.client.post("/v1/feedback", json={"request_id": "r", "verdict": "up"})
         check_problem(answer, 404, "not-found")
 

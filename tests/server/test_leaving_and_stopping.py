@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pretending import check_problem
+from waiting import wait_until
 
 from hyperfocal.errors import ModelMissing, SettingsError
 from hyperfocal.server import http_server
@@ -52,11 +53,9 @@ def test_the_work_stops_when_its_client_leaves(running, sent):
 def test_a_client_that_leaves_while_sending_is_forgotten(running):
     with running.connection() as connection:
         connection.sendall(post(content=b"x" * 1000)[:-500])
-        while not running.service.in_progress:
-            running.ready()
+        wait_until(lambda: running.service.in_progress)
     running.until_clean()
-    while running.service.in_progress:
-        running.ready()
+    wait_until(lambda: not running.service.in_progress)
     assert running.pool.tasks == []
 
 
@@ -68,8 +67,7 @@ def test_a_client_that_leaves_does_not_stop_the_others(running):
             connection.sendall(post())
             assert running.pool.arrived.wait(60)
             stays = threads.submit(running.client.post, "/v1/upscale", content=b"stays")
-            while len(running.pool.tasks) < 2:
-                running.ready()
+            wait_until(lambda: len(running.pool.tasks) == 2)
         assert running.pool.cancelled.wait(60)
         running.release()
         assert stays.result(60).content == b"syats"
@@ -99,8 +97,7 @@ def test_stopping_finishes_what_was_begun_and_takes_nothing_new(pretending):
         begun = threads.submit(running.client.post, "/v1/upscale", content=b"begun")
         assert running.pool.arrived.wait(60)
         running.server.stop()
-        while running.ready():
-            pass
+        wait_until(lambda: not running.ready())
         check_problem(running.client.get("/readyz"), 503, "draining")
         assert running.client.get("/healthz").status_code == 200
         for path in ("/v1/upscale", "/v1/jobs"):

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +19,9 @@ import psutil
 import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import wait_until
 
+from bound import bound
 from hyperfocal.quality import psnr
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -41,20 +42,26 @@ class Process:
         # To append: the process writes where this one last read, were it not for that.
         self._log = (folder / "log").open("a+b")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hyperfocal", "serve", "--port", "0",
-             "--workers", str(workers), "--threads", "1", "--data", str(folder / "data")],
+            bound(sys.executable, "-m", "hyperfocal", "serve", "--port", "0",
+                  "--workers", str(workers), "--threads", "1", "--data", str(folder / "data")),
             env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
         self.url = self.process.stdout.readline().strip()
         assert self.url.startswith("http://127.0.0.1:"), self.log()
         self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
-        while self.client.get("/readyz").status_code != 200:
-            assert self.process.poll() is None, self.log()
+        wait_until(self.ready, 180)
+
+    def ready(self) -> bool:
+        """Whether pictures are taken; it must be alive."""
+        self.check_alive()
+        return self.client.get("/readyz").status_code == 200
+
+    def check_alive(self) -> None:
+        assert self.process.poll() is None, self.log()
 
     def until_begun(self) -> None:
         """Until a request is being received."""
-        while not list(self._spool.glob("request-*")):
-            assert self.client.get("/healthz").status_code == 200
+        wait_until(lambda: list(self._spool.glob("request-*")))
 
     def pictures(self) -> list[Path]:
         """Those kept with consent."""
@@ -224,9 +231,7 @@ def test_the_log_is_json_and_knows_the_requests(service):
 
     answer = service.client.get("/v1/models")
     # A request's line is written just after its answer.
-    end = time.monotonic() + 60
-    while answer.headers["x-request-id"] not in service.log():
-        assert time.monotonic() < end, service.log()
+    wait_until(lambda: answer.headers["x-request-id"] in service.log())
     lines = [json.loads(line) for line in service.log().splitlines()]
     assert answer.headers["x-request-id"] in {line.get("request_id") for line in lines}
 
@@ -245,8 +250,7 @@ def test_a_signal_lets_a_picture_be_finished(tmp_path, sent):
             service.until_begun()
             service.process.send_signal(sent)
             with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as other:
-                while other.get("/readyz").status_code != 503:
-                    pass
+                wait_until(lambda: other.get("/readyz").status_code == 503)
             yield rest
 
         answer = service.client.post("/v1/upscale?model=bicubic-x2", content=slowly())
@@ -265,8 +269,7 @@ def test_a_second_signal_does_not_wait(tmp_path):
             held.sendall(b"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
             service.until_begun()
             service.process.send_signal(signal.SIGTERM)
-            while service.client.get("/readyz").status_code == 200:
-                pass
+            wait_until(lambda: service.client.get("/readyz").status_code != 200)
             service.process.send_signal(signal.SIGTERM)
             assert service.process.wait(60) == 0
     finally:
@@ -288,10 +291,9 @@ def test_figures_are_of_all_workers_those_that_died_included(tmp_path):
         assert len(workers) == 2
         for worker in workers:
             worker.kill()
-        while made.figures()["hyperfocal_worker_restarts_total"] < 2:
-            assert made.process.poll() is None, made.log()
-        while send(0) != 200:
-            assert made.process.poll() is None, made.log()
+        wait_until(lambda: made.figures()["hyperfocal_worker_restarts_total"] == 2)
+        made.check_alive()
+        wait_until(lambda: send(0) == 200)
         found = made.figures()
     finally:
         made.close()

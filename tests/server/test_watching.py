@@ -10,11 +10,13 @@ import logging
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hyperfocal.errors import SettingsError
+from hyperfocal import Settings, models
+from hyperfocal.errors import BrokenPicture, SettingsError
 from hyperfocal.server import logs
 from hyperfocal.server.app import create_app
-from hyperfocal.server.errors import QueueFull
+from hyperfocal.server.errors import QueueFull, WorkerDied
 from hyperfocal.server.figures import FIGURES
+from hyperfocal.server.served import Served
 from hyperfocal.server.settings import ServerSettings
 
 
@@ -62,6 +64,7 @@ def series(found, name, **labels):
 
 
 FAST = {"model": "photo-fast-x2", "version": "0123456789ab"}
+LARGE = {"model": "photo-fast-x4", "version": "ba9876543210"}
 UNKNOWN = {"model": "unknown", "version": "unknown"}
 
 
@@ -70,32 +73,95 @@ def test_pictures_are_counted_by_model(running):
     client.post("/v1/upscale", content=b"abc")
     client.post("/predict", json={"image": "YWJj"})
     client.post("/v1/upscale?model=whatever-i-make-up", content=b"broken")
+    client.post("/v1/upscale", content=b"broken")
+    client.post("/v1/upscale?format=sideways", content=b"abc")
     running.pool.raises.append(QueueFull("full"))
     client.post("/v1/upscale?model=photo-fast-x4", content=b"abc")
     found = figures(running)
     total = "predict_requests_total"
-    large = {"model": "photo-fast-x4", "version": "ba9876543210"}
     assert series(found, total, **FAST, status="200") == 2
-    assert series(found, total, **UNKNOWN, status="422") == 1
-    assert series(found, total, **large, status="503") == 1
+    # What a client made up, and what could not be read so far as to name a model.
+    assert series(found, total, **UNKNOWN, status="422") == 2
+    assert series(found, total, **FAST, status="422") == 1
+    assert series(found, total, **LARGE, status="503") == 1
     assert series(found, "predict_request_duration_seconds_count", **FAST) == 2
     assert series(found, "hyperfocal_rejections_total", reason="queue-full") == 1
-    assert series(found, "hyperfocal_rejections_total", reason="broken-picture") == 1
+    assert series(found, "hyperfocal_rejections_total", reason="broken-picture") == 2
 
 
-def test_a_model_loaded_later_has_the_version_that_its_worker_told(running):
-    running.pool.changes["model_version"] = "feedfacecafe"
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        ("", FAST),
+        ("scale=4", LARGE),
+        ("model=photo-fast", FAST),
+        ("model=photo-fast&scale=4", LARGE),
+        ("model=photo-fast-x4&scale=2", LARGE),
+        ("model=auto&scale=3", LARGE),
+        ("model=champion", FAST),
+        ("model=champion&scale=4", LARGE),
+        ("model=photo-fine-x2", {"model": "photo-fine-x2", "version": "unknown"}),
+        ("model=nobody-s", {"model": "unknown", "version": "unknown"}),
+    ],
+)
+def test_what_fails_early_is_counted_for_the_model_that_would_have_had_it(
+    pretending, tmp_path, monkeypatch, asked, labels
+):
+    monkeypatch.setenv("HYPERFOCAL_MODELS", str(tmp_path / "models"))
+    models.set_alias("champion", "photo-fast", settings=Settings.read())
+    with pretending() as running:
+        running.client.post(f"/v1/upscale?{asked}", content=b"broken")
+        png = b"\x89PNG\r\n\x1a\n"
+        running.pool.raises.append(BrokenPicture("truncated"))
+        assert running.client.post(f"/v1/jobs?{asked}", content=png).status_code == 202
+        running.until_idle()
+        found = figures(running)
+    assert series(found, "predict_requests_total", **labels, status="422") == 2
+
+
+def test_what_fails_in_a_worker_is_counted_for_the_model_it_told(running):
+    """Whatever the client called it, and though it was not there when the service started."""
+    running.pool.chooses = Served("photo-mine-x2", "feedfacecafe")
+    running.client.post("/v1/upscale?model=mine", content=b"broken")
+    running.pool.raises += [WorkerDied("gone"), BrokenPicture("truncated")]
+    running.client.post("/v1/upscale", content=b"abc")
+    png = b"\x89PNG\r\n\x1a\n"
+    assert running.client.post("/v1/jobs", content=png).status_code == 202
+    running.until_idle()
+    found, total = figures(running), "predict_requests_total"
+    mine = {"model": "photo-mine-x2", "version": "feedfacecafe"}
+    assert series(found, total, **mine, status="422") == 2
+    assert series(found, total, **mine, status="500") == 1
+
+
+@pytest.mark.parametrize("name", ["photo-fast-x2", "imported-since-x2"])
+def test_a_model_loaded_later_is_counted_as_its_worker_told(running, name):
+    later = {"model": name, "version": "feedfacecafe"}
+    running.pool.changes |= {"model": name, "model_version": "feedfacecafe"}
     running.client.post("/v1/upscale", content=b"abc")
     found = figures(running)
-    later = {"model": "photo-fast-x2", "version": "feedfacecafe"}
     assert series(found, "predict_requests_total", **later, status="200") == 1
     assert series(found, "hyperfocal_consistency_db_count", **later) == 1
+    assert series(found, "hyperfocal_stage_seconds_count", stage="model", model=name) == 1
 
 
 def test_an_estimate_is_no_picture(running):
     assert running.client.post("/v1/estimate", content=b"abc").status_code == 200
     assert running.client.post("/v1/estimate", content=b"broken").status_code == 422
     assert not [key for key in figures(running) if key[0].startswith("predict_")]
+
+
+def test_a_preview_is_no_picture(running):
+    """It is of a part, by the quickest model, and would hide how the others do."""
+    answer = running.client.post("/v1/preview", content=b"abc")
+    assert answer.status_code == 200
+    assert running.client.post("/v1/preview", content=b"broken").status_code == 422
+    about_pictures = ("predict_", "hyperfocal_stage", "hyperfocal_consistency")
+    found = figures(running)
+    assert not [key for key in found if key[0].startswith(about_pictures)]
+    assert series(found, "hyperfocal_input_megapixels_count") == 0
+    verdict = {"request_id": answer.headers["x-request-id"], "verdict": "up"}
+    assert running.client.post("/v1/feedback", json=verdict).status_code == 404
 
 
 def test_a_job_is_counted_once_when_it_ends(running):
@@ -109,7 +175,7 @@ def test_a_job_is_counted_once_when_it_ends(running):
     found = figures(running)
     total = "predict_requests_total"
     assert series(found, total, **FAST, status="200") == 1
-    assert series(found, total, **UNKNOWN, status="415") == 1
+    assert series(found, total, **FAST, status="415") == 1
     assert series(found, "predict_request_duration_seconds_count", **FAST) == 1
     # From its order to its end: longer than the 6 ms that the worker tells of.
     assert series(found, "predict_request_duration_seconds_sum", **FAST) != 0.006
@@ -144,6 +210,7 @@ def test_what_is_told_is_what_is_described(running):
     """Names, kinds, meanings and labels are those of the table that the reference is made from."""
     running.client.post("/v1/upscale", content=b"abc")
     running.client.post("/v1/upscale", content=b"broken")
+    judge(running, "up")
     running.pool.waiting = 3
     text = running.client.get("/metrics").text
     told = {}
@@ -158,13 +225,25 @@ def test_what_is_told_is_what_is_described(running):
     }
 
 
-def test_verdicts_are_counted(running):
-    answer = running.client.post("/v1/upscale", content=b"abc")
-    verdict = {"request_id": answer.headers["x-request-id"], "verdict": "up"}
-    running.client.post("/v1/feedback", json=verdict)
-    found = figures(running)
-    assert found["hyperfocal_feedback_total", ("verdict", "up")] == 1
-    assert found["hyperfocal_feedback_total", ("verdict", "down")] == 0
+def judge(running, *verdicts):
+    """Have a picture restored, and give these verdicts on it."""
+    name = running.client.post("/v1/upscale", content=b"abc").headers["x-request-id"]
+    for verdict in verdicts:
+        given = {"request_id": name, "verdict": verdict}
+        assert running.client.post("/v1/feedback", json=given).status_code == 201
+
+
+def test_results_judged_are_counted_by_model(running):
+    total = "hyperfocal_feedback_total"
+    judge(running, "up", "down")
+    running.pool.changes |= {"model": LARGE["model"], "model_version": LARGE["version"]}
+    for _ in range(2):
+        judge(running, "down", "down")
+    found = {key: value for key, value in figures(running).items() if key[0] == total}
+    assert series(found, total, verdict="up", **FAST) == 1
+    assert series(found, total, verdict="down", **LARGE) == 2
+    # A change of mind is none more.
+    assert sum(found.values()) == 3
 
 
 def test_labels_do_not_grow_with_what_clients_send(running):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,30 @@ def photographs(tmp_path: Path) -> Path:
         for seed in seeds:
             Image.fromarray(textured(seed)).save(tmp_path / name / f"{seed}.png")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def _database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from hyperfocal.training.mlflow_server import Server
+
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    Server(f"sqlite:///{path}").client().search_experiments()
+    return path
+
+
+@pytest.fixture
+def with_database(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """Puts into a folder MLflow's database without runs, whose tables it is seconds about to make.
+
+    Skips the test where there is no MLflow.
+    """
+    pytest.importorskip("mlflow", reason="MLflow is not installed")
+
+    def put(folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(request.getfixturevalue("_database"), folder)
+
+    return put
 
 
 EXPERIMENT = """

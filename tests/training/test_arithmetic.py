@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,14 @@ def test_an_experiment_in_float16_trains_and_resumes_on_a_cpu(
 
 
 def test_the_mlflow_run_says_what_trained(
-    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_database: Callable[[Path], None],
 ) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     out = tmp_path / "runs" / "half"
+    with_database(out.parent)
     trained = fit(experiment, out, progress=False, tracking=True)
     run = Server.of(out).client().get_run(trained.run_id)
     on_gpu = torch.cuda.is_available()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -93,12 +94,15 @@ def test_it_is_of_the_originals_where_the_others_are_made(
 
 
 def test_mlflow_is_told_it(
-    given_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_database: Callable[[Path], None],
 ) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     torch.set_num_threads(1)
     out = tmp_path / "runs" / "given"
+    with_database(out.parent)
     trained = fit(Experiment.read(given_file), out, progress=False, tracking=True)
     client = Server.of(out).client()
     assert client.get_run(trained.run_id).data.tags["data_digest"] == digest(given_file)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
 
+from hyperfocal.models.onnx_runtime import import_onnxruntime
 from hyperfocal.training.calibrate import ceilings, observe
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import GREY, PlainNet
@@ -37,7 +37,7 @@ def picture(height: int = 22, width: int = 30) -> np.ndarray:
 
 
 def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    session = import_onnxruntime().InferenceSession(model.SerializeToString())
     return session.run(None, {"image": x})[0]
 
 

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from bound import bound
 
 pytest.importorskip("ray", reason="the ray extra is not installed")
 
+from hyperfocal.cli.app import build
 from hyperfocal.errors import (
     InputMissing,
     OutputExists,
@@ -23,22 +30,37 @@ from hyperfocal.errors import (
 from hyperfocal.training import ray_cluster, ray_worker
 from hyperfocal.training.checkpoints import LAST
 from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.export import export
 from hyperfocal.training.ray_cluster import fit_on_ray, resources_each
 
+# One cluster at a time: see test_ray_submit.py.
+pytestmark = pytest.mark.xdist_group("ray")
+
 PATIENCE = 600.0
-STEPS = 300
+STEPS, EVERY = 300, 60
 
 
-def hyperfocal(*words: str, **options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from hyperfocal.cli import main; main()", *words],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+@contextlib.contextmanager
+def hyperfocal(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, with two cores, killed at the end if it is still there."""
+    # Sockets of the cluster lie in it, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         # Ray looks at the cores itself; the test needs two workers on any machine.
-        env={**os.environ, "RAY_OVERRIDE_RESOURCES": '{"CPU": 2}', "OMP_NUM_THREADS": "1"},
-        **options,  # type: ignore[call-overload]
-    )
+        cores = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 2}', "OMP_NUM_THREADS": "1"}
+        command = subprocess.Popen(
+            bound(sys.executable, "-m", "hyperfocal", *words),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **cores, "RAY_TMPDIR": folder},
+        )
+        try:
+            yield command
+        finally:
+            command.kill()
+            command.wait()
+            assert command.stdout is not None
+            command.stdout.close()
 
 
 def starts(out: Path) -> list[dict]:
@@ -46,16 +68,17 @@ def starts(out: Path) -> list[dict]:
     return json.loads(path.read_text()) if path.is_file() else []
 
 
+# Workers are started twice, each of which takes long where several share a core.
+@pytest.mark.timeout(2 * PATIENCE)
 def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(
     experiment_file: Path, tmp_path: Path
 ) -> None:
-    text = experiment_file.read_text().replace("validate_every = 125", "validate_every = 20")
+    text = experiment_file.read_text().replace("validate_every = 125", f"validate_every = {EVERY}")
     lines = [f"steps = {STEPS}" if line.startswith("steps") else line for line in text.splitlines()]
     experiment_file.write_text("\n".join(lines))
     out = tmp_path / "out"
     words = ["--out", str(out), "--ray", "local", "--no-tracking", "--quiet"]
-    training = hyperfocal("train", "fit", str(experiment_file), *words)
-    try:
+    with hyperfocal("train", "fit", str(experiment_file), *words) as training:
         until = time.monotonic() + PATIENCE
         while not (out / LAST).is_file() and training.poll() is None:
             assert time.monotonic() < until
@@ -64,8 +87,6 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(
         (first,) = starts(out)
         os.kill(first["workers"][1]["pid"], signal.SIGKILL)
         said, _ = training.communicate(timeout=PATIENCE)
-    finally:
-        training.kill()
     assert training.returncode == 0, said
 
     one, two = starts(out)
@@ -76,15 +97,12 @@ def test_a_killed_worker_costs_the_steps_since_the_last_checkpoint(
     rows = [line.split(",") for line in (out / "metrics.csv").read_text().splitlines()]
     step, psnr = rows[0].index("step"), rows[0].index("val_psnr")
     judged = [(int(row[step]), float(row[psnr])) for row in rows[1:] if row[psnr]]
-    assert [number for number, _ in judged] == list(range(19, STEPS, 20))
+    assert [number for number, _ in judged] == list(range(EVERY - 1, STEPS, EVERY))
     assert judged[-1][1] > judged[0][1] + 0.5
     assert not list(out.glob(".ray*"))
 
     # What came of it is an ordinary checkpoint.
-    words = ["-o", str(tmp_path / "model"), "--no-bench"]
-    exported = hyperfocal("train", "export", str(out / "best.ckpt"), *words)
-    said, _ = exported.communicate(timeout=PATIENCE)
-    assert exported.returncode == 0, said
+    export(out / "best.ckpt", tmp_path / "model", calibration=2)
     picture = np.full((9, 7, 3), 0.5, np.float32)
     import hyperfocal as library
 
@@ -169,8 +187,10 @@ def test_a_worker_that_sees_other_folders_says_so(experiment_file: Path, tmp_pat
 @pytest.mark.parametrize(
     "words", [["--ray-workers", "2"], ["--ray", "local", "--fast-dev-run"], ["--ray", "nonsense"]]
 )
-def test_options_that_do_not_go_together(words: list[str], experiment_file: Path) -> None:
-    run = hyperfocal("train", "fit", str(experiment_file), *words, cwd=experiment_file.parent)
-    said, _ = run.communicate(timeout=PATIENCE)
-    assert run.returncode == 2, said
-    assert "--ray" in said or "Ray" in said
+def test_options_that_do_not_go_together(
+    words: list[str], experiment_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(experiment_file.parent)
+    done = CliRunner().invoke(build(), ["train", "fit", str(experiment_file), *words])
+    assert done.exit_code == 2, done.output
+    assert "--ray" in done.output or "Ray" in done.output

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bound import bound
 from hyperfocal.errors import ModelBroken, OutputExists, SettingsError
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
@@ -44,6 +47,21 @@ Restoration.on_train_batch_end = end
 fit(Experiment.read(Path(sys.argv[1])), Path(sys.argv[2]), progress=False, tracking=False)
 """
 
+# One training after the other, as it is asked to.
+APART = """
+import json, sys
+from pathlib import Path
+import torch
+from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.fit import fit
+
+torch.set_num_threads(1)
+for line in sys.stdin:
+    path, out, resume = json.loads(line)
+    given = {"resume": resume, "progress": False, "tracking": False}
+    print("steps", fit(Experiment.read(Path(path)), Path(out), **given).steps, flush=True)
+"""
+
 
 @pytest.fixture
 def experiment(experiment_file: Path) -> Experiment:
@@ -68,6 +86,73 @@ def muon(experiment_file: Path, experiment: Experiment) -> Experiment:
     text = text.replace("expand = 4", "expand = 0").replace("depth = 1", "depth = 2")
     experiment_file.write_text(text.replace("[data]\n", "[data]\nreduced = 0.8\n"))
     return Experiment.read(experiment_file)
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Callable[[Path, Path, bool], int]]:
+    """Trains in a process of its own and gives the steps.
+
+    For trainings that fork a helper before every epoch: a process in which everything else is
+    tested, too, has threads of many libraries, and not all of these survive being forked.
+    """
+    with subprocess.Popen(
+        bound(sys.executable, "-X", "faulthandler", "-c", APART),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, told = process.stdin, process.stdout
+
+        def trained(path: Path, out: Path, resume: bool) -> int:
+            asked.write(json.dumps([str(path), str(out), resume]) + "\n")
+            asked.flush()
+            words = next((line.split() for line in told if line.startswith("steps ")), None)
+            assert words is not None, f"the training ended with {process.wait()}"
+            return int(words[1])
+
+        yield trained
+
+
+@pytest.fixture
+def train(request: pytest.FixtureRequest, experiment_file: Path) -> Callable[..., int]:
+    """Trains what a fixture of that name says into a folder, and gives the steps."""
+
+    def trained(kind: str, out: Path, *, resume: bool = False) -> int:
+        experiment = request.getfixturevalue(kind)
+        if kind == "degraded":
+            steps: int = request.getfixturevalue("apart")(experiment_file, out, resume)
+            return steps
+        return fit(experiment, out, resume=resume, progress=False, tracking=False).steps
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def wholes() -> dict[str, Path]:
+    return {}
+
+
+@pytest.fixture
+def whole(
+    request: pytest.FixtureRequest,
+    train: Callable[..., int],
+    wholes: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Path]:
+    """The folder of a training of that kind that was never stopped, made once: to be read only."""
+
+    def made(kind: str) -> Path:
+        # Which writes the file of the experiment, of which others are to be stopped.
+        request.getfixturevalue(kind)
+        if kind not in wholes:
+            out = tmp_path_factory.mktemp("whole")
+            train(kind, out)
+            wholes[kind] = out
+        return wholes[kind]
+
+    return made
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -105,21 +190,22 @@ def state(run: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["degraded", "muon"])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
-    request: pytest.FixtureRequest, kind: str, experiment_file: Path, tmp_path: Path
+    train: Callable[..., int],
+    whole: Callable[[str], Path],
+    kind: str,
+    experiment_file: Path,
+    tmp_path: Path,
 ) -> None:
-    experiment = request.getfixturevalue(kind)
-    fit(experiment, tmp_path / "whole", progress=False, tracking=False)
-
+    unkilled = whole(kind)
     # In the middle of the third epoch, after two checkpoints.
     script = [sys.executable, "-c", KILLED, str(experiment_file), str(tmp_path / "killed"), "18"]
     done = subprocess.run(script, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert state(tmp_path / "killed")["global_step"] == 14
-    trained = fit(experiment, tmp_path / "killed", resume=True, progress=False, tracking=False)
 
-    assert trained.steps == 30
-    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
-    want, found = state(tmp_path / "whole"), state(tmp_path / "killed")
+    assert train(kind, tmp_path / "killed", resume=True) == 30
+    assert rows(tmp_path / "killed") == rows(unkilled)
+    want, found = state(unkilled), state(tmp_path / "killed")
     # Weights of the net and of its average, momenta of the optimizer, random numbers: to the bit.
     for part in ("state_dict", "optimizer_states", "random"):
         torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
@@ -173,29 +259,35 @@ main()
 
 # Ctrl-C may come in the middle of a step, whose state is not to be kept.
 @pytest.mark.parametrize(
-    ("kind", "name", "kept"),
+    ("kind", "name", "kept", "tracked"),
     [
-        ("experiment", "SIGINT", 7),
-        ("experiment", "SIGTERM", 10),
-        ("experiment", "SIGHUP", 10),
-        ("degraded", "SIGTERM", 10),
+        ("experiment", "SIGINT", 7, True),
+        ("experiment", "SIGTERM", 10, False),
+        ("experiment", "SIGHUP", 10, False),
+        ("degraded", "SIGTERM", 10, False),
     ],
 )
 def test_a_training_told_to_stop_says_so_and_can_go_on(
     request: pytest.FixtureRequest,
+    train: Callable[..., int],
+    whole: Callable[[str], Path],
     kind: str,
     experiment_file: Path,
     tmp_path: Path,
     name: str,
     kept: int,
+    tracked: bool,
 ) -> None:
-    experiment = request.getfixturevalue(kind)
     if not hasattr(signal, name):
         pytest.skip("no such signal here")
     number = signal.Signals[name]
-    fit(experiment, tmp_path / "whole", progress=False, tracking=False)
+    unstopped = whole(kind)
     out = tmp_path / "out"
     words = ["train", "fit", str(experiment_file), "--out", str(out), "--quiet"]
+    if tracked:
+        request.getfixturevalue("with_database")(tmp_path)
+    else:
+        words.append("--no-tracking")
     script = [sys.executable, "-c", STOPPED, str(int(number)), *words]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     environment["OMP_NUM_THREADS"] = "1"
@@ -211,20 +303,25 @@ def test_a_training_told_to_stop_says_so_and_can_go_on(
     assert "stopped; --resume goes on from the last checkpoint" in done.stderr
     assert "Traceback" not in done.stderr
     assert state(out)["global_step"] == kept
-    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as tracked:
-        assert tracked.execute("select status from runs").fetchall() == [("KILLED",)]
-    assert fit(experiment, out, resume=True, progress=False, tracking=False).steps == 30
+    if tracked:
+        with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+            assert database.execute("select status from runs").fetchall() == [("KILLED",)]
+    assert train(kind, out, resume=True) == 30
     # Not the curves: means over the epoch are of the steps after the stop.
-    want, found = state(tmp_path / "whole"), state(out)
+    want, found = state(unstopped), state(out)
     for part in ("state_dict", "optimizer_states", "random"):
         torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("hook", ["on_train_batch_end", "validation_step"])
 def test_told_to_stop_a_training_judges_first_what_is_due(
-    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str
+    experiment: Experiment,
+    whole: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hook: str,
 ) -> None:
-    fit(experiment, tmp_path / "whole", progress=False, tracking=False)
+    unstopped = whole("experiment")
     usual = getattr(Restoration, hook)
 
     def stop(self: Restoration, *given: Any) -> None:
@@ -239,11 +336,11 @@ def test_told_to_stop_a_training_judges_first_what_is_due(
             fit(experiment, out, progress=False, tracking=False)
     assert state(out)["global_step"] == 14
     fit(experiment, out, resume=True, progress=False, tracking=False)
-    assert rows(out) == rows(tmp_path / "whole")
-    names = [sorted(path.name for path in run.glob("*.ckpt")) for run in (out, tmp_path / "whole")]
+    assert rows(out) == rows(unstopped)
+    names = [sorted(path.name for path in run.glob("*.ckpt")) for run in (out, unstopped)]
     assert names[0] == names[1]
     for part in ("state_dict", "optimizer_states", "random"):
-        want, found = state(tmp_path / "whole"), state(out)
+        want, found = state(unstopped), state(out)
         torch.testing.assert_close(found[part], want[part], rtol=0, atol=0)
 
 

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bound import bound
 
 pytest.importorskip("mlflow", reason="MLflow is not installed")
 
@@ -105,7 +107,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command = bound(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1")
     command += ["--port", str(port), "--workers", "1", "--serve-artifacts"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
@@ -205,10 +207,14 @@ def test_a_resumed_training_goes_on_in_its_run(
 
 
 def test_what_has_changed_when_a_training_goes_on_is_told(
-    experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    experiment: Experiment,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    with_database: Callable[[Path], None],
 ) -> None:
     """MLflow lets no parameter change: tags of their names say what holds."""
     out = tmp_path / "runs" / "one"
+    with_database(out.parent)
     fit(experiment, out, progress=False)
     for steps, epochs in ((28, "4"), (36, "5")):
         schedule = experiment.schedule.model_copy(update={"steps": steps})
@@ -251,8 +257,12 @@ def test_without_a_server_all_lies_beside_the_run(experiment: Experiment, tmp_pa
 
 
 def test_a_deleted_experiment_is_told_once(
-    experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    experiment: Experiment,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    with_database: Callable[[Path], None],
 ) -> None:
+    with_database(tmp_path)
     fit(experiment, tmp_path / "one", progress=False)
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     client.delete_experiment(client.get_experiment_by_name("hyperfocal").experiment_id)

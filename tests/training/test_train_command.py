@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from hyperfocal.cli.app import build
+from hyperfocal.evaluate import measure_speed
 from hyperfocal.models.card import ModelCard
 
 Run = Callable[..., Result]
@@ -80,7 +82,9 @@ def test_going_on_from_nothing_is_told(run: Run) -> None:
     assert "anew" not in more.stderr
 
 
-def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
+def test_a_checkpoint_becomes_a_measured_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of a real picture of that size, not twenty times.
+    monkeypatch.setattr("hyperfocal.evaluate.measure_speed", partial(measure_speed, runs=2))
     assert run("fit", "tiny.toml", "--no-tracking", "--quiet").exit_code == 0
     result = run("export", "runs/tiny-x2/best.ckpt", "-o", "model", "--suite", "val:1")
     assert result.exit_code == 0
@@ -105,8 +109,10 @@ def test_a_checkpoint_becomes_a_measured_model(run: Run) -> None:
     assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
 
 
-def test_a_tracked_training_ends_with_a_registered_model_unless_told_not_to(run: Run) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed")
+def test_a_tracked_training_ends_with_a_registered_model_unless_told_not_to(
+    run: Run, with_database: Callable[[Path], None]
+) -> None:
+    with_database(Path("runs"))
     result = run("fit", "tiny.toml", "--quiet")
     assert result.exit_code == 0
     card = ModelCard.read(Path("runs/tiny-x2/model/tiny-x2.toml"))

@@ -9,9 +9,7 @@ from typing import get_args
 
 import pytest
 import torch
-from typer.main import get_command
 
-from hyperfocal.cli.app import build
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 
@@ -27,18 +25,6 @@ def test_the_example_trains(photographs: Path, tmp_path: Path) -> None:
     path.write_text(found[1].replace("patch = 48", "patch = 24"))
     trained = fit(Experiment.read(path), tmp_path / "run", preset="dev-run", tracking=False)
     assert trained.steps == 1
-
-
-def test_the_commands_are_there() -> None:
-    lines = re.findall(r"^hyperfocal (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(lines) >= 6
-    for line in lines:
-        command = get_command(build())
-        words = line.partition("#")[0].split()
-        while hasattr(command, "commands"):
-            command = command.commands[words.pop(0)]
-        options = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
-        assert {word for word in words if word.startswith("-")} <= options, line
 
 
 def tables() -> dict[str, set[str]]:

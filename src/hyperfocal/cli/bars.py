@@ -7,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Outcome
 from hyperfocal.cli.progress import Lines
 
@@ -44,7 +45,7 @@ class Bars:
 
     def begin(self, name: str) -> None:
         """Show the file's name and an empty bar."""
-        self._progress.reset(self._tiles, total=None, description=name)
+        self._progress.reset(self._tiles, total=None, description=say.in_a_row(name))
 
     def tiles(self, done: int, total: int) -> None:
         """Move the file's bar."""

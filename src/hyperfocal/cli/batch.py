@@ -15,7 +15,14 @@ from hyperfocal.cli import say
 from hyperfocal.cli.choices import check_depth
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, check_writable, is_device, is_taken
-from hyperfocal.errors import GarbledOutput, InputMissing, ModelError, OutputError, OutputRefused
+from hyperfocal.errors import (
+    GarbledOutput,
+    InputMissing,
+    ModelError,
+    OutputError,
+    OutputExists,
+    OutputRefused,
+)
 
 if TYPE_CHECKING:
     from hyperfocal.cli.progress import Watcher
@@ -91,6 +98,11 @@ class Work:
             if job.output is not None:
                 check_writable(job.output, overwrite=self.writing.existing == "overwrite")
             return self._forecast(job) if self.dry_run else self._restore(job, watcher)
+        except OutputExists as error:
+            if self.writing.existing == "skip":
+                # Another program made it meanwhile; several may share the work so.
+                return Outcome(name, output, "skipped")
+            failure = Failure.of(error)
         except (GarbledOutput, OSError, MemoryError) as error:
             failure = Failure.of(error)
         except ModelError:

@@ -23,6 +23,9 @@ RUNTIME = typer.Option(
     None, "--runtime", help="Engine to run them: auto, openvino or onnxruntime.", metavar="ENGINE"
 )
 
+# Python makes no numbers of thousands of digits, and no picture has sides of so many.
+_SIDE = "[1-9][0-9]{0,17}"
+
 
 def as_option(name: str) -> str:
     """A Python name as it is typed: ``long_edge`` is ``--long-edge``."""
@@ -95,9 +98,9 @@ def check_depth(form: str, bits: int | None) -> None:
 
 def read_size(text: str) -> tuple[int | None, int | None]:
     """``1920x1080``, ``1920x`` or ``x1080`` as (width, height)."""
-    match = re.fullmatch(r"([1-9][0-9]*)?[xX]([1-9][0-9]*)?", text.strip())
+    match = re.fullmatch(rf"({_SIDE})?[xX]({_SIDE})?", text.strip())
     if match is None or match[1] is match[2] is None:
-        raise UsageError(f"'{text}' is not a size; write 1920x1080, 1920x or x1080")
+        raise UsageError(f"'{text:.60}' is not a size; write 1920x1080, 1920x or x1080")
     return (int(match[1]) if match[1] else None, int(match[2]) if match[2] else None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,10 +65,11 @@ def list_verdicts(
     wanted, moment = _verdict(verdict), _moment(since)
     check_text({"--model": model})
     with _store(database) as (store, _):
+        models = _models(store, model)
         found = store.reading(
             lambda session: list(
                 book.find(
-                    session, verdict=wanted, model=model, since=moment, limit=min(limit, _MOST)
+                    session, verdict=wanted, models=models, since=moment, limit=min(limit, _MOST)
                 )
             )
         )
@@ -105,7 +107,8 @@ def export(
     pictures: Path | None = typer.Option(
         None,
         "--pictures",
-        help="Also copy the pictures kept with consent into this folder.",
+        help="Also copy the pictures kept with consent into this folder, and remove from it what"
+        " earlier exports put there and is not kept any more.",
         metavar="DIR",
     ),
     verdict: str | None = _VERDICT,
@@ -114,7 +117,7 @@ def export(
     database: str | None = _DATABASE,
 ) -> None:
     """Write verdicts as JSON lines, one a verdict, the newest first."""
-    from hyperfocal.feedback import write_lines
+    from hyperfocal.feedback import book, remove_withdrawn, write_lines
     from hyperfocal.imaging.atomic import write_file
 
     wanted, moment = _verdict(verdict), _moment(since)
@@ -125,32 +128,44 @@ def export(
         except OSError as error:
             raise OutputRefused(f"{pictures}: {error.strerror}") from error
     with _store(database) as (store, _):
+        models = _models(store, model)
+        # What is kept there is not removed by being exported.
+        is_storage = pictures is not None and _is_same(pictures, store.pictures.folder)
 
         def write(file: BinaryIO) -> int:
             return write_lines(
-                store.verdicts(verdict=wanted, model=model, since=moment),
+                store.verdicts(verdict=wanted, models=models, since=moment),
                 file,
-                pictures=pictures,
+                pictures=None if is_storage else pictures,
                 storage=store.pictures,
             )
 
-        if output is None:
-            write(typer.get_binary_stream("stdout"))
-            return
         lines = 0
 
         def fill(file: BinaryIO) -> None:
             nonlocal lines
             lines = write(file)
 
-        write_file(output, fill)
-        say.line(f"{lines} verdicts written to {output}")
+        try:
+            if output is None:
+                write(typer.get_binary_stream("stdout"))
+            else:
+                write_file(output, fill)
+                say.line(f"{lines} verdicts written to {output}")
+        finally:
+            # Whatever became of the lines, and at the end: consent may end meanwhile.
+            if pictures is not None and not is_storage:
+                gone = remove_withdrawn(
+                    pictures, store.id, lambda: store.reading(book.picture_names)
+                )
+                if gone:
+                    say.line(f"{gone} pictures that are not kept any more removed")
 
 
 def stats(
     since: str | None = _SINCE, database: str | None = _DATABASE, as_json: bool = JSON
 ) -> None:
-    """Count verdicts: in all, by model and by reason."""
+    """Count verdicts: in all, by version of a model and by reason."""
     from hyperfocal.feedback import book, count
 
     moment = _moment(since)
@@ -163,12 +178,13 @@ def stats(
     if as_json:
         say.document(found.to_dict())
         return
-    rows = [("model", "up", "down", "approval", "consistency")]
+    rows = [("model", "version", "up", "down", "approval", "consistency")]
     for tally in (*found.models, found.overall):
         approval = "" if tally.approval is None else f"{tally.approval:.0%}"
         decibels = "" if tally.consistency_db is None else f"{tally.consistency_db:.1f} dB"
-        rows.append((tally.name, str(tally.up), str(tally.down), approval, decibels))
-    say.table(rows, right=(1, 2, 3, 4))
+        counts = (str(tally.up), str(tally.down))
+        rows.append((tally.name, tally.version, *counts, approval, decibels))
+    say.table(rows, right=(2, 3, 4, 5))
     say.facts(
         [
             ("answered requests", str(found.requests)),
@@ -245,6 +261,35 @@ def _store(database: str | None) -> Iterator[tuple[Store, ServerSettings]]:
         yield store, settings
     finally:
         store.close()
+
+
+def _models(store: Store, name: str | None) -> list[str] | None:
+    """What a model, a family or an alias means among what was judged; None: everything.
+
+    A name that is none of them is told: a slip would look like silence.
+    """
+    if name is None:
+        return None
+    from hyperfocal.feedback import book
+    from hyperfocal.models.aliasing import is_model, resolve
+    from hyperfocal.models.automatic import AUTOMATIC
+    from hyperfocal.settings import Settings
+
+    settings = Settings.read()
+    target = resolve(name, settings)
+    meant = re.compile(rf"{re.escape(target)}(-x\d+)?")
+    # Models that ran one after another are joined.
+    judged = store.reading(book.judged_models)
+    found = [
+        model for model in judged if model == name or all(map(meant.fullmatch, model.split("+")))
+    ]
+    if not found and target not in AUTOMATIC and not is_model(target, settings):
+        say.error(f"no verdict is about '{name}', and there is no model of that name")
+    return found
+
+
+def _is_same(folder: Path, other: Path | None) -> bool:
+    return other is not None and other.exists() and folder.samefile(other)
 
 
 def _verdict(text: str | None) -> Verdict | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -57,7 +58,8 @@ def find(
     A file that was named is always taken, missing or not: what is wrong with it is said later.
     In folders, hidden files, what systems leave behind, files that are no pictures and earlier
     results (``is_result``) are passed over and counted; a folder that may not be read is an input
-    with a problem. Of a file and links to it the file is taken, so that it keeps its place where
+    with a problem. Links to folders are followed, and each folder is looked into once. Of a file
+    and links to it, or to a folder around it, the file is taken, so that it keeps its place where
     the tree is mirrored. ``leave_out``: a folder not to look into, because results go there.
     """
     given = list(given)
@@ -78,8 +80,8 @@ def find(
         # Two folders may hold files of the same name; one folder is mirrored without its own.
         top = PurePath(path.resolve().name) if several else PurePath()
         closed: list[OSError] = []
-        for file in _files(path, recurse, leave_out, closed):
-            key, is_link = paths.identity(file), file.is_symlink()
+        for file, is_linked in _files(path, recurse, leave_out, closed):
+            key, is_link = paths.identity(file), is_linked or file.is_symlink()
             if is_debris(file) or not is_picture(file):
                 ignored += 1
             elif key not in named and is_result(file):
@@ -120,23 +122,35 @@ def looks_like_picture(path: Path) -> bool:
 
 def _files(
     folder: Path, recurse: bool, leave_out: Path | None, closed: list[OSError]
-) -> Iterator[Path]:
-    """Files in order of their names; sub-folders after them, hidden ones never.
+) -> Iterator[tuple[Path, bool]]:
+    """Files in order of their names, and whether a link to a folder led there.
 
-    ``closed``: is given the errors of folders that cannot be read.
+    Sub-folders come after the files, hidden ones never; linked ones after everything else, so
+    that what lies in the tree itself is met in its own place first. ``closed``: is given the
+    errors of folders that cannot be read.
     """
     outside = paths.identity(leave_out) if leave_out is not None else None
-    for at, below, names in os.walk(folder, onerror=closed.append):
-        below[:] = (
-            sorted(
-                name
-                for name in below
-                if not name.startswith(".") and paths.identity(Path(at, name)) != outside
-            )
-            if recurse
-            else []
-        )
-        yield from (Path(at, name) for name in sorted(names))
+    # Links may lead in circles, and several to one folder.
+    seen = {outside}
+    waiting = deque([folder])
+    while waiting:
+        start = waiting.popleft()
+        if start is not folder and _is_left_out(paths.identity(start), seen, outside):
+            continue
+        for at, below, names in os.walk(start, onerror=closed.append):
+            seen.add(paths.identity(at))
+            inside = [Path(at, name) for name in sorted(below) if not name.startswith(".")]
+            inside = [path for path in inside if recurse and paths.identity(path) not in seen]
+            waiting.extend(path for path in inside if path.is_symlink())
+            below[:] = [path.name for path in inside if not path.is_symlink()]
+            yield from ((Path(at, name), start is not folder) for name in sorted(names))
+
+
+def _is_left_out(link: str, seen: set[str | None], outside: str | None) -> bool:
+    """Whether a link leads to what was met already, or to results: below what is left out."""
+    return link in seen or (
+        outside is not None and link.startswith(outside.rstrip(os.sep) + os.sep)
+    )
 
 
 def is_debris(file: Path) -> bool:

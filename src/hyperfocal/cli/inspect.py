@@ -43,7 +43,7 @@ def inspect(
             continue
         files.append({"input": name, **asdict(facts), "error": None})
         if not as_json:
-            typer.echo(f"{name}: {_describe(facts)}")
+            typer.echo(say.in_a_row(f"{name}: {_describe(facts)}"))
     if as_json:
         say.document({"files": files})
     if errors:

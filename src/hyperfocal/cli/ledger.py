@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +16,15 @@ from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging.atomic import refusal
 
 NAME = ".hyperfocal-sent.jsonl"
+_LOOKS, _BETWEEN = 10, 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One input. ``input``, ``output``: relative to their folders, with slashes. ``digest``:
     SHA-256 of the input's bytes. ``options``: what was asked for. ``state``: "begun" before the
-    input is sent, "done" when its result is in place.
+    input is sent, "done" when its result is in place. ``source``: identity of the input's folder;
+    "" in lines of versions that did not note it.
     """
 
     input: str
@@ -32,10 +35,24 @@ class Entry:
     request_id: str = ""
     model: str = ""
     model_version: str = ""
+    source: str = ""
+
+    def is_of(self, other: Entry) -> bool:
+        """Whether both are about one input, changed or not: one name in one folder."""
+        if self.input != other.input:
+            return False
+        if not (self.source and other.source):
+            # Of which folder cannot be told: only the same bytes are surely the same input.
+            return self.digest == other.digest
+        return self.source == other.source
+
+    def asks_as(self, other: Entry) -> bool:
+        """Whether the results of both are the same: of the same bytes, made in the same way."""
+        return (self.digest, dict(self.options)) == (other.digest, dict(other.options))
 
 
 class Ledger:
-    """A file of lines in the folder of the results; the last line about an input counts.
+    """A file of lines in the folder of the results; the last line about a result counts.
 
     Lines are only ever added, so that a program that is killed loses at most the last one.
     """
@@ -44,23 +61,40 @@ class Ledger:
         self._path = folder / NAME
         self._lock = threading.Lock()
         lines = _read(self._path)
-        self._entries = {entry.input: entry for entry in lines}
+        self._entries = {entry.output: entry for entry in lines}
         self._made = {(entry.input, entry.output) for entry in lines}
 
-    def entry(self, name: str) -> Entry | None:
-        """The last that was noted about an input."""
+    def entry(self, output: str) -> Entry | None:
+        """The last that was noted about a result."""
         with self._lock:
-            return self._entries.get(name)
+            return self._entries.get(output)
 
     def made(self) -> set[tuple[str, str]]:
         """Every input with every result that earlier calls noted of it, under whatever name."""
         return self._made
 
+    def made_meanwhile(self, wanted: Entry) -> bool:
+        """Whether another program has noted by now that it made the very same.
+
+        A result gets its name a moment before its line is written, hence a few looks.
+        """
+        for look in range(_LOOKS):
+            time.sleep(_BETWEEN * bool(look))
+            if any(
+                entry.output == wanted.output
+                and entry.state == "done"
+                and entry.is_of(wanted)
+                and entry.asks_as(wanted)
+                for entry in _read(self._path)
+            ):
+                return True
+        return False
+
     def note(self, entry: Entry) -> None:
         """Add a line. :class:`OutputRefused` where the folder may not be written."""
         line = say.encoded(asdict(entry), indent=None)
         with self._lock:
-            self._entries[entry.input] = entry
+            self._entries[entry.output] = entry
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with self._path.open("ab") as file:
@@ -97,7 +131,7 @@ def _read(path: Path) -> list[Entry]:
             entry = Entry(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
             continue
-        texts = (entry.input, entry.digest, entry.output)
+        texts = (entry.input, entry.digest, entry.output, entry.source)
         if all(isinstance(text, str) for text in texts) and isinstance(entry.options, dict):
             entries.append(entry)
     return entries

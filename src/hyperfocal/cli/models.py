@@ -109,11 +109,17 @@ def import_model(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Take in an ONNX model, whose card is made by running it, or one that has a card."""
+    """Take in an ONNX model, whose card is made by running it, or one that has a card.
+
+    What a card says of its network is checked by running that, too. This takes seconds, with a
+    large network, or one in several precisions, a minute or more.
+    """
     from hyperfocal import models
 
     settings = read_settings()
     take = models.import_card if file.suffix == ".toml" else models.import_onnx
+    # To stderr, in JSON too: nothing else is seen until it ends.
+    say.line(f"running {say.in_a_row(str(file))} to examine it; this may take a minute or more")
     card = take(file, name=name, settings=settings, overwrite=overwrite)
     if as_json:
         say.document(_plain(card))

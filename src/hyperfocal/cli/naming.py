@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperfocal.cli import say
 from hyperfocal.cli.find import is_debris, looks_like_picture
 from hyperfocal.cli.place import endings, stem_of
 
@@ -68,8 +69,9 @@ def result_of_earlier(suffix: str) -> Callable[[Path], bool]:
 def passed_over(results: Sequence[Path], done: str = "restored") -> str:
     """The note about earlier results among the inputs; ``done``: what becomes of inputs."""
     several = f" and {len(results) - 1} more, results" if len(results) > 1 else ", a result"
+    first = say.in_a_row(str(results[0]))
     return (
-        f"note: passed over {results[0]}{several} of an earlier call by name and place; "
+        f"note: passed over {first}{several} of an earlier call by name and place; "
         f"a file that is named itself is {done}"
     )
 

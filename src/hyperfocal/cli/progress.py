@@ -56,7 +56,11 @@ def watch(total: int, *, quiet: bool, verbose: bool) -> Iterator[Watcher]:
 
 
 def describe(outcome: Outcome, *, verbose: bool = False) -> list[str]:
-    """One file, for people."""
+    """One file, for people, in lines that names cannot break."""
+    return [say.in_a_row(text) for text in _described(outcome, verbose)]
+
+
+def _described(outcome: Outcome, verbose: bool) -> list[str]:
     arrow = f"{outcome.input} -> {outcome.output or 'stdout'}"
     if outcome.error is not None:
         message = outcome.error.message

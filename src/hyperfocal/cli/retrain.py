@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _MINUTES = 20.0
 
+NOT_BETTER = 5
+"""Exit code where the challenger is refused: all went well, so it is that of no error."""
+
 
 class MadeHow(StrEnum):
     """How low-resolution pictures are made of originals."""
@@ -34,6 +37,11 @@ def retrain(
         "--data",
         metavar="DIR",
         help="New pictures: originals, or folders HR and LR of pairs.",
+    ),
+    any_quality: bool = typer.Option(
+        False,
+        "--any-quality",
+        help="Learn from originals with signs of damage, too, which are left out otherwise.",
     ),
     champion: str = typer.Option(
         "photo-fast-x2", "--from", metavar="MODEL", help="The model to go on from, or its card."
@@ -86,7 +94,7 @@ def retrain(
 
     Some of the new pictures are held back from the training. Both models are measured on those
     and on the frozen suites, as they run on this machine. A better one is exported; of another
-    one only the report is left, and the exit code is 1.
+    one only the report is left, and the exit code is 5.
     """
     needs_torch()
     only_one(minutes=minutes, steps=steps)
@@ -118,6 +126,7 @@ def retrain(
         rate=rate,
         seed=seed,
         bench=bench,
+        any_quality=any_quality,
     )
     loud = not quiet and not as_json
     report, folder = run(
@@ -128,11 +137,13 @@ def retrain(
     else:
         _print(report, folder)
     if not report.verdict.better:
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_BETTER)
 
 
 def _print(report: RetrainReport, folder: Path) -> None:
-    rows = [("suite", "weights", "pictures", report.champion, report.challenger, "gain")]
+    rows = [
+        ("suite", "weights", "pictures", report.champion, report.challenger, "gain", "surely over")
+    ]
     rows += [
         (
             found.suite,
@@ -141,10 +152,11 @@ def _print(report: RetrainReport, folder: Path) -> None:
             f"{found.champion_psnr:.3f}",
             f"{found.challenger_psnr:.3f}",
             f"{found.gain:+.3f}",
+            "" if found.sure is None else f"{found.sure:+.3f}",
         )
         for found in report.suites
     ]
-    say.table(rows, right=range(2, 6))
+    say.table(rows, right=range(2, 7))
     verdict = "better, and exported" if report.verdict.better else "refused, not exported"
     typer.echo(f"{report.challenger} is {verdict}:")
     for reason in (*report.verdict.reasons, *(f"note: {note}" for note in report.notes)):

@@ -16,6 +16,11 @@ _CONTROLS = {
 _IN_A_ROW = {**_CONTROLS, ord("\n"): "\\x0a", ord("\t"): "\\x09"}
 
 
+def in_a_row(text: str) -> str:
+    """Text that stays in its line whatever it holds: a newline in a name would begin another."""
+    return text.translate(_IN_A_ROW)
+
+
 def line(text: str) -> None:
     """A line for a person; one that cannot be written, to a full disk, does not stop the work."""
     with contextlib.suppress(OSError):
@@ -24,7 +29,7 @@ def line(text: str) -> None:
 
 def error(text: str) -> None:
     """A line about something that went wrong."""
-    line(f"hyperfocal: {text}")
+    line(f"hyperfocal: {in_a_row(text)}")
 
 
 def document(content: Mapping[str, object] | Sequence[object]) -> None:
@@ -46,7 +51,7 @@ def encoded(content: Mapping[str, object] | Sequence[object], *, indent: int | N
 
 def table(rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
     """Rows in aligned columns on stdout, the heading first; ``right``: columns of numbers."""
-    rows, right = [[cell.translate(_IN_A_ROW) for cell in row] for row in rows], set(right)
+    rows, right = [[in_a_row(cell) for cell in row] for row in rows], set(right)
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
         cells = (
@@ -61,7 +66,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> None:
     pairs = list(pairs)
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        typer.echo(f"{name.ljust(width)}  {value.translate(_IN_A_ROW)}")
+        typer.echo(f"{name.ljust(width)}  {in_a_row(value)}")
 
 
 def is_terminal() -> bool:

@@ -96,7 +96,7 @@ def send(
         8, "--retries", min=0, metavar="N", help="Try so often again where the service is busy."
     ),
     recurse: bool = typer.Option(
-        True, "--recursive/--no-recursive", help="Look into sub-folders too."
+        True, "--recursive/--no-recursive", help="Look into sub-folders too, linked ones included."
     ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Send everything again, and replace what is there."
@@ -111,8 +111,9 @@ def send(
     """Have a service restore a folder of pictures.
 
     Started again, it goes on where it was: a picture is sent if it is new, if it has changed, or
-    if something else is asked for. One bad picture does not stop the rest. What an earlier call
-    made beside its input is passed over unless it is named itself.
+    if something else is asked for. A result of a picture from another folder is not replaced
+    without --overwrite. One bad picture does not stop the rest. What an earlier call made beside
+    its input is passed over unless it is named itself.
     """
     only_one(quiet=quiet, verbose=verbose)
     from hyperfocal.cli.ledger import Ledger

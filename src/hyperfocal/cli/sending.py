@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +124,17 @@ class Sending:
             if job.error is not None:
                 raise job.error
             _check_untaken(job, earlier)
-            return self._send(job)
+            return self._send(job, halt)
         except _Halted:
             raise
-        except (Cancelled, Unauthorized, Forbidden) as error:
+        except (Unauthorized, Forbidden) as error:
             halt.set()
             raise _Hopeless from error
+        except Cancelled as error:
+            if halt.is_set():
+                raise _Hopeless from error
+            # Nobody stopped this batch: somebody else has cancelled this picture's job.
+            return Sent(name, output, "failed", error=Failure(error.code, str(error)))
         except (Unreachable, StrangeAnswer) as error:
             # Either the service is gone, or something about this picture alone.
             if not self.client.health().alive:
@@ -146,7 +151,7 @@ class Sending:
         request_id = getattr(failed, "request_id", None)
         return Sent(name, output, "failed", error=Failure.of(failed), request_id=request_id)
 
-    def _send(self, job: Job) -> Outcome:
+    def _send(self, job: Job, halt: threading.Event) -> Outcome:
         source, output = job.found.path, job.output
         assert source is not None
         assert output is not None
@@ -157,13 +162,24 @@ class Sending:
             Options(**given).fields(),
             output.relative_to(self.folder).as_posix(),
             "begun",
+            source=_folder_of(job),
         )
-        if not self.overwrite and paths.exists(output):
-            known = self.ledger.entry(begun.input)
-            if known is None or known.output != begun.output:
+        exists = paths.exists(output)
+        known = self.ledger.entry(begun.output)
+        if not self.overwrite and exists:
+            if known is None:
                 raise OutputExists(f"{output} exists and is no result of this; use --overwrite")
-            if known.state == "done" and _same(known, begun):
+            # The same bytes asked for in the same way may have been moved to another folder.
+            if known.state == "done" and known.input == begun.input and known.asks_as(begun):
+                if known.source != begun.source and not _is_there(known):
+                    self.ledger.note(replace(known, source=begun.source))
                 return Sent(job.found.name, str(output), "skipped", request_id=known.request_id)
+            if not known.is_of(begun):
+                of = Path(known.source, known.input) if known.source else f"another {known.input}"
+                raise OutputExists(
+                    f"{output} exists and is the result of {of}; "
+                    "use --overwrite, or name another folder"
+                )
         # First, so that a result whose line below is lost is known for one's own.
         self.ledger.note(begun)
         try:
@@ -173,18 +189,25 @@ class Sending:
                 f"the folder {output.parent} cannot be made: {error.strerror}"
             ) from error
         start = time.perf_counter()
-        made = self._restored(source, output, given)
+        try:
+            # What appears meanwhile is somebody else's.
+            made = self._restored(source, output, given, self.overwrite or exists, halt)
+        except BaseException as error:
+            if exists and known is not None and not known.is_of(begun):
+                # What lies there is still the other's.
+                self.ledger.note(known)
+            # Another program that sends the same folder may have been quicker.
+            if isinstance(error, OutputExists) and self.ledger.made_meanwhile(begun):
+                return Sent(job.found.name, str(output), "skipped")
+            raise
         seconds = time.perf_counter() - start
         self.ledger.note(
-            Entry(
-                begun.input,
-                begun.digest,
-                begun.options,
-                begun.output,
-                "done",
-                made.request_id,
-                made.model,
-                made.model_version,
+            replace(
+                begun,
+                state="done",
+                request_id=made.request_id,
+                model=made.model,
+                model_version=made.model_version,
             )
         )
         return Sent(
@@ -207,22 +230,35 @@ class Sending:
             version=made.model_version,
         )
 
-    def _restored(self, source: Path, output: Path, given: Mapping[str, Any]) -> Restored:
+    def _restored(
+        self,
+        source: Path,
+        output: Path,
+        given: Mapping[str, Any],
+        overwrite: bool,
+        halt: threading.Event,
+    ) -> Restored:
         """At once, or as a job where that takes longer than the service lets a request last."""
         try:
-            return self.client.upscale(source, output, **given)
+            return self.client.upscale(source, output, overwrite=overwrite, **given)
         except DeadlinePassed:
             job = self.client.jobs.submit(source, **given)
         try:
-            return self.client.jobs.result(self.client.jobs.wait(job), output)
+            return self.client.jobs.result(self.client.jobs.wait(job), output, overwrite=overwrite)
         except Cancelled:
-            self._abandon(job)
+            if halt.is_set():
+                self._abandon(job)
             raise
 
     def _abandon(self, job: RemoteJob) -> None:
         """Whoever stops the batch does not want its jobs either."""
         with contextlib.suppress(HyperfocalError), self.client.again() as other:
             other.jobs.cancel(job)
+
+
+def _is_there(known: Entry) -> bool:
+    """Whether the input of an earlier result still lies where it was; older lines do not say."""
+    return bool(known.source) and paths.exists(Path(known.source, known.input))
 
 
 def _check_untaken(job: Job, earlier: Sequence[Future[Outcome]]) -> None:
@@ -243,5 +279,7 @@ def _digest(source: Path) -> str:
         raise InputMissing(f"{source}: {error.strerror or error}") from error
 
 
-def _same(one: Entry, other: Entry) -> bool:
-    return (one.digest, dict(one.options)) == (other.digest, dict(other.options))
+def _folder_of(job: Job) -> str:
+    """Identity of the folder that an input was found in, which its name is relative to."""
+    assert job.found.path is not None
+    return paths.identity(job.found.path.parents[len(job.found.below.parts) - 1])

@@ -50,7 +50,7 @@ def telling(total: int, *, quiet: bool, verbose: bool) -> Iterator[Callable[[Out
 
 
 def told(outcome: Outcome, *, verbose: bool = False) -> list[str]:
-    """One picture, for people."""
+    """One picture, for people, in lines that names cannot break."""
     if outcome.status != "done":
         return describe(outcome)
     parts = [f"{outcome.width}x{outcome.height}", outcome.model or ""]
@@ -63,4 +63,4 @@ def told(outcome: Outcome, *, verbose: bool = False) -> list[str]:
         if outcome.choice is not None:
             text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
         text.extend(f"    {note}" for note in outcome.notes)
-    return text
+    return [say.in_a_row(line) for line in text]

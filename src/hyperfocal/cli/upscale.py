@@ -90,7 +90,9 @@ def upscale(
     threads: int | None = THREADS,
     precision: str | None = PRECISION,
     runtime: str | None = RUNTIME,
-    recurse: bool = typer.Option(False, "-r", "--recursive", help="Look into sub-folders too."),
+    recurse: bool = typer.Option(
+        False, "-r", "--recursive", help="Look into sub-folders too, linked ones included."
+    ),
     skip_existing: bool = typer.Option(
         False, "--skip-existing", help="Leave alone what has been made already."
     ),
@@ -100,7 +102,7 @@ def upscale(
         "--suffix",
         metavar="TEXT",
         help="Comes after the name of each result; left out, '@2x' and the like beside the "
-        "inputs and nothing in another folder.",
+        "inputs and nothing in another folder. Among the pictures of a folder it may not be empty.",
     ),
     strip_metadata: bool = typer.Option(
         False, "--strip-metadata", help="Drop EXIF, XMP and IPTC; keep the colour profile."
@@ -153,6 +155,7 @@ def upscale(
     where = choose_destination(
         output, form, suffix, default_suffix=default_suffix(target, model, settings), single=single
     )
+    _check_suffix(inputs, where)
     _check_form(where, bit_depth)
     found = _find(inputs, recurse, where)
     if not found.inputs:
@@ -212,6 +215,24 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         # be that of photographs here.
         is_result=result_of_earlier(where.suffix if beside else ""),
     )
+
+
+def _check_suffix(inputs: list[str], where: Destination) -> None:
+    """Nothing would tell results from the inputs among which they lie, at the next call."""
+    if where.suffix or where.file is not None or where.pipe:
+        return
+    for folder in (Path(name) for name in inputs if name != PIPE):
+        if not paths.is_folder(folder):
+            continue
+        there = folder
+        if where.folder is not None:
+            # As the tree of one of several is mirrored.
+            there = where.folder / (folder.resolve().name if len(inputs) > 1 else "")
+        if paths.identity(there) == paths.identity(folder):
+            raise UsageError(
+                f"results in {folder} could not be told from the pictures there; give a --suffix, "
+                "or name another folder with -o"
+            )
 
 
 def _check_form(where: Destination, bit_depth: int | None) -> None:

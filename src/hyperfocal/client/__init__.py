@@ -7,7 +7,7 @@
         restored.save("portrait@2x.png")
         print(restored.consistency_db)
 
-Neither numpy nor an engine is imported unless arrays go in or come out.
+Neither numpy nor an engine is imported unless arrays or images go in or come out.
 """
 
 from __future__ import annotations

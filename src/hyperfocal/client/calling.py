@@ -17,6 +17,7 @@ import httpx
 from hyperfocal.client.errors import NoAnswer, ServiceError, StrangeAnswer, Unreachable, error_of
 from hyperfocal.client.retry import BUSY, Retry, read_retry_after
 from hyperfocal.errors import Cancelled, UsageError
+from hyperfocal.kinds import check_kinds
 
 _T = TypeVar("_T")
 
@@ -51,7 +52,7 @@ class Caller:
         headers: Mapping[str, str],
         timeout: float,
         retry: Retry,
-        verify: bool | str = True,
+        verify: bool | str | ssl.SSLContext = True,
     ) -> None:
         self.retry = retry
         self._stopped = threading.Event()
@@ -223,6 +224,7 @@ def _shown(url: httpx.URL) -> str:
 
 
 def _checked(url: str) -> str:
+    check_kinds(url=(url, str))
     try:
         parsed = httpx.URL(url)
         # As it is looked up; labels that are too long or empty show nowhere else before.
@@ -231,6 +233,10 @@ def _checked(url: str) -> str:
         raise UsageError(f"'{url}' is no address: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise UsageError(f"'{url}' is no address of a service; write http://host:port")
+    if parsed.query or parsed.fragment:
+        raise UsageError(
+            f"'{_shown(parsed)}' is more than the address of a service: leave out ?…#…"
+        )
     return url
 
 

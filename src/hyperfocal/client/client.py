@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from hyperfocal.client.reading import (
 from hyperfocal.client.retry import Retry, check_seconds
 from hyperfocal.client.sending import check_output, picture_call, receiver
 from hyperfocal.errors import UsageError
+from hyperfocal.kinds import check_kinds
 from hyperfocal.text import check_text
 
 Size = tuple[int | None, int | None]
@@ -51,9 +53,16 @@ class Client:
         *,
         timeout: float = 120.0,
         retry: Retry | None = None,
-        verify: bool | str = True,
+        verify: bool | str | ssl.SSLContext = True,
     ) -> None:
+        if timeout is None:
+            raise UsageError("a client needs a timeout, a number of seconds")
         check_seconds(timeout)
+        check_kinds(
+            key=(key, str | None),
+            retry=(retry, Retry | None),
+            verify=(verify, bool | str | ssl.SSLContext),
+        )
         self._given: dict[str, Any] = {"url": url, "key": key, "timeout": timeout, "verify": verify}
         self._caller = Caller(
             url, headers=_headers(key), timeout=timeout, retry=retry or Retry(), verify=verify
@@ -121,6 +130,7 @@ class Client:
         measure PSNR and SSIM against. The rest is as for ``hyperfocal.upscale``; where ``format``
         is left out, it is by ``output``'s suffix or that of the input.
         """
+        check_output(output, overwrite, picture)
         if format is None and output is not None:
             from hyperfocal.imaging.formats import format_of_suffix
 
@@ -137,7 +147,6 @@ class Client:
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
         )
-        check_output(output, overwrite, picture)
         call = picture_call("/v1/upscale", picture, options, reference)
         return self._caller.run(call, receiver(output, overwrite))
 
@@ -196,10 +205,17 @@ class Client:
         ``returns``: what the service takes for ``return``. For other programs' sake; prefer
         :meth:`upscale`.
         """
+        Options(scale=scale, model=model)
+        check_kinds(returns=(returns, str | None))
         document: dict[str, object] = {"image": _base64(picture)}
         if reference is not None:
             document["reference"] = _base64(reference)
-        given = {"scale": scale, "model": model, "return": returns}
+        given = {
+            # JSON knows no numbers of numpy.
+            "scale": None if scale is None else float(scale),
+            "model": model,
+            "return": returns,
+        }
         document |= {name: value for name, value in given.items() if value is not None}
         check_text(document)
         call = Call("POST", "/predict", body=lambda files: {"json": document})
@@ -223,10 +239,19 @@ class Client:
         """
         if picture is not None and not keep_picture:
             raise UsageError("a picture is sent only with keep_picture=True, your consent")
+        check_kinds(
+            request_id=(request_id, str),
+            verdict=(verdict, str),
+            reasons=(reasons, Iterable),
+            comment=(comment, str),
+        )
+        words = [reasons] if isinstance(reasons, str) else list(reasons)
+        for word in words:
+            check_kinds(a_reason=(word, str))
         fields: dict[str, Any] = {
             "request_id": request_id,
             "verdict": verdict,
-            "reasons": list(reasons),
+            "reasons": words,
             "comment": comment,
             "keep_picture": keep_picture,
         }

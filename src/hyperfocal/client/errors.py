@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from hyperfocal import errors
 from hyperfocal.errors import HyperfocalError
@@ -54,6 +55,17 @@ class ServiceError(HyperfocalError):
             self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, where what is joined here is another class of the same code."""
+        kind = type(self)
+        told = kind.code if _joined().get(kind.code) is kind else kind
+        return _again, (told, self.args), self.__dict__
+
+
+def _again(told: str | type[ServiceError], args: tuple[object, ...]) -> ServiceError:
+    kind = _joined()[told] if isinstance(told, str) else told
+    return kind.__new__(kind, *args)
 
 
 class Unreachable(ServiceError):

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from hyperfocal.client.reading import read_job
 from hyperfocal.client.retry import BUSY, check_seconds
 from hyperfocal.client.sending import check_output, picture_call, receiver
 from hyperfocal.errors import Cancelled, UsageError
+from hyperfocal.kinds import check_kinds
 
 if TYPE_CHECKING:
     import httpx
@@ -104,6 +106,7 @@ class Jobs:
         was cancelled, NotFound where it has expired. A service that restarts is waited for.
         """
         name = _id(job)
+        check_kinds(timeout=(timeout, Real | None), on_progress=(on_progress, Callable | None))
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _left(end, name)
@@ -149,6 +152,7 @@ def _away() -> Iterator[None]:
 
 
 def _key(given: str | None) -> str:
+    check_kinds(idempotency_key=(given, str | None))
     if not given:
         return secrets.token_hex(16)
     if not given.isascii() or not given.isprintable() or given != given.strip():
@@ -157,6 +161,7 @@ def _key(given: str | None) -> str:
 
 
 def _id(job: Job | str) -> str:
+    check_kinds(job=(job, Job | str))
     return job.id if isinstance(job, Job) else job
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
 from hyperfocal.errors import UsageError
+from hyperfocal.kinds import check_kinds
+from hyperfocal.restore.target import is_finite_number, shown
 from hyperfocal.text import check_text
 
 
@@ -33,10 +36,20 @@ class Options:
         given = [name for name in targets if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} exclude each other")
-        if self.size is not None and (
-            isinstance(self.size, str) or len(self.size) != 2 or tuple(self.size) == (None, None)
-        ):
+        numbers = ("scale", "long_edge", "megapixels", "quality", "bit_depth", "min_fidelity")
+        for name in numbers:
+            value = getattr(self, name)
+            if value is not None and not is_finite_number(value):
+                raise UsageError(f"{name} must be a number, not {shown(value)}")
+        sides = _parts(self.size)
+        if self.size is not None and (len(sides) != 2 or not any(map(is_finite_number, sides))):
             raise UsageError("size is a pair of a width and a height, of which one may be None")
+        if not all(side is None or is_finite_number(side) for side in sides):
+            raise UsageError(f"the sides of size must be numbers or None, not {shown(self.size)}")
+        parts = _parts(self.crop)
+        if self.crop is not None and (len(parts) != 4 or not all(map(is_finite_number, parts))):
+            raise UsageError(f"crop is x, y, width and height in pixels, not {shown(self.crop)}")
+        check_kinds(model=(self.model, str | None), format=(self.format, str | None))
         check_text({"model": self.model, "format": self.format})
 
     def fields(self) -> dict[str, str]:
@@ -57,3 +70,10 @@ class Options:
             else:
                 sent[field.name] = "true" if value is True else str(value)
         return sent
+
+
+def _parts(value: object) -> tuple[object, ...]:
+    """Of what has parts that can be counted, and again."""
+    if isinstance(value, str | bytes | Iterator) or not isinstance(value, Iterable):
+        return ()
+    return tuple(value)

@@ -7,13 +7,13 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from hyperfocal.errors import InputMissing, UsageError
 from hyperfocal.imaging.content import HEAD, sniff
 
-# What PNG holds without loss; every other mode goes as TIFF.
-_PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
+if TYPE_CHECKING:
+    from hyperfocal.imaging.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def upload_of(picture: object) -> Upload:
     """Take a path (str or Path), bytes of a picture file, an open binary file, a Pillow image,
     or an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` of uint8, uint16 or floats in [0, 1].
 
-    Images and arrays are sent without loss. :class:`UsageError` for anything else.
+    Images and arrays are sent without loss, as what ``hyperfocal.upscale`` takes them for.
+    :class:`UsageError` for anything else.
     """
     if isinstance(picture, Upload):
         return picture
@@ -60,12 +61,19 @@ def upload_of(picture: object) -> Upload:
     if isinstance(picture, bytes | bytearray | memoryview):
         return Upload(bytes(picture))
     if _is_pil(picture):
-        return Upload(_encode_pil(picture))
+        from hyperfocal import imaging
+
+        return Upload(_encode(imaging.from_pil(cast(Any, picture))))
     if _is_array(picture):
-        return Upload(_encode_array(picture))
+        from hyperfocal import imaging
+
+        return Upload(_encode(imaging.from_array(cast(Any, picture))))
     read = getattr(picture, "read", None)
     if callable(read):
-        data = read()
+        try:
+            data = read()
+        except (OSError, ValueError) as error:
+            raise InputMissing(f"the file given cannot be read: {error}") from error
         if isinstance(data, bytes):
             return Upload(data)
     raise UsageError(
@@ -85,27 +93,7 @@ def _is_array(picture: object) -> bool:
     return hasattr(picture, "__array_interface__") or hasattr(picture, "__array__")
 
 
-def _encode_pil(image: Any) -> bytes:
-    from hyperfocal.errors import ArrayError
-
-    form = "PNG" if image.mode in _PNG_MODES else "TIFF"
-    sink = io.BytesIO()
-    options: dict[str, object] = {"compress_level": 1} if form == "PNG" else {}
-    # Profile and transparency go along by themselves.
-    if image.info.get("dpi"):
-        options["dpi"] = image.info["dpi"]
-    exif = image.getexif()
-    if exif:
-        options["exif"] = exif
-    try:
-        image.save(sink, form, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise ArrayError(f"a Pillow image of mode {image.mode} cannot be sent: {error}") from error
-    return sink.getvalue()
-
-
-def _encode_array(array: Any) -> bytes:
+def _encode(picture: Picture) -> bytes:
     from hyperfocal import imaging
 
-    picture = imaging.from_array(array)
     return imaging.encode(picture, "tiff" if picture.pixels.dtype.kind == "f" else "png")

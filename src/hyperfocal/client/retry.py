@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from numbers import Integral, Real
 
 from hyperfocal.errors import UsageError
+from hyperfocal.kinds import check_kinds
+from hyperfocal.restore.target import is_finite_number, shown
 
 BUSY = (429, 502, 503)
 """Statuses after which the same request may succeed: none of them means work was done."""
@@ -38,6 +41,12 @@ class Retry:
     patience: float = 120.0
 
     def __post_init__(self) -> None:
+        check_kinds(
+            attempts=(self.attempts, Integral),
+            first=(self.first, Real),
+            longest=(self.longest, Real),
+            patience=(self.patience, Real),
+        )
         if self.attempts < 1 or not 0 <= self.first <= self.longest or self.patience < 0:
             raise UsageError(
                 "a Retry needs attempts of at least 1, first between 0 and longest, "
@@ -68,9 +77,9 @@ class Retry:
 
 def check_seconds(timeout: float | None) -> None:
     """:class:`UsageError` for a time limit that is none."""
-    if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
+    if timeout is not None and not (is_finite_number(timeout) and 0 < timeout <= _LONGEST_TIMEOUT):
         raise UsageError(
-            f"a timeout is more than 0 and at most {_LONGEST_TIMEOUT:,.0f} s, not {timeout:g}"
+            f"a timeout is more than 0 and at most {_LONGEST_TIMEOUT:,.0f} s, not {shown(timeout)}"
         )
 
 

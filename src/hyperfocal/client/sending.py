@@ -16,6 +16,7 @@ from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
 from hyperfocal.errors import OutputError
+from hyperfocal.kinds import check_kinds
 
 if TYPE_CHECKING:
     import httpx
@@ -60,12 +61,13 @@ def check_output(
 
     :class:`OutputError` where it cannot, or would replace the picture itself.
     """
+    check_kinds(output=(output, str | os.PathLike | None))
     if output is None:
         return
     from hyperfocal.imaging.atomic import check_target
 
-    given = Path(picture) if isinstance(picture, str | os.PathLike) else None
-    if given is not None and paths.identity(given) == paths.identity(output):
+    own = paths.of_picture(picture)
+    if own is not None and paths.identity(own) == paths.identity(output):
         raise OutputError(f"the result would replace the input {output}; name another output")
     check_target(Path(output), overwrite=overwrite)
 

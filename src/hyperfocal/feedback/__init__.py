@@ -5,7 +5,7 @@ or on request, together with everything that belongs to it. Functions work on a 
 that the caller opens; nothing here is imported unless feedback is used.
 """
 
-from hyperfocal.feedback.export import write_lines
+from hyperfocal.feedback.export import remove_withdrawn, write_lines
 from hyperfocal.feedback.records import (
     MAX_COMMENT,
     Deleted,
@@ -13,6 +13,7 @@ from hyperfocal.feedback.records import (
     Opinion,
     Reason,
     Request,
+    RequestReused,
     RequestUnknown,
     Verdict,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Opinion",
     "Reason",
     "Request",
+    "RequestReused",
     "RequestUnknown",
     "Retention",
     "Statistics",
@@ -33,5 +35,6 @@ __all__ = [
     "Verdict",
     "count",
     "old_pictures",
+    "remove_withdrawn",
     "write_lines",
 ]

@@ -19,6 +19,7 @@ from hyperfocal.feedback.records import (
     PictureInTheWay,
     Reason,
     Request,
+    RequestReused,
     RequestUnknown,
     Verdict,
     Written,
@@ -33,13 +34,17 @@ _PAGE = 500
 def record(session: Session, request: Request) -> None:
     """Write down that a request was answered.
 
-    A client may choose its ids and use one twice: then the last answer counts, and what was
-    said about the one before stays.
+    A client may choose its ids and use one twice: then the last answer counts, until one was
+    judged. From then on the row stays as it is, or the verdict, the picture and the consent would
+    be about what somebody else was sent; see :class:`RequestReused`.
     """
     row = _find(session, request.request_id, request.owner)
     if row is None:
         row = RequestRow(request_id=request.request_id, owner=request.owner)
         session.add(row)
+    elif row.verdict is not None:
+        row.reused = True
+        return
     row.created = request.created
     row.model = request.model
     row.model_version = request.model_version
@@ -53,8 +58,12 @@ def record(session: Session, request: Request) -> None:
 
 def know(session: Session, request_id: str, owner: str) -> None:
     """Raise :class:`RequestUnknown` unless this owner's request was answered."""
-    if _find(session, request_id, owner) is None:
-        raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
+    _known(session, request_id, owner)
+
+
+def check_open(session: Session, request_id: str, owner: str) -> None:
+    """As :func:`know`; also :class:`RequestReused` for an id that takes no verdict any more."""
+    _open(session, request_id, owner)
 
 
 def give(
@@ -69,13 +78,12 @@ def give(
 
     ``picture``: name in the storage, media type and bytes of a picture that may be kept. Without
     one, that of the earlier verdict stays as long as there is consent.
-    Raises :class:`RequestUnknown`, and :class:`PictureInTheWay` for one that does not stay, unless
-    its file is ``gone``: what names a file goes only when the file has.
+    Raises :class:`RequestUnknown`, :class:`RequestReused`, and :class:`PictureInTheWay` for one
+    that does not stay, unless its file is ``gone``: what names a file goes only when the file has.
     """
-    request = _find(session, request_id, owner)
-    if request is None:
-        raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
+    request = _open(session, request_id, owner)
     row = request.verdict
+    is_first = row is None
     if row is None:
         row = VerdictRow(id=secrets.token_hex(16), request=request)
         session.add(row)
@@ -93,26 +101,29 @@ def give(
     if picture is not None:
         name, media_type, size = picture
         row.picture = PictureRow(name=name, media_type=media_type, bytes=size, created=row.created)
-    return Written(row.id, row.picture is not None)
+    return Written(row.id, row.picture is not None, is_first, request.model, request.model_version)
 
 
 def find(
     session: Session,
     *,
     verdict: Verdict | None = None,
-    model: str | None = None,
+    models: Collection[str] | None = None,
     since: datetime | None = None,
     after: Given | None = None,
     limit: int | None = None,
 ) -> Iterator[Given]:
-    """The verdicts, newest first, read a page at a time; ``after``: those that follow this one."""
+    """The verdicts, newest first, read a page at a time; ``after``: those that follow this one.
+
+    ``models``: those about results of one of these, see :func:`judged_models`.
+    """
     query = (
         select(VerdictRow)
         .join(VerdictRow.request)
         .options(joinedload(VerdictRow.request), joinedload(VerdictRow.picture))
         .order_by(VerdictRow.created.desc(), VerdictRow.id)
     )
-    query = _narrow(query, verdict, model, since)
+    query = _narrow(query, verdict, models, since)
     if after is not None:
         query = query.where(
             or_(
@@ -122,6 +133,12 @@ def find(
         )
     for row in session.scalars(query.limit(limit).execution_options(yield_per=_PAGE)):
         yield _given(row)
+
+
+def judged_models(session: Session) -> list[str]:
+    """What the results were made with that were judged; joined by ``+`` where it was several."""
+    query = select(RequestRow.model).join(RequestRow.verdict).distinct()
+    return sorted(session.scalars(query))
 
 
 def of_request(session: Session, request_id: str, owner: str | None = None) -> list[Doomed]:
@@ -223,6 +240,23 @@ def _find(session: Session, request_id: str, owner: str) -> RequestRow | None:
     )
 
 
+def _known(session: Session, request_id: str, owner: str) -> RequestRow:
+    row = _find(session, request_id, owner)
+    if row is None:
+        raise RequestUnknown(f"no answered request '{request_id[:64]}' is known")
+    return row
+
+
+def _open(session: Session, request_id: str, owner: str) -> RequestRow:
+    row = _known(session, request_id, owner)
+    if row.reused:
+        raise RequestReused(
+            f"the id '{request_id[:64]}' was used for more than one request, and what was said"
+            " about the first is not changed; what is kept under it can be deleted"
+        )
+    return row
+
+
 def _doomed(session: Session, *conditions: ColumnElement[bool]) -> list[Doomed]:
     query = (
         select(RequestRow.id, PictureRow.name)
@@ -244,13 +278,13 @@ def _count(session: Session, deletion: Delete) -> int:
 def _narrow(
     query: Select[VerdictRow],
     verdict: Verdict | None,
-    model: str | None,
+    models: Collection[str] | None,
     since: datetime | None,
 ) -> Select[VerdictRow]:
     if verdict is not None:
         query = query.where(VerdictRow.verdict == verdict.value)
-    if model is not None:
-        query = query.where(RequestRow.model == model)
+    if models is not None:
+        query = query.where(RequestRow.model.in_(models))
     if since is not None:
         query = query.where(VerdictRow.created >= since)
     return query

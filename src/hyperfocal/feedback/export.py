@@ -1,14 +1,16 @@
-"""Verdicts as JSON lines, for whoever learns from them."""
+"""Verdicts as JSON lines and the pictures kept with consent, for whoever learns from them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from hyperfocal.feedback.records import Given
-from hyperfocal.imaging.atomic import write_file
+from hyperfocal.feedback.retention import own_names
+from hyperfocal.imaging.atomic import refusal, write_file
+from hyperfocal.imaging.temporary import sweep
 from hyperfocal.storage import FileMissing, Storage
 
 
@@ -37,6 +39,30 @@ def write_lines(
         file.write(text.encode() + b"\n")
         lines += 1
     return lines
+
+
+def remove_withdrawn(folder: Path, database: str, kept: Callable[[], Collection[str]]) -> int:
+    """Remove what earlier exports put into a folder and may not be kept any more; gives how many.
+
+    Only files that are named as pictures of this ``database`` (:func:`book.identity`) are, those
+    that ``kept`` names excepted. It is asked once the folder was listed: what another export puts
+    there meanwhile is no business of this one. :class:`OutputError`, once all others are gone,
+    where one cannot be removed.
+    """
+    own, gone, failed = own_names(database), 0, None
+    # Copies that a killed export had begun are pictures too.
+    sweep(folder)
+    found = [path for path in folder.iterdir() if own.fullmatch(path.name)]
+    for name in sorted({path.name for path in found}.difference(kept())):
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            failed = failed or refusal(folder / name, error)
+        else:
+            gone += 1
+    if failed is not None:
+        raise failed
+    return gone
 
 
 def _copy(storage: Storage, name: str, target: Path) -> None:

@@ -39,6 +39,13 @@ class RequestUnknown(HyperfocalError):
     status = 404
 
 
+class RequestReused(HyperfocalError):
+    """The id was used for another request after its result was judged."""
+
+    code = "request-id-reused"
+    status = 409
+
+
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
@@ -131,10 +138,17 @@ class PictureInTheWay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A verdict that was written down. ``has_picture``: whether one is kept."""
+    """A verdict that was written down.
+
+    ``has_picture``: whether a picture is kept. ``is_first``: there was none on this request
+    before. ``model``, ``model_version``: what the request was answered with.
+    """
 
     id: str
     has_picture: bool
+    is_first: bool
+    model: str
+    model_version: str
 
 
 @dataclass(frozen=True, slots=True)

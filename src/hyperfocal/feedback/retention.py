@@ -19,12 +19,17 @@ class Retention:
     pictures: timedelta
 
 
+def own_names(database: str) -> re.Pattern[str]:
+    """Matches the names that :func:`book.keep` gives to pictures of this database, no others."""
+    return re.compile(rf"{re.escape(database)}-[0-9a-f]{{32}}\.[a-z0-9]+")
+
+
 def old_pictures(storage: Storage, database: str, older_than: float) -> list[str]:
     """Names of the pictures that :func:`book.keep` put there ``older_than`` seconds ago or more.
 
     Only those of this ``database``: what else lies there is another service's, or somebody's.
     """
-    own = re.compile(rf"{re.escape(database)}-[0-9a-f]{{32}}\.[a-z0-9]+")
+    own = own_names(database)
     limit = time.time() - older_than
     return [
         entry.name

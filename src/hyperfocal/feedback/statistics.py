@@ -13,10 +13,12 @@ from hyperfocal.feedback.records import Given, Verdict
 class Tally:
     """Verdicts of one group. ``approval``: the share of "up", None without verdicts.
 
-    ``consistency_db``: the mean over those that have one.
+    ``version``: of the model ``name``; empty for all together. ``consistency_db``: the mean over
+    those that have one.
     """
 
     name: str
+    version: str
     up: int
     down: int
     approval: float | None
@@ -30,7 +32,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """All verdicts, those of each model, how often each reason was given, what is kept."""
+    """All verdicts, those on each version of a model, how often each reason was given, and what
+    is kept.
+    """
 
     requests: int
     overall: Tally
@@ -56,10 +60,11 @@ class _Sum:
             self.decibels += given.request.consistency_db
             self.measured += 1
 
-    def tally(self, name: str) -> Tally:
+    def tally(self, name: str, version: str = "") -> Tally:
         up, down = self.verdicts[Verdict.UP], self.verdicts[Verdict.DOWN]
         return Tally(
             name=name,
+            version=version,
             up=up,
             down=down,
             approval=up / (up + down) if up + down else None,
@@ -69,18 +74,20 @@ class _Sum:
 
 def count(given: Iterable[Given], *, requests: int = 0) -> Statistics:
     """Count verdicts; ``requests``: how many answers there were to judge."""
-    overall, models, reasons = _Sum(), dict[str, _Sum](), Counter[str]()
+    overall, reasons = _Sum(), Counter[str]()
+    models: dict[tuple[str, str], _Sum] = {}
     pictures = size = 0
     for one in given:
         overall.add(one)
-        models.setdefault(one.request.model, _Sum()).add(one)
+        model = (one.request.model, one.request.model_version)
+        models.setdefault(model, _Sum()).add(one)
         reasons.update(reason.value for reason in one.opinion.reasons)
         pictures += one.picture is not None
         size += one.picture_bytes
     return Statistics(
         requests=requests,
         overall=overall.tally("all"),
-        models=tuple(models[name].tally(name) for name in sorted(models)),
+        models=tuple(models[key].tally(*key) for key in sorted(models)),
         reasons=dict(reasons.most_common()),
         pictures=pictures,
         picture_bytes=size,

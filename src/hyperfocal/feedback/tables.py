@@ -86,6 +86,9 @@ class RequestRow(Base):
     height: Mapped[int]
     consistency_db: Mapped[float | None]
     statistics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Once there was a verdict, another request came with the same id: whose the next one is,
+    # nobody can tell.
+    reused: Mapped[bool] = mapped_column(default=False)
 
     verdict: Mapped[VerdictRow | None] = relationship(
         back_populates="request", cascade="all, delete-orphan", passive_deletes=True

@@ -70,7 +70,8 @@ def from_pil(image: Image.Image) -> Picture:
 
     Metadata are those of ``info``, and EXIF without any there that of ``getexif()``.
     Palettes, transparency and 1 bit become plain samples, CMYK becomes RGB through the profile
-    if there is one. ArrayError for modes without a meaning as a photograph.
+    if there is one. ArrayError for modes without a meaning as a photograph, BrokenPicture where
+    the rest of its file cannot be read.
     """
     from hyperfocal.imaging import pil
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -15,8 +14,10 @@ from typing import BinaryIO, cast
 
 from hyperfocal import paths
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused
+from hyperfocal.imaging.temporary import temporary_in
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 # Bytes for a pipe that are kept in memory; beyond, they go to a temporary file.
 _SPOOLED = 16 << 20
 
@@ -25,6 +26,9 @@ def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: b
     """Give ``fill`` a temporary file in the target's folder, then rename it to the target.
 
     On any failure, an interrupt included, the temporary file is gone and the target as it was.
+    The target is never empty after a power cut: what is renamed is on the disk. The temporary file
+    of a program that is killed is removed by the next one that writes into the folder; where its
+    lock cannot be seen (another machine, since a restart, Windows), once it is a day old.
     A link is followed. A device is written directly; a pipe, too, but once ``fill`` is through,
     because some formats write their beginning last. Raises OutputExists or OutputRefused; what
     ``fill`` raises by itself passes through.
@@ -115,27 +119,31 @@ def _write_beside(
     overwrite: bool,
     kind: int | None,
 ) -> None:
-    # Short and independent of the target's name, which may already be as long as names can be.
-    temporary = real.parent / f".hyperfocal-{secrets.token_hex(6)}.tmp"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    handle = os.open(temporary, flags, 0o666)
-    try:
+    with temporary_in(real.parent) as (handle, temporary):
         with os.fdopen(handle, "w+b", buffering=1 << 20) as file:
             fill(file)
+            file.flush()
+            _sync(file)
         if kind is not None:
             temporary.chmod(stat.S_IMODE(kind))
         if overwrite:
             temporary.replace(real)
         else:
             _claim(temporary, real, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+
+
+def _sync(file: BinaryIO) -> None:
+    """Have it written to the disk; the name might otherwise get there without the content."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        # Some file systems cannot, and whoever keeps files there does without.
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _claim(temporary: Path, real: Path, target: Path) -> None:
-    """Rename without replacing: a hard link fails where another program was quicker."""
+    """Give it its name without replacing: a link fails where another program was quicker."""
     try:
         os.link(temporary, real)
     except FileExistsError:
@@ -147,5 +155,3 @@ def _claim(temporary: Path, real: Path, target: Path) -> None:
                 f"{target}: is there already and overwriting was not asked for"
             ) from None
         temporary.replace(real)
-        return
-    temporary.unlink()

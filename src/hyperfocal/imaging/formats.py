@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from hyperfocal.errors import OutputRefused
+from hyperfocal.kinds import check_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def missing_extra(form: Format) -> str | None:
 
 def written_format(name: str) -> Format:
     """The format called ``name`` (``"jpeg"``, ``"JPG"``, ``".tif"``); OutputRefused if none."""
+    check_kinds(format=(name, str))
     plain = name.lower().lstrip(".")
     found = FORMATS.get(plain) or FORMATS.get(_BY_SUFFIX.get("." + plain, ""))
     if found is None or not found.depths:

@@ -1,4 +1,4 @@
-"""Reading HEIC through pillow-heif, an extra (``pip install hyperfocal[heif]``)."""
+"""Reading HEIC through pillow-heif, the extra ``heif``."""
 
 from __future__ import annotations
 

@@ -68,6 +68,9 @@ class Picture:
     code_points: CodePoints | None = None
 
     def __post_init__(self) -> None:
+        for name, samples in (("pixels", self.pixels), ("alpha", self.alpha)):
+            if not (isinstance(samples, np.ndarray) or (name == "alpha" and samples is None)):
+                raise ArrayError(f"{name} must be a numpy array, not a {type(samples).__name__}")
         shape, dtype = self.pixels.shape, self.pixels.dtype.name
         if dtype not in _FULL_SCALE:
             raise ArrayError(f"pixels must be uint8, uint16 or float32, not {dtype}")

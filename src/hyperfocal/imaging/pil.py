@@ -11,7 +11,7 @@ from PIL import Image
 from hyperfocal.errors import ArrayError
 from hyperfocal.imaging import exif, ifd, orient, photoshop, profile, tiff, xmp
 from hyperfocal.imaging.depth import convert
-from hyperfocal.imaging.guard import attempt
+from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
 from hyperfocal.imaging.plan import corrected
 
@@ -47,6 +47,9 @@ def samples_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 def picture_of(image: Image.Image) -> Picture:
     """A picture of a Pillow image; orientation applied, profile and metadata kept."""
+    # Pillow reads the file only now.
+    with decoding("image"):
+        image.load()
     notes: list[str] = []
     info = image.info
     icc = _bytes(info.get("icc_profile"))

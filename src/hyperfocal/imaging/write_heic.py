@@ -1,4 +1,4 @@
-"""Writing HEIC through pillow-heif, an extra (``pip install hyperfocal[heif]``)."""
+"""Writing HEIC through pillow-heif, the extra ``heif``."""
 
 from __future__ import annotations
 

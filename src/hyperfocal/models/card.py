@@ -115,6 +115,8 @@ class ModelCard(_Section):
     rather than weights (bicubic). ``weights``: files by precision; the network takes float32
     ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``. ``self_ensemble``: ask the
     network with the picture mirrored either way as well, and give the mean of the three answers.
+    ``lineage``: of a retrained model, the best figures that any model it comes from had on frozen
+    suites, by which its successors are judged, too; no picture counts for more than 50 dB there.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -131,6 +133,7 @@ class ModelCard(_Section):
     weights: dict[Precision, Weights] = Field(default_factory=dict)
     training: Training = Field(default_factory=Training)
     quality: tuple[Quality, ...] = ()
+    lineage: tuple[Quality, ...] = ()
     speed: tuple[Speed, ...] = ()
 
     @classmethod

@@ -14,7 +14,7 @@ RuntimeName = Literal["openvino", "onnxruntime", "builtin"]
 
 _INSTALL = {
     "openvino": "pip install openvino",
-    "onnxruntime": "pip install hyperfocal[onnxruntime]",
+    "onnxruntime": "pip install 'hyperfocal[onnxruntime]'",
 }
 
 

@@ -80,12 +80,12 @@ def doctor(settings: Settings | None = None) -> Report:
     engines = {name: _version(name) for name in _ENGINES}
     formats = {name: _version(package) for name, (package, _) in _FORMAT_EXTRAS.items()}
     install = {
-        name: f"pip install hyperfocal[{extra}]"
+        name: f"pip install 'hyperfocal[{extra}]'"
         for name, (_, extra) in _FORMAT_EXTRAS.items()
         if formats[name] is None
     }
     if engines["onnxruntime"] is None:
-        install["onnxruntime"] = "pip install hyperfocal[onnxruntime]"
+        install["onnxruntime"] = "pip install 'hyperfocal[onnxruntime]'"
     choices = tuple(_choice(path, settings) for path in card_files("*", settings))
     problems = [f"{choice.model}: {choice.problem}" for choice in choices if choice.problem]
     problems += [

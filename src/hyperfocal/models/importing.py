@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-import tempfile
+import time
 from collections.abc import Mapping
+from operator import methodcaller
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hyperfocal import paths
 from hyperfocal.errors import (
     ModelBroken,
     ModelMissing,
     OutputExists,
-    OutputRefused,
     UsageError,
 )
+from hyperfocal.imaging.atomic import write_file
 from hyperfocal.models.aliasing import aliases, changing, pointing_at
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.models.card import ModelCard, Precision, Weights
@@ -25,7 +26,14 @@ from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.settings import Settings
 
+if TYPE_CHECKING:
+    from hyperfocal.models.probing import Findings
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+# Weights as _take names them.
+_WEIGHTS = re.compile(r"[a-z0-9][a-z0-9._-]*\.(float|int8)\.[0-9a-f]{12}\.onnx")
+# No import is at work on a file for so long, in seconds.
+_STALE = 3600.0
 
 
 def import_onnx(
@@ -39,10 +47,10 @@ def import_onnx(
 
     The network must take one float32 ``(1, 3, H, W)`` RGB picture in [0, 1] and give it
     enlarged by 1 to 8. Scale, input multiple and receptive radius are measured by running it,
-    which takes seconds. :class:`ModelBroken` says why a network cannot be used,
-    :class:`ModelMissing` that there is no such file, :class:`UsageError` that the name cannot
-    be had, :class:`OutputExists` that it is taken: by an alias, by a model (unless ``overwrite``),
-    or by one that an alias stands for.
+    which takes seconds, with a large one a minute or more. :class:`ModelBroken` says why a network
+    cannot be used, :class:`ModelMissing` that there is no such file, :class:`UsageError` that the
+    name cannot be had, :class:`OutputExists` that it is taken: by an alias, by a model (unless
+    ``overwrite``), or by one that an alias stands for.
     """
     from hyperfocal.models.probing import probe
 
@@ -74,9 +82,13 @@ def import_card(
 ) -> ModelCard:
     """Take a model that has a card, such as a retrained one, into the user's models.
 
-    ``path``: the card; its weights, all precisions, lie beside it. :class:`ModelBroken` where they
-    are not what the card says; otherwise as :func:`import_onnx`.
+    ``path``: the card; its weights, all precisions, lie beside it. They are run as by
+    :func:`import_onnx`, one precision after the other, which takes as long each:
+    :class:`ModelBroken` where they are not what the card says, scale, input multiple and receptive
+    radius included; otherwise as there.
     """
+    from hyperfocal.models.probing import probe
+
     path, settings = Path(path), settings or Settings.read()
     if not paths.is_file(path):
         raise ModelMissing(f"{path} cannot be read: there is no such file")
@@ -89,7 +101,34 @@ def import_card(
         data[precision] = _read(path.with_name(weights.file))
         if hashlib.sha256(data[precision]).hexdigest() != weights.sha256:
             raise ModelBroken(f"{path}: {weights.file} is not what the card says (sha256)")
+    for precision, content in data.items():
+        file = card.weights[precision].file
+        try:
+            lies = _lies(card, probe(content, settings.threads or available_cores()))
+        except ModelBroken as error:
+            raise ModelBroken(f"{path}: {file}: {error}") from error
+        if lies:
+            raise ModelBroken(f"{path}: {file} is not what the card says: {'; '.join(lies)}")
     return _take(card, data, path, settings, overwrite)
+
+
+def _lies(card: ModelCard, found: Findings) -> list[str]:
+    """What a card says that would make of the network an error, or seams between tiles."""
+    lies = []
+    if found.scale != card.scale:
+        lies.append(f"it enlarges {found.scale} times, not {card.scale}")
+    if card.input_multiple % found.input_multiple:
+        lies.append(
+            f"it takes sides that are multiples of {found.input_multiple} pixels, not of "
+            f"{card.input_multiple}"
+        )
+    # More than is needed only costs time, and influences too weak to be seen are not measured.
+    if found.receptive_radius > card.receptive_radius:
+        lies.append(
+            f"it looks {found.receptive_radius} pixels far (receptive_radius), not "
+            f"{card.receptive_radius}"
+        )
+    return lies
 
 
 def _free_name(name: str | None, path: Path, settings: Settings, overwrite: bool) -> str:
@@ -144,13 +183,14 @@ def _take(
         # Somebody may have taken the name since.
         _free_name(card.name, path, settings, overwrite)
         before = _files_of(card_path)
+        _sweep(settings.models)
         put: list[Path] = []
         try:
             for precision, content in data.items():
                 target = settings.models / weights[precision].file
                 if not paths.exists(target):
                     put.append(target)
-                _put(target, content)
+                write_file(target, methodcaller("write", content))
             card.write(card_path)
         except BaseException:
             for target in put:
@@ -193,19 +233,20 @@ def _files_of(card_path: Path) -> set[str]:
         return set()
 
 
-def _put(target: Path, data: bytes) -> None:
-    """Write whole or not at all; :class:`OutputRefused`."""
-    temporary = None
+def _sweep(folder: Path) -> None:
+    """Remove weights that no card refers to: an import that was killed has left them.
+
+    Whoever writes here has the lock, and what they write is young where there are no locks.
+    """
+    past = time.time() - _STALE
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(data)
-        # mkstemp gives it to the owner alone; models may be shared like other files.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except OSError as error:
-        raise OutputRefused(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        if temporary is not None:
+        cards = [ModelCard.read(path) for path in paths.matching(folder, "*.toml")]
+    except ModelBroken:
+        # What a card that cannot be read refers to is not known.
+        return
+    used = {weights.file for card in cards for weights in card.weights.values()}
+    for path in paths.matching(folder, "*.onnx"):
+        if path.name not in used and _WEIGHTS.fullmatch(path.name):
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+                if path.stat().st_mtime < past:
+                    path.unlink()

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 
 import numpy as np
 
+from hyperfocal import forks
 from hyperfocal.errors import ModelBroken, RuntimeMissing
 from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.tiles import Tile
 
 
 def import_onnxruntime() -> Any:
-    """The ``onnxruntime`` module; :class:`RuntimeMissing` tells how to get it."""
+    """The ``onnxruntime`` module; :class:`RuntimeMissing` tells how to get it.
+
+    The only place that imports it: as it is imported it begins to report usage to its maker, with
+    files in the user's cache and a thread that sends them, unless it is told not to before that.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissing(
-            f"ONNX Runtime is missing: pip install hyperfocal[onnxruntime] ({error})"
+            f"ONNX Runtime is missing: pip install 'hyperfocal[onnxruntime]' ({error})"
         ) from error
-    # On Windows it reports usage to its maker otherwise.
+    # For builds that do not know that variable.
     onnxruntime.disable_telemetry_events()
     return onnxruntime
 
@@ -35,11 +43,28 @@ class ONNXRuntimeEngine:
     """
 
     def __init__(self, weights: bytes, *, scale: int, arithmetic: str, threads: int = 0) -> None:
-        runtime = import_onnxruntime()
+        self._runtime = import_onnxruntime()
         self.arithmetic = arithmetic
         self.threads = threads or available_cores()
-        self._scale = scale
-        options = runtime.SessionOptions()
+        self._weights, self._scale = weights, scale
+        self._lock = threading.Lock()
+        self._session: Any = self._begin()
+        entry = self._session.get_inputs()[0]
+        if any(isinstance(side, int) for side in entry.shape[2:]):
+            raise ModelBroken(
+                f"its input is fixed to {entry.shape[2:]}, which only OpenVINO can make flexible"
+            )
+        self._input = entry.name
+        forks.renew_in_children(self)
+
+    def renew(self) -> object:
+        """Forget the session; see :mod:`hyperfocal.forks`. A child's first call makes another."""
+        inherited, self._session, self._lock = self._session, None, threading.Lock()
+        return inherited
+
+    def _begin(self) -> Any:
+        """A session."""
+        options = self._runtime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -48,25 +73,28 @@ class ONNXRuntimeEngine:
         # Idle workers would otherwise spin, and slow down decoding and encoding beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = runtime.InferenceSession(
-                weights, options, providers=["CPUExecutionProvider"]
-            )
+            with forks.held_off():
+                return self._runtime.InferenceSession(
+                    self._weights, options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # its exceptions share no base of their own
             raise ModelBroken(f"ONNX Runtime cannot read it: {error}") from error
-        entry = self._session.get_inputs()[0]
-        if any(isinstance(side, int) for side in entry.shape[2:]):
-            raise ModelBroken(
-                f"its input is fixed to {entry.shape[2:]}, which only OpenVINO can make flexible"
-            )
-        self._input = entry.name
+
+    def _own_session(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                self._session = self._begin()
+            return self._session
 
     def run(self, tile: Tile) -> Tile:
         """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
         planes = np.ascontiguousarray(tile.transpose(2, 0, 1), dtype=np.float32)[None]
         if tile.dtype == np.uint8:
             planes *= np.float32(1 / 255)
+        session = self._own_session()
         try:
-            (made,) = self._session.run(None, {self._input: planes})
+            with forks.held_off():
+                (made,) = session.run(None, {self._input: planes})
         except Exception as error:
             raise ModelBroken(f"the model failed: {error}") from error
         expected = (1, 3, tile.shape[0] * self._scale, tile.shape[1] * self._scale)

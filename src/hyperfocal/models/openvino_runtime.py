@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from hyperfocal import forks
 from hyperfocal.errors import ModelBroken
 from hyperfocal.models.compiled_cache import CompiledCache
 from hyperfocal.models.hardware import available_cores
@@ -112,22 +113,36 @@ class _Variant:
             self.compiled.release_memory()
 
 
+class _Compiled:
+    """What belongs to one process: a child that is forked in the middle of work has its own."""
+
+    def __init__(self) -> None:
+        self.core: Any = None
+        self.lock = threading.Lock()
+        self.variants: dict[str, _Variant] = {}
+
+
 class OpenVINOEngine:
     """One network, compiled for uint8 and, when first needed, for float32.
 
-    ``weights``: an ONNX file; ``key``: its sha256, under which compiled models are cached.
+    ``weights``: an ONNX file; ``key``: its sha256, under which compiled models are cached. In a
+    forked child it is compiled again when first used there.
     """
 
     def __init__(self, weights: bytes, key: str, *, scale: int, plan: Plan) -> None:
         self._openvino = import_openvino()
         self._weights, self._key = weights, key
         self._scale, self._plan = scale, plan
-        self._core = self._openvino.Core()
-        self._lock = threading.Lock()
-        self._variants: dict[str, _Variant] = {}
+        self._compiled = _Compiled()
         compiled = self._variant(np.dtype(np.uint8)).compiled
         self.arithmetic = executed_arithmetic(compiled)
         self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+        forks.renew_in_children(self)
+
+    def renew(self) -> object:
+        """Forget what is compiled; see :mod:`hyperfocal.forks`."""
+        inherited, self._compiled = self._compiled, _Compiled()
+        return inherited
 
     def run(self, tile: Tile) -> Tile:
         """``(H, W, 3)`` uint8 or float32 to ``(sH, sW, 3)``; float is clipped, NaN stays NaN."""
@@ -135,7 +150,7 @@ class OpenVINOEngine:
         source = np.require(tile, requirements=["C", "W"])
         variant, (height, width), scale = self._variant(tile.dtype), source.shape[:2], self._scale
         try:
-            with variant.request() as request:
+            with forks.held_off(), variant.request() as request:
                 if variant.blocks:
                     blocks = request.blocks(height, width, 3 * scale**2)
                     self._infer(request.infer, source, blocks)
@@ -160,33 +175,36 @@ class OpenVINOEngine:
 
     def release(self) -> None:
         """Give back intermediate memory, which otherwise stays as large as the largest tile's."""
-        for variant in list(self._variants.values()):
+        for variant in list(self._compiled.variants.values()):
             variant.release()
 
     def _variant(self, dtype: np.dtype[Any]) -> _Variant:
-        if (known := self._variants.get(dtype.name)) is not None:
+        own = self._compiled
+        if (known := own.variants.get(dtype.name)) is not None:
             return known
-        with self._lock:
-            if dtype.name not in self._variants:
-                self._variants[dtype.name] = self._make(dtype)
-            return self._variants[dtype.name]
+        with forks.held_off(), own.lock:
+            if dtype.name not in own.variants:
+                own.core = own.core or self._openvino.Core()
+                own.variants[dtype.name] = self._make(own.core, dtype)
+            return own.variants[dtype.name]
 
-    def _make(self, dtype: np.dtype[Any]) -> _Variant:
+    def _make(self, core: Any, dtype: np.dtype[Any]) -> _Variant:
         def compile_graph() -> Any:
             fuse = self._plan.arithmetic != "bf16"
             graph = with_pixels_around(read_graph(self._weights), dtype, fuse=fuse)
-            return self._core.compile_model(graph, "CPU", self._plan.properties())
+            return core.compile_model(graph, "CPU", self._plan.properties())
 
         def restore(blob: bytes) -> Any:
-            return self._core.import_model(blob, "CPU", self._plan.properties())
+            return core.import_model(blob, "CPU", self._plan.properties())
 
         try:
-            return _Variant(self._cached(dtype, compile_graph, restore))
+            return _Variant(self._cached(core, dtype, compile_graph, restore))
         except RuntimeError as error:
             raise ModelBroken(f"OpenVINO cannot compile it: {last_line(error)}") from error
 
     def _cached(
         self,
+        core: Any,
         dtype: np.dtype[Any],
         compile_graph: Callable[[], Any],
         restore: Callable[[bytes], Any],
@@ -196,8 +214,8 @@ class OpenVINOEngine:
         cache = CompiledCache(self._plan.cache)
         parts = (
             self._openvino.get_version(),
-            str(self._core.get_property("CPU", "FULL_DEVICE_NAME")),
-            repr(sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
+            str(core.get_property("CPU", "FULL_DEVICE_NAME")),
+            repr(sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))),
             repr(sorted(self._plan.properties().items())),
             dtype.name,
             self._key,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hyperfocal import paths
 from hyperfocal.errors import ModelBroken, ModelMissing
+from hyperfocal.kinds import check_kinds
 from hyperfocal.models.aliasing import aliases, is_model, resolve
 from hyperfocal.models.card import ModelCard
 from hyperfocal.settings import Settings
@@ -73,6 +74,7 @@ def find(name: str, settings: Settings | None = None) -> Entry:
 
     :class:`ModelMissing` names the nearest ones.
     """
+    check_kinds(name=(name, str))
     settings = settings or Settings.read()
     target = resolve(name, settings)
     path = card_file(target, settings)
@@ -92,6 +94,7 @@ def list(pattern: str = "*", *, settings: Settings | None = None) -> builtins.li
     A card that cannot be read is left out, so that one bad file does not hide the others;
     :func:`verify` tells what is wrong with it.
     """
+    check_kinds(pattern=(pattern, str))
     cards = []
     for path in card_files(pattern, settings or Settings.read()):
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,10 +12,12 @@ import numpy as np
 from hyperfocal import paths
 from hyperfocal.errors import OutputError, UsageError
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.kinds import check_kinds
+from hyperfocal.restore.kept import KEPT
 from hyperfocal.restore.progress import Cancel, OnProgress
 from hyperfocal.restore.shelf import DEFAULT_MODEL
 from hyperfocal.restore.target import Target
-from hyperfocal.restore.upscaler import Upscaler
+from hyperfocal.restore.upscaler import model_name, with_changes
 from hyperfocal.settings import Settings
 
 _Kind = TypeVar("_Kind")
@@ -74,16 +75,17 @@ def upscale(
 
     if isinstance(source, str | os.PathLike) and output is None:
         raise UsageError("say where the result shall go: upscale('in.jpg', 'out.png')")
-    _check_kinds(model, settings, output)
+    check_kinds(
+        settings=(settings, Settings | None),
+        output=(output, str | os.PathLike | None),
+        format=(format, str | None),
+    )
+    name = model_name(model)
     _check_writing(source, output, format, quality, bit_depth, overwrite)
-    given = {"memory": memory, "threads": threads, "precision": precision, "runtime": runtime}
-    for name, value in given.items():
-        try:
-            # A tuple says that it can be hashed even where what it holds cannot.
-            hash(value)
-        except TypeError:
-            raise UsageError(f"{name} cannot be a {type(value).__name__}") from None
-    upscaler = _loaded(model, settings, tuple(given.items()), Settings.read())
+    settings = with_changes(
+        settings, memory=memory, threads=threads, precision=precision, runtime=runtime
+    )
+    upscaler = KEPT.get(name, settings)
     picture = _taken(source, upscaler.settings)
     height, width = upscaler.plan(
         picture.height, picture.width, Target(scale, size, long_edge, megapixels)
@@ -124,17 +126,6 @@ def upscale(
     return cast(_Kind, _given_back(source, result, output))
 
 
-def _check_kinds(model: object, settings: object, output: object) -> None:
-    kinds: dict[str, tuple[object, Any]] = {
-        "model": (model, str | Path),
-        "settings": (settings, Settings | None),
-        "output": (output, str | os.PathLike | None),
-    }
-    for name, (value, kind) in kinds.items():
-        if not isinstance(value, kind):
-            raise UsageError(f"{name} cannot be a {type(value).__name__}")
-
-
 def _check_writing(
     source: object,
     output: str | Path | None,
@@ -154,7 +145,8 @@ def _check_writing(
         imaging.check_fits(form, 1, 1, bit_depth)
     if output is None:
         return
-    if isinstance(source, str | Path) and paths.identity(source) == paths.identity(output):
+    own = paths.of_picture(source)
+    if own is not None and paths.identity(own) == paths.identity(output):
         raise OutputError(f"the result would replace the input {output}; name another output")
     check_target(Path(output), overwrite=overwrite)
 
@@ -162,17 +154,6 @@ def _check_writing(
 def _encoding(picture: Picture, format: str | None) -> str:
     """The format of a result that is given back as bytes."""
     return format or picture.source or "png"
-
-
-@lru_cache(maxsize=4)
-def _loaded(
-    model: str | Path,
-    settings: Settings | None,
-    given: tuple[tuple[str, Any], ...],
-    environment: Settings,
-) -> Upscaler:
-    """``environment`` is part of the key only: a changed variable must not meet an old model."""
-    return Upscaler.load(model, settings=settings, **dict(given))
 
 
 def _taken(source: object, settings: Settings) -> Picture:

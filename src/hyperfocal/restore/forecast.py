@@ -39,7 +39,6 @@ def forecast(facts: Facts, target: Target, shelf: Shelf, settings: Settings) -> 
 def forecast_of(shape: Shape, target: Target, shelf: Shelf, settings: Settings) -> Forecast:
     """The same for a picture that is known better than by its header."""
     from hyperfocal.models.choosing import choose_precision
-    from hyperfocal.restore.memory import tile_bytes
     from hyperfocal.restore.passes import passes_between
     from hyperfocal.restore.route import plan_route
 
@@ -54,18 +53,16 @@ def forecast_of(shape: Shape, target: Target, shelf: Shelf, settings: Settings) 
     precisions = {choose_precision(card, settings) for card in cards if card.kind == "onnx"}
     precision = "int8" if precisions == {"int8"} else "float"
     route = plan_route(shape, size, cards, settings.memory, precision)
-    seen, largest, pixels = [], 0, shape.height * shape.width
-    for card, stage in zip(cards, route.stages, strict=True):
+    seen, pixels = [], shape.height * shape.width
+    for card in cards:
         seen.append(pixels)
         pixels *= card.scale**2
-        each = tile_bytes(card, precision, shape.sample_bytes)
-        largest = max(largest, each * max(tile.pixels for tile in stage.plan.tiles))
     return Forecast(
         size,
         tuple(card.name for card in cards),
         route.tiles,
         tuple(seen),
-        largest + route.held,
+        route.memory,
     )
 
 

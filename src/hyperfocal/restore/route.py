@@ -46,7 +46,8 @@ class Route:
     """All passes, then a reduction to ``size`` ``(height, width)`` unless they end there.
 
     ``on_disk``: the result; ``difference_on_disk``: what back-projection works with; ``held``:
-    bytes of the picture, its copy and all results that stay in memory, that apart.
+    bytes of the picture, its copy and all results that stay in memory, that apart; ``working``:
+    bytes that the largest tile takes while a model works on it.
     """
 
     stages: tuple[Stage, ...]
@@ -55,6 +56,12 @@ class Route:
     alpha_on_disk: bool
     difference_on_disk: bool
     held: int
+    working: int
+
+    @property
+    def memory(self) -> int:
+        """Bytes beyond those of the loaded models."""
+        return self.held + self.working
 
     @property
     def tiles(self) -> int:
@@ -85,6 +92,7 @@ def plan_route(
     if shape.has_alpha:
         alpha_on_disk, budget = _place(size[0] * size[1] * sample, budget)
     stages: list[Stage] = []
+    working = 0
     rows, columns = shape.height, shape.width
     for card in cards:
         seen = rows, columns
@@ -93,15 +101,17 @@ def plan_route(
             made_on_disk = on_disk
         else:
             made_on_disk, budget = _place(rows * columns * pixel, budget)
+        each = tile_bytes(card, precision, sample)
         plan = plan_tiles(
             *seen,
             multiple=card.input_multiple,
             radius=card.receptive_radius,
-            max_pixels=budget.tile_pixels(tile_bytes(card, precision, sample)),
+            max_pixels=budget.tile_pixels(each),
         )
+        working = max(working, each * max(tile.pixels for tile in plan.tiles))
         stages.append(Stage(plan, made_on_disk))
     difference, _ = _place(pixels * shape.channels * 4, budget)
-    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference, budget.held)
+    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference, budget.held, working)
 
 
 def _place(size: int, budget: Budget) -> tuple[bool, Budget]:

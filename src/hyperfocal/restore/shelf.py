@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from hyperfocal import forks
 from hyperfocal.errors import ModelMissing, UsageError
 from hyperfocal.models.card import ModelCard
 from hyperfocal.restore.tiles import Net
@@ -27,6 +28,12 @@ class Shelf:
         self._cards, self._load = dict(cards), load
         self._loaded: dict[int, Net] = {}
         self._lock = threading.Lock()
+        forks.renew_in_children(self)
+
+    def renew(self) -> object:
+        """In a forked child nobody goes on with what another thread was loading."""
+        self._lock = threading.Lock()
+        return None
 
     @classmethod
     def of(cls, nets: Iterable[Net]) -> Shelf:

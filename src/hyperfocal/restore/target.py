@@ -15,11 +15,29 @@ SMALLEST, LARGEST = 1.0, 8.0
 # A size given in whole pixels is off the exact ratio by up to half a pixel; that alone must not
 # push a picture below 1 or beyond 8.
 _SLACK = 0.5
+# Characters of a wrong value that a message repeats.
+_QUOTED = 60
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether it is a real number, numpy's included, and neither NaN nor infinite nor a bool."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a real number, numpy's included, and neither NaN nor infinite nor a bool.
+
+    Integers that no float can hold count as infinite.
+    """
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: cut short, and made of whatever can be made text of."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes out no integers of thousands of digits.
+        return "a number of thousands of digits"
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,7 @@ class Target:
                 raise UsageError("size must be (width, height); one of the two may be None")
         for value in (self.scale, self.long_edge, self.megapixels, *sides):
             if value is not None and not (is_finite_number(value) and value > 0):
-                raise UsageError(f"{given[0]} must be a positive number, not {value!r}")
+                raise UsageError(f"{given[0]} must be a positive number, not {shown(value)}")
         if self.scale is not None and not SMALLEST <= self.scale <= LARGEST:
             raise UsageError(f"scale must be from {SMALLEST:g} to {LARGEST:g}, not {self.scale:g}")
 

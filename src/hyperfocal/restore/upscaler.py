@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
+from hyperfocal.kinds import check_kinds
 from hyperfocal.models.automatic import AUTOMATIC
 from hyperfocal.restore.alpha import bleed
 from hyperfocal.restore.auto import choose
 from hyperfocal.restore.backproject import back_project as project
 from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
+from hyperfocal.restore.memory import LEAST
 from hyperfocal.restore.passes import choose_passes, passes_between
 from hyperfocal.restore.progress import Cancel, OnProgress, Progress
 from hyperfocal.restore.resize import resize_plane
@@ -24,21 +29,23 @@ from hyperfocal.restore.result import Result, Stopwatch
 from hyperfocal.restore.route import Route, Shape, plan_route
 from hyperfocal.restore.samples import Array, Samples, check_finite
 from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
-from hyperfocal.restore.target import Target, is_finite_number
+from hyperfocal.restore.target import Target, is_finite_number, shown
 from hyperfocal.restore.tiles import Net, run_tiles
+from hyperfocal.restore.turns import TURNS
 from hyperfocal.settings import Settings
 
 
 class Upscaler:
     """One model, or a family of models of several scales, ready to restore pictures.
 
-    Holds nothing of the picture it works on, so that any number of threads may share one.
+    Holds nothing of the picture it works on, so that any number of threads may share one. One
+    that was loaded by name can be pickled: another process loads the same for itself, once.
 
     ``models``: a loaded model, or several with different native scales to choose from.
     ``restoring``: others, for pictures with signs of damage; see :mod:`hyperfocal.restore.auto`.
     """
 
-    __slots__ = ("_restoring", "_settings", "_shelf")
+    __slots__ = ("_name", "_restoring", "_settings", "_shelf")
 
     def __init__(
         self,
@@ -46,12 +53,26 @@ class Upscaler:
         settings: Settings | None = None,
         restoring: Shelf | None = None,
     ) -> None:
+        check_kinds(settings=(settings, Settings | None))
+        self._name: str | None = None
         self._restoring = restoring
-        if isinstance(models, Shelf):
-            self._shelf = models
-        else:
-            self._shelf = Shelf.of(models if isinstance(models, Iterable) else (models,))
+        self._shelf = models if isinstance(models, Shelf) else Shelf.of(_nets(models))
         self._settings = settings or Settings.read()
+
+    def __copy__(self) -> Upscaler:
+        # It holds nothing of a picture.
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Upscaler:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Upscaler], tuple[Any, ...]]:
+        if self._name is None:
+            raise UsageError(
+                "an Upscaler made of models cannot be sent to another process; "
+                "make it there, or by Upscaler.load"
+            )
+        return _kept, (type(self), self._name, self._settings)
 
     @classmethod
     def load(
@@ -76,27 +97,17 @@ class Upscaler:
         ``runtime`` override the settings; see :class:`Settings`. :class:`ModelMissing`,
         :class:`ModelBroken`, :class:`RuntimeMissing` or :class:`UsageError`.
         """
-        if not isinstance(model, str | Path):
-            raise UsageError(f"a model is a name or the path of a card, not {model!r}")
-        model = str(model)
-        given: dict[str, object] = {
-            name: value
-            for name, value in {
-                "memory": memory,
-                "threads": threads,
-                "precision": precision,
-                "runtime": runtime,
-            }.items()
-            if value is not None
-        }
-        if settings is None:
-            settings = Settings.read(None, **given)
-        elif given:
-            settings = Settings.read({}, **{**settings.model_dump(), **given})
-        if (both := AUTOMATIC.get(model)) is not None:
+        name = model_name(model)
+        settings = with_changes(
+            settings, memory=memory, threads=threads, precision=precision, runtime=runtime
+        )
+        if (both := AUTOMATIC.get(name)) is not None:
             restoring = Shelf.find(both.restore, settings)
-            return cls(Shelf.find(both.photo, settings), settings, restoring)
-        return cls(Shelf.at(model, settings), settings)
+            made = cls(Shelf.find(both.photo, settings), settings, restoring)
+        else:
+            made = cls(Shelf.at(name, settings), settings)
+        made._name = name
+        return made
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -118,6 +129,10 @@ class Upscaler:
 
         Checks the target as a call would, and raises the same errors.
         """
+        for side in (height, width):
+            if not isinstance(side, Integral) or isinstance(side, bool) or side < 1:
+                raise UsageError(f"a side of a picture is a number of pixels, not {shown(side)}")
+        check_kinds(target=(target, Target | None))
         return (target or Target()).resolve(
             height,
             width,
@@ -130,9 +145,10 @@ class Upscaler:
 
         Of an automatic choice that is both kinds of model.
         """
+        wanted = Target(scale).scale or float(self.scales[0])
         for shelf in (self._shelf, self._restoring):
             if shelf is not None:
-                for native in choose_passes(scale or float(self.scales[0]), shelf.scales):
+                for native in choose_passes(wanted, shelf.scales):
                     shelf.get(native)
 
     def __call__(
@@ -157,15 +173,23 @@ class Upscaler:
         result towards the input until the consistency is this many dB, or as near as possible.
         ``min_fidelity``: the consistency in dB below which there shall be no result.
 
+        Calls at one time share the memory of the settings: one that would go beyond it together
+        with those at work waits for its turn, and can be cancelled meanwhile.
+
         Raises :class:`UsageError`, :class:`TooLarge`, :class:`Cancelled`,
         :class:`FidelityTooLow`, :class:`GarbledOutput` or another :class:`ModelError`.
         """
         watch = Stopwatch()
+        if not isinstance(picture, Picture):
+            raise UsageError(
+                f"an Upscaler takes a Picture, not a {type(picture).__name__}; open it first "
+                "(hyperfocal.open), or use hyperfocal.upscale, which takes other things, too"
+            )
         with watch.phase("prepare"):
             target = Target(scale, size, long_edge, megapixels)
             for name, bound in (("min_fidelity", min_fidelity), ("back_project", back_project)):
                 if bound is not None and not is_finite_number(bound):
-                    raise UsageError(f"{name} must be a number of dB, not {bound!r}")
+                    raise UsageError(f"{name} must be a number of dB, not {shown(bound)}")
             wanted = self.plan(picture.height, picture.width, target)
             shelf, choice = self._shelf, None
             if self._restoring is not None:
@@ -182,37 +206,9 @@ class Upscaler:
                 "int8" if all(net.precision == "int8" for net in nets) else "float",
             )
             progress = Progress(route.tiles, on_progress, cancel)
-            colour = np.ascontiguousarray(picture.pixels)
-            if picture.alpha is not None:
-                check_finite(picture.pixels)
-                check_finite(picture.alpha)
-                colour = bleed(colour, picture.alpha)
-            # Of what is left when hidden colour is gone: that may be of any size.
-            samples = Samples.of(colour)
-        with watch.phase("model"):
-            current: Array = colour
-            for net, stage in zip(nets, route.stages, strict=True):
-                current = run_tiles(
-                    net, current, stage.plan, samples, progress, on_disk=stage.on_disk
-                )
-        with watch.phase("resize"):
-            if current.shape[:2] != wanted:
-                progress.check()
-                current = resize_plane(
-                    current, wanted, limits=samples.limits, on_disk=route.on_disk
-                )
-            alpha = _enlarge_alpha(picture, route)
-        with watch.phase("fidelity"):
-            progress.check()
-            deviation, projections = _check(
-                current,
-                colour,
-                picture.alpha,
-                samples,
-                route,
-                math.prod(chain),
-                progress,
-                back_project,
+        with TURNS.take(route.memory, self._settings.memory - LEAST, progress.check):
+            made, deviation, projections = _restore(
+                picture, nets, route, progress, watch, back_project
             )
         fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
@@ -221,8 +217,7 @@ class Upscaler:
                 f"{min_fidelity:g} dB were asked for (back-projection can raise it)"
             )
         return Result(
-            # However coarse the JPEG was that the input came from, this does not come from it.
-            picture=replace(picture, pixels=current, alpha=alpha, jpeg_quality=None),
+            picture=made,
             fidelity=fidelity,
             models=tuple(net.card.name for net in nets),
             scale=wanted[1] / picture.width,
@@ -231,6 +226,90 @@ class Upscaler:
             projections=projections,
             choice=choice,
         )
+
+
+def model_name(model: object) -> str:
+    """What a model is loaded by, the same wherever a process goes from here: of a card, the path.
+
+    :class:`UsageError` for what is neither a name nor a path.
+    """
+    if not isinstance(model, str | Path):
+        raise UsageError(f"a model is a name or the path of a card, not {model!r}")
+    name = str(model)
+    if name.endswith(".toml"):
+        # In a folder that has been removed there is no other way to name it.
+        with suppress(OSError):
+            return str(Path(name).absolute())
+    return name
+
+
+def with_changes(settings: Settings | None, **given: object) -> Settings:
+    """``settings``, or those of the environment, with what of ``given`` is not None."""
+    check_kinds(settings=(settings, Settings | None))
+    changes = {name: value for name, value in given.items() if value is not None}
+    if settings is None:
+        return Settings.read(None, **changes)
+    return Settings.read({}, **{**settings.model_dump(), **changes}) if changes else settings
+
+
+def _nets(models: object) -> list[Net]:
+    nets: list[Any] = list(models) if isinstance(models, Iterable) else [models]
+    for net in nets:
+        if not (hasattr(net, "card") and hasattr(net, "run")):
+            raise UsageError(f"a {type(net).__name__} is no loaded model; see Upscaler.load")
+    return nets
+
+
+def _kept(kind: type[Upscaler], name: str, settings: Settings) -> Upscaler:
+    """What a pickled one becomes: a pool unpickles it for every picture, and loads it once."""
+    from hyperfocal.restore.kept import KEPT
+
+    return KEPT.get(name, settings, kind)
+
+
+def _restore(
+    picture: Picture,
+    nets: Sequence[Net],
+    route: Route,
+    progress: Progress,
+    watch: Stopwatch,
+    back_project: float | None,
+) -> tuple[Picture, Deviation, int]:
+    """The result, what it strays from the input, and how often it was bent towards that."""
+    with watch.phase("prepare"):
+        colour = np.ascontiguousarray(picture.pixels)
+        if picture.alpha is not None:
+            check_finite(picture.pixels)
+            check_finite(picture.alpha)
+            colour = bleed(colour, picture.alpha)
+        # Of what is left when hidden colour is gone: that may be of any size.
+        samples = Samples.of(colour)
+    with watch.phase("model"):
+        current: Array = colour
+        for net, stage in zip(nets, route.stages, strict=True):
+            current = run_tiles(net, current, stage.plan, samples, progress, on_disk=stage.on_disk)
+    with watch.phase("resize"):
+        if current.shape[:2] != route.size:
+            progress.check()
+            current = resize_plane(
+                current, route.size, limits=samples.limits, on_disk=route.on_disk
+            )
+        alpha = _enlarge_alpha(picture, route)
+    with watch.phase("fidelity"):
+        progress.check()
+        deviation, projections = _check(
+            current,
+            colour,
+            picture.alpha,
+            samples,
+            route,
+            math.prod(net.card.scale for net in nets),
+            progress,
+            back_project,
+        )
+    # However coarse the JPEG was that the input came from, this does not come from it.
+    made = replace(picture, pixels=current, alpha=alpha, jpeg_quality=None)
+    return made, deviation, projections
 
 
 def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:

@@ -8,104 +8,28 @@ once tends to be held back again when more are added.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, InputError, InputMissing, TooLarge, UnknownFormat
 from hyperfocal.evaluate.pairs import Bytes, Example, read_example
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
-from hyperfocal.quality.luma import luma
+from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
+from hyperfocal.quality.evidence import judge
+from hyperfocal.retrain.looks import Gallery, Seen, digest_of
 from hyperfocal.settings import Settings
 
 LEAST_PICTURES = 8
 """Fewer different pictures cannot be parted into three that each say anything."""
 
-_HELD_BACK, _MOST_HELD_BACK = 0.25, 24
+HELD_BACK_SHARE, MOST_HELD_BACK = 0.25, 24
+"""How many of the different pictures judge the result."""
+
 _CHOOSING, _MOST_CHOOSING = 0.125, 12
 
 # What says that one file cannot be read, and nothing about the others.
 _UNREADABLE = (InputMissing, UnknownFormat, BrokenPicture, TooLarge)
-
-# A picture that was encoded or resized again differs by less than this (root mean square, 8-bit
-# levels) when both are averaged over a grid; different photographs differ by tens.
-_GRID, _SAME_LOOK = 16, 2.0
-# Below this contrast of the grid (standard deviation) there is nothing to recognise.
-_PLAIN = 4.0
-
-Look = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A picture as it can be recognised: the digest of its pixels, and its averages on a grid."""
-
-    path: Path
-    digest: str
-    look: Look
-
-    @classmethod
-    def of(cls, path: Path, pixels: Bytes) -> Seen:
-        """``pixels``: uint8 ``(H, W)`` or ``(H, W, 3)``, as they are scored."""
-        # Grey pictures are scored on their own values, which are not the luma of the same
-        # picture saved in colour.
-        colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-        grey = luma(colour)
-        rows, columns = (
-            np.unique(np.arange(min(side, _GRID)) * side // min(side, _GRID)) for side in grey.shape
-        )
-        sums = np.add.reduceat(np.add.reduceat(grey, rows, axis=0), columns, axis=1)
-        heights = np.diff(rows, append=grey.shape[0])
-        widths = np.diff(columns, append=grey.shape[1])
-        look = np.zeros((_GRID, _GRID), np.float32)
-        look[: len(rows), : len(columns)] = sums / np.outer(heights, widths)
-        return cls(path, digest_of(colour), look.ravel())
-
-
-def digest_of(pixels: Bytes) -> str:
-    """sha256 of a picture's size and pixels, however its file is named or compressed."""
-    shape = "x".join(map(str, pixels.shape)).encode()
-    return hashlib.sha256(shape + b":" + np.ascontiguousarray(pixels).tobytes()).hexdigest()
-
-
-class Gallery:
-    """Pictures seen so far, to find one that shows the same."""
-
-    def __init__(self, pictures: Iterable[Seen] = ()) -> None:
-        self._by_digest: dict[str, int] = {}
-        self._seen: list[Seen] = []
-        self._looks: list[Look] = []
-        for picture in pictures:
-            self.add(picture)
-
-    def add(self, picture: Seen) -> None:
-        """Remember a picture."""
-        self._by_digest.setdefault(picture.digest, len(self._seen))
-        self._seen.append(picture)
-        self._looks.append(picture.look)
-
-    def find(self, picture: Seen) -> int | None:
-        """The number of the first picture added that is the same one, also resized or encoded
-        again; None if there is none. Plain pictures are told apart by their pixels alone.
-        """
-        if (known := self._by_digest.get(picture.digest)) is not None:
-            return known
-        if not self._looks or picture.look.std() < _PLAIN:
-            return None
-        off = np.square(np.stack(self._looks) - picture.look).mean(axis=1)
-        nearest = int(off.argmin())
-        return nearest if off[nearest] < _SAME_LOOK**2 else None
-
-    def __getitem__(self, number: int) -> Seen:
-        return self._seen[number]
-
-    @property
-    def pictures(self) -> tuple[Seen, ...]:
-        """All of them, in the order they were added."""
-        return tuple(self._seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +37,8 @@ class Parted:
     """Where every picture goes. ``group``: one original, with one or more LR pictures of it.
 
     ``copies``, ``small``: how many were left out because they are there already, or too small to
-    cut a patch from; ``unreadable``: for each that cannot be read, what is wrong with it.
+    cut a patch from; ``unreadable``: for each that cannot be read, what is wrong with it;
+    ``damaged``: for each that is no original to learn from, the signs of that.
     ``digest``: of all pixels that are used; ``brings_low``: whether LR pictures were given.
     """
 
@@ -124,6 +49,7 @@ class Parted:
     copies: int
     small: int
     unreadable: tuple[str, ...]
+    damaged: tuple[str, ...]
     digest: str
     brings_low: bool
     pictures: tuple[Seen, ...]
@@ -137,15 +63,20 @@ class Parted:
             "copies_left_out": self.copies,
             "too_small_left_out": self.small,
             "unreadable_left_out": len(self.unreadable),
+            "damaged_left_out": len(self.damaged),
         }
 
 
-def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
+def survey(
+    folder: Path, scale: int, least: int, settings: Settings, *, any_quality: bool = False
+) -> Parted:
     """Read all pictures of ``folder`` (originals, or ``HR`` and ``LR``) and part them.
 
-    ``least``: side of the smallest usable original, in pixels. What cannot be read is left out.
-    :class:`InputMissing` for no folder or too few different pictures, :class:`PairMismatch` for
-    pairs that do not belong together.
+    ``least``: side of the smallest usable original, in pixels. What cannot be read is left out,
+    and so are originals with signs of damage, as ``--model auto`` sees them, unless ``any_quality``
+    is taken: a model would learn to make what it should take away. :class:`InputMissing` for no
+    folder or too few different pictures, :class:`PairMismatch` for pairs that do not belong
+    together.
     """
     if not folder.is_dir():
         raise InputMissing(f"there is no folder {folder}")
@@ -156,6 +87,7 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
     group_of: list[int] = []  # by number in the gallery
     copies = small = 0
     unreadable: list[str] = []
+    damaged: list[str] = []
     for pair in suite.pairs:
         try:
             example = read_example(pair, scale, settings)
@@ -171,6 +103,9 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
         low = digest_of(example.low) if suite.brings_low else ""
         if (known is not None and not suite.brings_low) or (seen.digest, low) in used:
             copies += 1
+            continue
+        if not any_quality and (signs := _damage(pair.high, example.high)):
+            damaged.append(f"{pair.high}: {signs}")
             continue
         used.add((seen.digest, low))
         gallery.add(seen)
@@ -189,10 +124,10 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
     if len(groups) < LEAST_PICTURES:
         raise InputMissing(
             f"{folder} has {len(groups)} different pictures to train on, and at least "
-            f"{LEAST_PICTURES} are needed{_why(copies, small, least, unreadable)}"
+            f"{LEAST_PICTURES} are needed{_why(copies, small, least, unreadable, damaged)}"
         )
     ordered = [group for _, group in sorted(zip(digests, groups, strict=True), key=_first)]
-    judges = _share(len(ordered), _HELD_BACK, 2, _MOST_HELD_BACK)
+    judges = _share(len(ordered), HELD_BACK_SHARE, 2, MOST_HELD_BACK)
     chooses = judges + _share(len(ordered), _CHOOSING, 1, _MOST_CHOOSING)
     every = "\n".join(sorted(f"{high} {low}".strip() for high, low in used))
     return Parted(
@@ -203,6 +138,7 @@ def survey(folder: Path, scale: int, least: int, settings: Settings) -> Parted:
         copies=copies,
         small=small,
         unreadable=tuple(unreadable),
+        damaged=tuple(damaged),
         digest=hashlib.sha256(every.encode()).hexdigest(),
         brings_low=suite.brings_low,
         pictures=gallery.pictures,
@@ -221,7 +157,15 @@ def _sorted(groups: Sequence[list[Pair]]) -> tuple[Pair, ...]:
     return tuple(sorted((pair for group in groups for pair in group), key=lambda pair: pair.name))
 
 
-def _why(copies: int, small: int, least: int, unreadable: Sequence[str]) -> str:
+def _damage(path: Path, pixels: Bytes) -> str:
+    """Signs that a picture is no original; empty if there are none."""
+    kind, reasons, _ = judge(estimate_jpeg_quality(path.read_bytes()), pixels)
+    return "; ".join(reasons) if kind == "restore" else ""
+
+
+def _why(
+    copies: int, small: int, least: int, unreadable: Sequence[str], damaged: Sequence[str]
+) -> str:
     reasons = []
     if copies:
         reasons.append(f"{copies} show what another one shows")
@@ -229,6 +173,11 @@ def _why(copies: int, small: int, least: int, unreadable: Sequence[str]) -> str:
         reasons.append(f"{small} have a side under {least} pixels")
     if unreadable:
         reasons.append(f"{len(unreadable)} cannot be read, the first: {unreadable[0]}")
+    if damaged:
+        reasons.append(
+            f"{len(damaged)} are damaged and would teach that, the first: {damaged[0]}; "
+            "--any-quality takes them all the same"
+        )
     return f" ({', '.join(reasons)})" if reasons else ""
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
+import json
 import math
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +23,7 @@ from hyperfocal.models.hardware import processor
 from hyperfocal.models.registry import SHIPPED, in_shipped_family
 from hyperfocal.retrain.champion import Champion
 from hyperfocal.retrain.data import Parted
-from hyperfocal.retrain.staging import CHOOSING, TRAINING, stage
+from hyperfocal.retrain.staging import CHOOSING, HELD_BACK, TRAINING, stage
 from hyperfocal.settings import Settings
 from hyperfocal.text import encodable
 from hyperfocal.training.experiment import Experiment
@@ -26,8 +31,9 @@ from hyperfocal.training.given_pairs import HIGH
 
 Degradation = Literal["bicubic", "real", "given"]
 
-DATA, PLAN = "data", "experiment.toml"
-"""In the work folder."""
+DATA, PLAN, OPTIONS, PICTURES = "data", "experiment.toml", "options.json", "pictures.csv"
+"""In the work folder: what is learnt from, the plan of the training, what the whole retraining was
+asked for, and which picture became what."""
 
 _START, _CARD = "champion.onnx", "champion.toml"
 _PATCH, _LEAST_PATCH = 64, 24  # The least one has whole cells, be they of 2, 3 or 4 pixels.
@@ -42,7 +48,8 @@ class Plan:
     the challenger, made from the champion's if not given. ``degradation``: of LR pictures made
     here, by the champion's name if not given. Exactly one of ``minutes`` and ``steps``.
     ``margin`` and ``tolerance`` in dB, see :func:`judge`. ``rate``: the highest learning rate.
-    ``bench``: whether a better one is timed for its card.
+    ``bench``: whether a better one is timed for its card. ``any_quality``: whether damaged
+    originals are learnt from, too.
     """
 
     data: Path
@@ -58,6 +65,7 @@ class Plan:
     rate: float = 2e-4
     seed: int = 0
     bench: bool = True
+    any_quality: bool = False
 
     def __post_init__(self) -> None:
         for name in ("margin", "tolerance"):
@@ -161,10 +169,15 @@ def prepare(
     work: Path,
     settings: Settings,
 ) -> Experiment:
-    """Stage the data and plan the training, or take both up where they are the same."""
+    """Stage the data and plan the training, or take both up where they are the same.
+
+    :class:`SettingsError` names what is not.
+    """
     scale = champion.card.scale
     planned = draft(plan, champion, name, degradation, parted, work)
+    options = _options(plan, name, degradation)
     if (work / PLAN).is_file():
+        _check_options(options, work)
         old = Experiment.read(work / PLAN)
         # Older plans tell what they ran on.
         if old.model_copy(update={"hardware": ""}) != planned(old.data.patch):
@@ -192,6 +205,8 @@ def prepare(
     room = shortest // scale - _border(degradation)
     cell = int(champion.net.get("unshuffle", 1))
     experiment = planned(min(_PATCH, room) // cell * cell)
+    (work / PICTURES).write_text(listed(parted), encoding="utf-8")
+    (work / OPTIONS).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     partial = work / f"{PLAN}.partial"
     partial.write_text(experiment.to_toml(), encoding="utf-8")
     partial.replace(work / PLAN)
@@ -204,7 +219,73 @@ def may_stage(work: Path) -> bool:
         return not paths.exists(work)
     names = {entry.name for entry in work.iterdir()} - {LOCK}
     # Which begins with the start.
-    return not names or {_START} <= names <= {_START, _CARD, DATA, f"{PLAN}.partial"}
+    ours = {_START, _CARD, DATA, PICTURES, OPTIONS, f"{PLAN}.partial"}
+    return not names or {_START} <= names <= ours
+
+
+def _options(plan: Plan, name: str, degradation: Degradation) -> dict[str, object]:
+    """All that was asked for, as JSON keeps it, but data and champion, which are compared whole."""
+    plain = {entry.name: getattr(plan, entry.name) for entry in fields(plan)}
+    for other in ("data", "champion", "out"):
+        del plain[other]
+    # By where they are: two folders may have one name.
+    suites = [f"{_place(choice)}:{choice.first or 'all'}" for choice in plan.suites]
+    return {**plain, "name": name, "degradation": degradation, "suites": suites}
+
+
+def _place(choice: SuiteChoice) -> str:
+    folder = Path(choice.suite)
+    return encodable(str(folder.resolve()) if paths.is_folder(folder) else choice.suite)
+
+
+def _check_options(options: Mapping[str, object], work: Path) -> None:
+    """:class:`SettingsError` that names what is not as it was when it was begun."""
+    try:
+        before = json.loads((work / OPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict):
+        raise SettingsError(
+            f"{work.parent} does not tell what it was begun with; name another folder"
+        )
+    changed = [
+        f"{key} was {_told(before.get(key))} and is {_told(value)}"
+        for key, value in options.items()
+        if before.get(key) != value
+    ]
+    if changed:
+        raise SettingsError(
+            f"{work.parent} was begun with other options ({'; '.join(changed)}); go on with the "
+            "same, or name another folder"
+        )
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "not given" if value is None else str(value)
+
+
+def listed(parted: Parted) -> str:
+    """Which pictures train, choose and are held back, with the sha256 of their files, as CSV.
+
+    By this a picture that is withdrawn later is found in what a model learnt from.
+    """
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("part", "file", "sha256"))
+    parts = {
+        TRAINING: parted.training,
+        CHOOSING: parted.choosing,
+        HELD_BACK: parted.held_back,
+    }
+    for part, pairs in parts.items():
+        for pair in pairs:
+            for path in (pair.high, pair.low):
+                if path is not None:
+                    file = encodable(os.path.relpath(path, parted.folder.resolve()))
+                    rows.writerow((part, file, hashlib.sha256(path.read_bytes()).hexdigest()))
+    return table.getvalue()
 
 
 def described(parted: Parted, degradation: Degradation) -> str:

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist, fmean, stdev
 
 from hyperfocal.evaluate.report import Report
 from hyperfocal.imaging.atomic import write_file
+from hyperfocal.retrain.data import HELD_BACK_SHARE, MOST_HELD_BACK
 from hyperfocal.text import encodable
 
 NEW = "new pictures, held back"
 JSON, MARKDOWN = "report.json", "report.md"
+
+CEILING = 50.0
+"""No picture's PSNR counts for more in a verdict, dB. There the error is 0.8 of a grey level (root
+mean square), and what is beyond is a matter of rounding: a plain area that comes out exactly would
+outweigh what dozens of photographs lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """Champion and challenger on the same pictures. PSNR in dB and SSIM are means of luma.
 
-    ``new``: whether these are the new pictures held back, or else a frozen suite. ``better``:
-    on how many pictures the challenger has the higher PSNR; ``worst``: its smallest gain, dB.
+    No picture's PSNR counts for more than :data:`CEILING`. ``new``: whether these are the new
+    pictures held back, or else a frozen suite. ``better``, ``worse``: on how many pictures the
+    challenger has the higher or lower PSNR; ``worst``: its smallest gain, dB; ``spread``: standard
+    deviation of its gains, dB, 0 for a single picture. ``lineage``: the highest mean PSNR of a
+    model that the champion comes from, dB, where one is known.
     """
 
     suite: str
@@ -33,27 +44,33 @@ class Compared:
     challenger_psnr: float
     challenger_ssim: float
     better: int
+    worse: int
     worst: float
+    spread: float
+    lineage: float | None = None
 
     @classmethod
-    def of(cls, champion: Report, challenger: Report, *, new: bool) -> Compared:
+    def of(
+        cls, champion: Report, challenger: Report, *, new: bool, lineage: float | None = None
+    ) -> Compared:
         """From the reports of both on one suite."""
-        gains = [
-            theirs.psnr - ours.psnr
-            for ours, theirs in zip(champion.images, challenger.images, strict=True)
-        ]
+        ours, theirs = counted(champion), counted(challenger)
+        gains = [after - before for before, after in zip(ours, theirs, strict=True)]
         return cls(
             suite=NEW if new else champion.suite,
             new=new,
             images=len(gains),
             precision=champion.precision,
             bicubic_psnr=champion.bicubic.psnr,
-            champion_psnr=champion.mean.psnr,
+            champion_psnr=fmean(ours),
             champion_ssim=champion.mean.ssim,
-            challenger_psnr=challenger.mean.psnr,
+            challenger_psnr=fmean(theirs),
             challenger_ssim=challenger.mean.ssim,
             better=sum(gain > 0.0 for gain in gains),
+            worse=sum(gain < 0.0 for gain in gains),
             worst=min(gains),
+            spread=stdev(gains) if len(gains) > 1 else 0.0,
+            lineage=lineage,
         )
 
     @property
@@ -61,10 +78,23 @@ class Compared:
         """What the challenger gains in mean PSNR, dB."""
         return self.challenger_psnr - self.champion_psnr
 
+    @property
+    def sure(self) -> float | None:
+        """The gain on all pictures like these is over this, dB, with a confidence of 90 %.
+
+        See :func:`lower_bound`; None for a single picture, which says nothing about others.
+        """
+        return lower_bound(self.gain, self.spread, self.images)
+
+
+def counted(report: Report) -> list[float]:
+    """PSNR of each picture as the verdict counts it, dB."""
+    return [min(image.psnr, CEILING) for image in report.images]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reasons``: one sentence for each suite and precision, and for whatever else decided."""
+    """``reasons``: sentences for each suite and precision, and for whatever else decided."""
 
     better: bool
     reasons: tuple[str, ...]
@@ -73,23 +103,99 @@ class Verdict:
 def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verdict:
     """Better means: gains ``margin`` dB on the new pictures, loses over ``tolerance`` nowhere.
 
-    The gain is asked of the precision that comes first; others must only not lose.
+    The gain must not be luck, either: on more than half of the new pictures that differ the
+    challenger is better, and the lower bound of the gain is above 0 (:func:`lower_bound`). All
+    this is asked of the precision that comes first; others must only not lose. On frozen suites a
+    loss counts against the champion and against the best of the models that it comes from.
     """
     better, reasons = True, []
     for found in compared:
-        told = (
-            f"{found.suite}, {found.precision} weights: {found.gain:+.3f} dB over "
-            f"{found.images} pictures"
-        )
+        about = f"{found.suite}, {found.precision} weights"
+        told = f"{about}: {found.gain:+.3f} dB over {found.images} pictures"
         if found.new and found.precision == compared[0].precision:
-            enough = found.gain >= margin
-            wanted = f"at least {margin:+.3f} dB is asked for"
+            asked = f"{told}; at least {margin:+.3f} dB is asked for"
+            tests = [(found.gain >= margin, asked), _most(found, about), _sure(found, about)]
         else:
-            enough = found.gain >= -tolerance
-            wanted = f"a loss of up to {tolerance:.3f} dB is allowed"
-        better = better and enough
-        reasons.append(f"{told}; {wanted}: {'met' if enough else 'NOT met'}")
+            allowed = f"a loss of up to {tolerance:.3f} dB is allowed"
+            tests = [(found.gain >= -tolerance, f"{told}; {allowed}")]
+            if found.lineage is not None:
+                since = found.challenger_psnr - found.lineage
+                text = f"{about}: {since:+.3f} dB against the best of the models it comes from"
+                tests.append((since >= -tolerance, f"{text}; {allowed}"))
+        for enough, text in tests:
+            better = better and enough
+            reasons.append(f"{text}: {'met' if enough else 'NOT met'}")
     return Verdict(better, tuple(reasons))
+
+
+def _most(found: Compared, about: str) -> tuple[bool, str]:
+    differ = found.better + found.worse
+    text = f"{about}: better on {found.better} of the {differ} pictures that differ"
+    return 2 * found.better > differ, f"{text}; more than half is asked for"
+
+
+def _sure(found: Compared, about: str) -> tuple[bool, str]:
+    """Whether the gain is more than chance, and what it would take to know where it is not."""
+    if found.sure is None:
+        return False, f"{about}: a single picture does not tell whether there is a gain"
+    told = f"{about}: with a confidence of 90 % the gain is over {found.sure:+.3f} dB"
+    text = f"{told}; over 0 is asked for"
+    if found.sure > 0.0 or found.gain <= 0.0:
+        return found.sure > 0.0, text
+    enough = pictures_needed(found.gain, found.spread, found.images)
+    if enough is None or enough > MOST_HELD_BACK:
+        beyond = f"{MOST_HELD_BACK} pictures, the most that are held back, would not do either"
+        return False, f"{text}; too few pictures to say, and {beyond}"
+    more = enough - found.images
+    new = math.ceil(more / HELD_BACK_SHARE)
+    return False, (
+        f"{text}; too few pictures to say: {more} more like these held back, about {new} more new "
+        "pictures, could tell"
+    )
+
+
+def lower_bound(gain: float, spread: float, count: int) -> float | None:
+    """Lower end of the one-sided 90 % confidence interval of a mean gain, dB.
+
+    ``gain``, ``spread``: mean and standard deviation of ``count`` differences, each between two
+    models on one picture. None for a single one. After Student (W. S. Gosset), "The probable error
+    of a mean", Biometrika 6(1), 1908: differences in PSNR between related models are near enough
+    to normal, and with few of them a bootstrap would be too sure of itself.
+    """
+    if count < 2:
+        return None
+    return gain - _student(count - 1) * spread / math.sqrt(count)
+
+
+def pictures_needed(gain: float, spread: float, count: int) -> int | None:
+    """How many pictures it takes for the lower bound to be above 0, if they go on like these.
+
+    At least one more than ``count``; None where a thousand are too few.
+    """
+    for more in range(max(count + 1, 2), 1001):
+        bound = lower_bound(gain, spread, more)
+        if bound is not None and bound > 0.0:
+            return more
+    return None
+
+
+def _student(freedom: int) -> float:
+    """The 0.9 quantile of Student's t.
+
+    In closed form for one and two degrees of freedom; beyond, to within 0.001, by the expansion
+    about the normal quantile: Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.5.
+    """
+    if freedom == 1:
+        return math.tan(0.4 * math.pi)
+    if freedom == 2:
+        return 0.8 / math.sqrt(2 * 0.9 * 0.1)
+    z, v = NormalDist().inv_cdf(0.9), freedom
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +223,9 @@ class RetrainReport:
     def to_dict(self) -> dict[str, object]:
         """Plain values by name, lists and dicts only."""
         plain = asdict(self)
-        plain["suites"] = [{**asdict(found), "gain": found.gain} for found in self.suites]
+        plain["suites"] = [
+            {**asdict(found), "gain": found.gain, "sure": found.sure} for found in self.suites
+        ]
         plain["verdict"]["reasons"] = list(self.verdict.reasons)
         return {**plain, "notes": list(self.notes), "files": list(self.files)}
 
@@ -127,7 +235,7 @@ class RetrainReport:
         plain = json.loads(path.read_text(encoding="utf-8"))
         verdict = Verdict(plain["verdict"]["better"], tuple(plain["verdict"]["reasons"]))
         suites = tuple(
-            Compared(**{name: value for name, value in found.items() if name != "gain"})
+            Compared(**{k: value for k, value in found.items() if k not in ("gain", "sure")})
             for found in plain["suites"]
         )
         notes, files = tuple(plain["notes"]), tuple(plain["files"])
@@ -144,13 +252,14 @@ class RetrainReport:
             "",
             *[f"- {reason}" for reason in self.verdict.reasons],
             "",
-            "| suite | pictures | weights | bicubic | champion | challenger | gain | better on "
-            "| worst |",
-            "|---|--:|---|--:|--:|--:|--:|--:|--:|",
+            "| suite | pictures | weights | bicubic | champion | challenger | gain | surely over "
+            "| better on | worse on | worst | best before |",
+            "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *[_row(found) for found in self.suites],
             "",
-            "PSNR in dB / SSIM, of luma. Both models as they run on this machine, on the same "
-            "pictures.",
+            f"PSNR in dB / SSIM, of luma; no picture counts for more than {CEILING:g} dB. Both "
+            "models as they run on this machine, on the same pictures. Surely over: the lower end "
+            "of the gain's 90 % interval. Best before: of the models that the champion comes from.",
             "",
         ]
         sections: tuple[tuple[str, Mapping[str, object]], ...] = (
@@ -191,8 +300,11 @@ def _row(found: Compared) -> str:
         f"{found.champion_psnr:.3f} / {found.champion_ssim:.4f}",
         f"{found.challenger_psnr:.3f} / {found.challenger_ssim:.4f}",
         f"{found.gain:+.3f}",
-        f"{found.better} of {found.images}",
+        "" if found.sure is None else f"{found.sure:+.3f}",
+        str(found.better),
+        str(found.worse),
         f"{found.worst:+.3f}",
+        "" if found.lineage is None else f"{found.lineage:.3f}",
     )
     return f"| {' | '.join(cells)} |"
 

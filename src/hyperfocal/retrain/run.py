@@ -8,26 +8,23 @@ becomes a model.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hyperfocal.errors import (
-    Cancelled,
-    GarbledOutput,
-    OutputExists,
-    SettingsError,
-)
+from hyperfocal.errors import Cancelled, GarbledOutput, OutputExists
 from hyperfocal.evaluate.measuring import SuiteChoice, measure_speed
 from hyperfocal.evaluate.record import check_name, record
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate, select
 from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.lock import alone
-from hyperfocal.models.card import ModelCard, Precision
+from hyperfocal.models.card import ModelCard, Precision, Quality
 from hyperfocal.retrain.champion import Champion, read_champion
 from hyperfocal.retrain.data import Parted, refuse_shared, survey
+from hyperfocal.retrain.lineage import best, best_psnr
 from hyperfocal.retrain.plan import (
     DATA,
+    PICTURES,
     PLAN,
     Degradation,
     Plan,
@@ -62,12 +59,14 @@ def retrain(
     """Retrain, measure, judge; gives the report, and the folder it and a better model are in.
 
     The folder then has ``report.json``, ``report.md``, ``metrics.csv`` (the training's
-    curves), the suite ``held-back``, and ``NAME.toml`` with its weights. Until the verdict,
+    curves), ``pictures.csv`` (which picture became what), the suite ``held-back``, and
+    ``NAME.toml`` with its weights. Until the verdict,
     everything lies in ``work`` there, from which ``resume`` goes on. ``told`` hears each stage.
 
     :class:`InputMissing`, :class:`PairMismatch` and :class:`InputError` for unusable data or a
     suite that shares pictures with it, :class:`ModelError` for a model that cannot go on,
-    :class:`UsageError`, :class:`OutputExists`, and :class:`Cancelled` when stopped.
+    :class:`UsageError`, :class:`SettingsError` where what is gone on with was asked for otherwise,
+    :class:`OutputExists`, and :class:`Cancelled` when stopped.
     """
     settings = settings or Settings.read()
     say = told or (lambda text: None)
@@ -82,8 +81,8 @@ def retrain(
     say(f"reading {plan.data}")
     degradation = degradation_of(plan, champion, plan.data)
     least = least_side(degradation, champion.card.scale)
-    parted = survey(plan.data, champion.card.scale, least, settings)
-    for reason in parted.unreadable:
+    parted = survey(plan.data, champion.card.scale, least, settings, any_quality=plan.any_quality)
+    for reason in (*parted.unreadable, *parted.damaged):
         say(f"left out: {reason}")
     for choice in plan.suites:
         check_name(choice.name)
@@ -97,7 +96,10 @@ def retrain(
         _check_free(out, resume=resume)
         experiment = prepare(plan, champion, name, degradation, parted, work, settings)
         if (work / JSON).is_file():
-            return _published(plan, out), out
+            # All was done but the moving.
+            report = RetrainReport.read(work / JSON)
+            _publish(out, report)
+            return report, out
         precisions = champion.judged_precisions
         champions = _measure(champion.card_path, precisions, plan, work, settings, say)
         say(f"training on {len(parted.training)} pictures")
@@ -105,9 +107,13 @@ def retrain(
         say("exporting the challenger")
         made = export(work / _FIT / "best.ckpt", work / _MODEL)
         path = work / _MODEL / f"{name}.toml"
-        card = _card(made.card, champion, parted, degradation)
+        card = _card(made.card, champion, parted, degradation).model_copy(
+            update={"lineage": best(champion.card.lineage, _frozen(champions, plan))}
+        )
         card.write(path)
-        compared, verdict = _judged(plan, champions, path, precisions, work, settings, say)
+        compared, verdict = _judged(
+            plan, champion.card.lineage, champions, path, precisions, work, settings, say
+        )
         report = RetrainReport(
             champion=champion.card.name,
             champion_sha256=champion.card.weights["float"].sha256,
@@ -152,7 +158,7 @@ def _check_free(out: Path, *, resume: bool) -> None:
     if begun:
         return
     # What of these is there without a plan is somebody else's, and would be replaced.
-    theirs = [name for name in (HELD_BACK, _CURVES) if (out / name).exists()]
+    theirs = [name for name in (HELD_BACK, _CURVES, PICTURES) if (out / name).exists()]
     if not may_stage(out / _WORK):
         theirs.append(_WORK)
     if theirs:
@@ -184,8 +190,14 @@ def _measure(
     return reports
 
 
+def _frozen(reports: Sequence[Report], plan: Plan) -> list[Report]:
+    """Those on frozen suites: of each precision, all but the first."""
+    return [r for index, r in enumerate(reports) if index % (1 + len(plan.suites))]
+
+
 def _judged(
     plan: Plan,
+    lineage: Sequence[Quality],
     champions: list[Report],
     path: Path,
     precisions: tuple[Precision, ...],
@@ -197,9 +209,12 @@ def _judged(
         challengers = _measure(path, precisions, plan, work, settings, say)
     except GarbledOutput as error:
         return (), Verdict(False, (f"the challenger fails: {error}",))
+    frozen = _frozen(champions, plan)
     compared = tuple(
-        Compared.of(ours, theirs, new=index % (1 + len(plan.suites)) == 0)
-        for index, (ours, theirs) in enumerate(zip(champions, challengers, strict=True))
+        Compared.of(ours, theirs, new=False, lineage=best_psnr(lineage, ours))
+        if ours in frozen
+        else Compared.of(ours, theirs, new=True)
+        for ours, theirs in zip(champions, challengers, strict=True)
     )
     for report in challengers:
         record(report, path)
@@ -262,6 +277,11 @@ def _notes(plan: Plan, champion: Champion, parted: Parted) -> tuple[str, ...]:
         notes.append(
             f"only {len(parted.held_back)} pictures were held back: the gain on them is a rough one"
         )
+    if parted.damaged:
+        notes.append(
+            f"{len(parted.damaged)} of the new pictures have signs of damage, which a model would "
+            f"learn to make, and were left out; the first: {parted.damaged[0]}"
+        )
     if parted.unreadable:
         notes.append(
             f"{len(parted.unreadable)} of the new pictures cannot be read and were left out; the "
@@ -274,18 +294,6 @@ def _files(card: ModelCard) -> tuple[str, ...]:
     return (f"{card.name}.toml", *(weights.file for weights in card.weights.values()))
 
 
-def _published(plan: Plan, out: Path) -> RetrainReport:
-    """The report of a retraining that was stopped when all was done but the moving."""
-    report = RetrainReport.read(out / _WORK / JSON)
-    if (report.margin, report.tolerance) != (plan.margin, plan.tolerance):
-        raise SettingsError(
-            f"{out} was judged with another margin or tolerance; go on with the same, or name "
-            "another folder"
-        )
-    _publish(out, report)
-    return report
-
-
 def _publish(out: Path, report: RetrainReport) -> None:
     """Move what is kept out of the work folder, as far as it still is there, and remove that.
 
@@ -294,8 +302,8 @@ def _publish(out: Path, report: RetrainReport) -> None:
     """
     work = out / _WORK
     files = [work / _MODEL / file for file in reversed(report.files)]
-    kept = (work / DATA / HELD_BACK, work / _FIT / _CURVES, *files, work / MARKDOWN, work / JSON)
-    for source in kept:
+    data = (work / DATA / HELD_BACK, work / PICTURES)
+    for source in (*data, work / _FIT / _CURVES, *files, work / MARKDOWN, work / JSON):
         if source.exists():
             _replace(source, out / source.name)
     shutil.rmtree(work, ignore_errors=True)

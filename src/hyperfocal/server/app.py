@@ -164,6 +164,8 @@ async def _running(
     jobs = JobRunner(settings, pool, store, results, metrics)
     service = Service(settings, metrics, pool, store, results, jobs, chosen, keys)
     metrics.watch(pool)
+    if settings.alias_seconds:
+        metrics.followed(True)
     # In the background, so that the service can already say that it is not ready.
     loading = asyncio.create_task(_load(service, seen))
     try:
@@ -180,8 +182,9 @@ async def _running(
 async def _load(service: Service, seen: dict[str, str]) -> None:
     """Load the models, begin with the jobs, and then follow the aliases."""
     try:
-        await service.pool.start()
+        # Before anything is counted, which is as soon as the pool is there.
         await service.tell_models()
+        await service.pool.start()
         await service.jobs.start()
     except HyperfocalError as error:
         _log.critical("the service cannot start: %s", error)

@@ -90,8 +90,7 @@ class Envelope:
             self._metrics.rejected(problem)
         # An order that is taken is counted when its job ends.
         if state.get("is_prediction") or (state.get("is_order") and status >= 400):
-            version = state.get("model_version")
-            self._metrics.predicted(state.get("model"), status, seconds, version=version)
+            self._metrics.predicted(state.get("served"), status, seconds)
         caller = state.get("caller", NOBODY)
         fields = {
             "method": scope["method"],

@@ -35,7 +35,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "predict_requests_total": Figure(
         "counter",
-        "Requests for a restored picture, jobs included, by how they ended.",
+        "Requests for a restored picture by how they ended; jobs included, previews not.",
         labels=(*MODEL, "status"),
     ),
     "predict_request_duration_seconds": Figure(
@@ -54,6 +54,9 @@ FIGURES: dict[str, Figure] = {
         "counter", "Workers replaced: died, hung, or too large.", labels=("reason",)
     ),
     "hyperfocal_model_info": Figure("gauge", "1 for each model loaded.", labels=MODEL),
+    "hyperfocal_alias_followed": Figure(
+        "gauge", "0 while an alias that has moved cannot be followed, else 1."
+    ),
     "hyperfocal_stage_seconds": Figure(
         "histogram",
         "Time of decoding, of the model and of encoding.",
@@ -83,5 +86,9 @@ FIGURES: dict[str, Figure] = {
         "Quality setting a JPEG was written with.",
         buckets=tuple(range(5, 101, 5)),
     ),
-    "hyperfocal_feedback_total": Figure("counter", "Verdicts given.", labels=("verdict",)),
+    "hyperfocal_feedback_total": Figure(
+        "counter",
+        "Results judged, by the first verdict on each.",
+        labels=("verdict", *MODEL),
+    ),
 }

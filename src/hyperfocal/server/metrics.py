@@ -15,6 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from hyperfocal.server.figures import FIGURES
+from hyperfocal.server.served import UNKNOWN, Served, expected
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -28,7 +29,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Of the statistics that come with an answer, besides its size.
 _STATISTICS = ("brightness", "blur", "noise", "jpeg_quality")
-_UNKNOWN = "unknown"
 
 
 class Metrics:
@@ -47,9 +47,8 @@ class Metrics:
         self._megapixels = self._histogram("hyperfocal_input_megapixels")
         self._inputs = {name: self._histogram(f"hyperfocal_input_{name}") for name in _STATISTICS}
         self._feedback = self._counter("hyperfocal_feedback_total")
-        for verdict in ("up", "down"):
-            self._feedback.labels(verdict)
-        self._models: frozenset[str] = frozenset()
+        self._names: frozenset[str] = frozenset()
+        self._aliases: Mapping[str, str] = {}
         self._state = _State()
         self.registry.register(self._state)
 
@@ -71,23 +70,34 @@ class Metrics:
         """Ask this pool for its queue, its restarts and its models whenever somebody looks."""
         self._state.pool = pool
 
-    def know_models(self, names: Iterable[str]) -> None:
-        """The models there are, others being counted as unknown."""
-        self._models = frozenset(names)
+    def know_models(self, names: Iterable[str], aliases: Mapping[str, str]) -> None:
+        """The models there are and what stands for them, for :meth:`expected`."""
+        self._names, self._aliases = frozenset(names), dict(aliases)
+
+    def expected(self, name: str | None, scale: float | None) -> Served:
+        """What a request is counted for that ends before a worker tells its model.
+
+        ``name``: as the client gave it; one that stands for no model is counted as unknown.
+        """
+        return expected(
+            name, scale, loaded=self._state.models(), names=self._names, aliases=self._aliases
+        )
 
     def requested(self, method: str, route: str, status: int) -> None:
         """An HTTP request was answered; ``route``: the template of its address."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
 
-    def predicted(
-        self, model: str | None, status: int, seconds: float, *, version: str | None = None
-    ) -> None:
-        """A request for a picture ended; ``version``: of the model, where a worker told it."""
-        labels = self._labels(model, version)
-        self._pictures.labels(*labels, str(status)).inc()
+    def predicted(self, served: Served | None, status: int, seconds: float) -> None:
+        """A request for a picture ended.
+
+        ``served``: what a worker told, or :meth:`expected`; None where the request did not get
+        as far as to name a model.
+        """
+        served = served or UNKNOWN
+        self._pictures.labels(*served, str(status)).inc()
         if status < 400:
-            self._durations.labels(*labels).observe(seconds)
+            self._durations.labels(*served).observe(seconds)
 
     def rejected(self, reason: str) -> None:
         """A request was refused; ``reason``: the code of a problem, of which there are few."""
@@ -95,7 +105,7 @@ class Metrics:
 
     def answered(self, answer: Answer) -> None:
         """A worker made a picture; jobs and requests alike."""
-        model, version = self._labels(answer.model, answer.model_version)
+        model, version = answer.model, answer.model_version
         for stage in ("decode", "model", "encode"):
             if stage in answer.timing_ms:
                 self._stages.labels(stage, model).observe(answer.timing_ms[stage] / 1000)
@@ -108,21 +118,20 @@ class Metrics:
             if found.get(name) is not None:
                 histogram.observe(found[name])
 
-    def judged(self, verdict: str) -> None:
-        """Somebody gave a verdict, ``"up"`` or ``"down"``."""
-        self._feedback.labels(verdict).inc()
+    def judged(self, verdict: str, model: str, version: str) -> None:
+        """A result was judged for the first time, ``"up"`` or ``"down"``.
+
+        ``model``, ``version``: as a worker told them when it made the result.
+        """
+        self._feedback.labels(verdict, model, version).inc()
+
+    def followed(self, is_followed: bool) -> None:
+        """Whether all is served that aliases stand for; untold where they are not followed."""
+        self._state.followed = is_followed
 
     def count_jobs(self, by_status: Mapping[str, int]) -> None:
         """How many jobs there are in each status."""
         self._state.jobs = dict(by_status)
-
-    def _labels(self, model: str | None, version: str | None) -> tuple[str, str]:
-        """What a client made up, or a version that nobody told, is unknown."""
-        parts = (model or "").split("+")
-        if not model or not self._models.issuperset(parts):
-            return _UNKNOWN, _UNKNOWN
-        loaded = self._state.models()
-        return model, version or "+".join(loaded.get(part, _UNKNOWN) for part in parts)
 
 
 class _State(Collector):
@@ -131,6 +140,7 @@ class _State(Collector):
     def __init__(self) -> None:
         self.pool: Pool | None = None
         self.jobs: dict[str, int] = {}
+        self.followed: bool | None = None
 
     def models(self) -> Mapping[str, str]:
         """Those that are loaded, with versions."""
@@ -145,6 +155,8 @@ class _State(Collector):
             yield _counter(
                 "hyperfocal_worker_restarts_total", (((reason,), n) for reason, n in restarts)
             )
+        if self.followed is not None:
+            yield _gauge("hyperfocal_alias_followed", [((), float(self.followed))])
         yield _gauge("hyperfocal_model_info", ((pair, 1) for pair in self.models().items()))
         yield _gauge("hyperfocal_jobs", (((status,), n) for status, n in self.jobs.items()))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
+from hyperfocal.errors import ModelBroken
+from hyperfocal.models.aliasing import aliases
 from hyperfocal.server.catalogue import list_models
 
 if TYPE_CHECKING:
@@ -39,8 +42,9 @@ class Service:
     progress is finished. ``in_progress``: requests that send a picture or wait for it at present;
     ``ordering``: those that send a job.
     ``failure``: why the models could not be loaded. ``decoders``: how many bodies are decoded at
-    once. ``chosen``: what is loaded, ``previous``: what was before, latest last; ``changing``:
-    held while others are loaded.
+    once. ``chosen``: what is loaded, ``previous``: what was before, latest last; ``held``: since
+    that was gone back to, what its names stood for then; ``changing``: held while others are
+    loaded.
     """
 
     settings: ServerSettings
@@ -56,6 +60,7 @@ class Service:
     ordering: int = 0
     failure: HyperfocalError | None = None
     previous: list[Chosen] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     decoders: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
@@ -65,9 +70,13 @@ class Service:
         return self.pool.ready and not self.draining
 
     async def tell_models(self) -> None:
-        """Let the metrics know which models there are."""
+        """Let the metrics know which models there are, and what aliases stand for."""
         listed = await to_thread.run_sync(list_models)
-        self.metrics.know_models(entry.card.name for entry in listed)
+        known: dict[str, str] = {}
+        # Damaged ones are told by whoever goes by them.
+        with suppress(ModelBroken):
+            known = await to_thread.run_sync(aliases)
+        self.metrics.know_models((entry.card.name for entry in listed), known)
 
 
 def service_of(request: Request) -> Service:

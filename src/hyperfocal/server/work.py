@@ -12,6 +12,7 @@ from hyperfocal.errors import Cancelled, HyperfocalError
 from hyperfocal.server.intake import Incoming, check_room
 from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.security.caller import owner_of
+from hyperfocal.server.served import Served
 from hyperfocal.server.service import Service, service_of
 from hyperfocal.server.spool import folder_of
 from hyperfocal.server.store import request_of
@@ -54,19 +55,26 @@ async def restore(
 ) -> Answer:
     """Have the picture worked on; the result lies in the request's folder as ``RESULT``.
 
+    Only what is restored whole is counted and can be judged.
     Raises what the work raises, :class:`QueueFull`, :class:`DeadlinePassed`, and
     :class:`Cancelled` once the client has left: the work stops then.
     """
     service = service_of(request)
     output = None if kind == "estimate" else folder_of(request) / RESULT
     request.state.model = options.model
+    request.state.served = service.metrics.expected(options.model, options.scale)
+
+    def chosen(served: Served) -> None:
+        request.state.model, request.state.served = served.model, served
+
     task = Task(
         incoming.source, output, options, incoming.reference, kind, request.state.request_id
     )
-    run = service.pool.run(task, seconds=service.settings.task_seconds)
+    run = service.pool.run(task, seconds=service.settings.task_seconds, on_model=chosen)
     answer = await unless_gone(request, run)
-    request.state.model, request.state.model_version = answer.model, answer.model_version
-    if kind != "estimate":
+    chosen(Served(answer.model, answer.model_version))
+    # A part of a picture, or none at all, tells nothing of the pictures that are restored.
+    if kind == "upscale":
         service.metrics.answered(answer)
         await _record(request, service, answer)
     return answer

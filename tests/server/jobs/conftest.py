@@ -12,6 +12,7 @@ import pytest
 from fake_pool import FakePool
 from quick import QUICK
 from serving import serve
+from waiting import wait_until
 
 from hyperfocal.server.app import create_app
 from hyperfocal.server.jobs import JobRunner, Timing
@@ -127,12 +128,7 @@ def served(settings, monkeypatch):
         # What has nothing to do with jobs is left out.
         monkeypatch.setattr("hyperfocal.server.app._ROUTES", _ROUTES)
         with serve(create_app(settings.model_copy(update=changes))) as made:
-            wait_until_ready(made)
+            wait_until(lambda: made.client.get("/readyz").status_code == 200)
             yield made
 
     return start
-
-
-def wait_until_ready(made):
-    while made.client.get("/readyz").status_code != 200:
-        pass

@@ -33,7 +33,8 @@ def answer_for(content: bytes, **changes) -> Answer:
 class FakePool:
     """Writes ``made of`` and the input. ``hold``: tasks wait until :meth:`release`.
 
-    ``raises``: errors that the next tasks end in, first come first served.
+    ``raises``: errors that the next tasks end in, first come first served. ``chooses``: the model
+    that is told before a job's picture ends.
     """
 
     def __init__(self, settings=None, *, capacity: int = 1, hold: bool = False) -> None:
@@ -50,6 +51,7 @@ class FakePool:
         self.hold = hold
         self.raises: list[BaseException] = []
         self.changes: dict = {}
+        self.chooses = None
         self.begun: list[Task] = []
         self.stopped: list[Task] = []
         self.seconds: list[float] = []
@@ -77,7 +79,9 @@ class FakePool:
     def accepts(self) -> bool:
         return self.ready
 
-    async def run(self, task: Task, *, seconds, on_progress=None, wait=False) -> Answer:
+    async def run(
+        self, task: Task, *, seconds, on_progress=None, on_model=None, wait=False
+    ) -> Answer:
         assert wait or task.kind == "check"
         if not self.ready:
             raise Draining("stopping")
@@ -95,6 +99,8 @@ class FakePool:
         try:
             if self.hold:
                 await self._go.wait()
+            if self.chooses is not None:
+                on_model(self.chooses)
             if self.raises:
                 raise self.raises.pop(0)
         except asyncio.CancelledError:

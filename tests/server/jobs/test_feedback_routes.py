@@ -20,8 +20,13 @@ DAY = timedelta(days=1)
 JSON = {"request_id": "r", "verdict": "down", "reasons": ["blurry", "faces"], "comment": "é"}
 
 
-def record(s, name="r", owner=""):
-    s.do(s.service.store.record(Request(name, owner, "m", "v", 2.0, 4, 4)))
+def record(s, name="r", owner="", model="m"):
+    s.do(s.service.store.record(Request(name, owner, model, "v", 2.0, 4, 4)))
+
+
+def counted(s):
+    text = s.service.metrics.text().decode()
+    return [line for line in text.splitlines() if line.startswith("hyperfocal_feedback_total{")]
 
 
 def verdicts(s):
@@ -50,8 +55,30 @@ def test_a_verdict_is_written_down_and_counted(served):
         assert answer.json() == {"id": found.id, "picture": False}
         assert found.opinion.comment == "é"
         assert [reason.value for reason in found.opinion.reasons] == ["blurry", "faces"]
-        text = s.service.metrics.text().decode()
-        assert 'hyperfocal_feedback_total{verdict="down"} 1.0' in text
+        assert counted(s) == ['hyperfocal_feedback_total{model="m",verdict="down",version="v"} 1.0']
+
+
+def test_a_change_of_mind_is_not_counted_again(served):
+    with served() as s:
+        record(s)
+        for verdict in ("down", "up", "down"):
+            assert give(s, verdict=verdict).status_code == 201
+        assert counted(s) == ['hyperfocal_feedback_total{model="m",verdict="down",version="v"} 1.0']
+
+
+def test_who_uses_an_id_again_neither_inherits_nor_deletes_a_verdict(served):
+    with served() as s:
+        record(s)
+        assert give_form(s, keep_picture="true").status_code == 201
+        before = verdicts(s)
+        record(s, model="another")
+        assert problem(give(s), 409) == "request-id-reused"
+        assert problem(give(s, keep_picture=True), 409) == "request-id-reused"
+        assert problem(give_form(s, keep_picture="true"), 409) == "request-id-reused"
+        assert verdicts(s) == before
+        assert pictures(s) == [before[0].picture]
+        assert s.client.delete("/v1/feedback/r").json()["pictures"] == 1
+        assert pictures(s) == []
 
 
 def test_a_job_can_be_judged(served):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from job_service import settings_for
 
+from bound import bound
 from hyperfocal import Picture, imaging
 from hyperfocal.server.jobs import JobRunner
 from hyperfocal.server.metrics import Metrics
@@ -27,7 +28,7 @@ PATIENCE = 180
 @contextmanager
 def service(data: Path, *options: str):
     program = Path(__file__).with_name("job_service.py")
-    process = subprocess.Popen([sys.executable, str(program), str(data), *options])
+    process = subprocess.Popen(bound(sys.executable, str(program), str(data), *options))
     try:
         yield process
     finally:

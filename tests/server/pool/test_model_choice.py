@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from hyperfocal import Picture, imaging
+from hyperfocal.errors import BrokenPicture, Cancelled, FidelityTooLow
 from hyperfocal.quality import imresize
+from hyperfocal.server.pool import Options, Task, work
+from hyperfocal.server.pool.estimate import Rates
 from hyperfocal.server.pool.models import Models
+from hyperfocal.server.served import Served
 from hyperfocal.settings import Settings
 
 
@@ -26,11 +31,17 @@ def photograph() -> np.ndarray:
     return imresize(np.uint8(np.clip(large * 255, 0, 255)), 0.5).astype(np.uint8)
 
 
+def files() -> dict[str, bytes]:
+    """The same picture as files, whole and badly compressed."""
+    whole, damaged = io.BytesIO(), io.BytesIO()
+    Image.fromarray(photograph()).save(whole, "PNG")
+    Image.fromarray(photograph()).save(damaged, "JPEG", quality=20)
+    return {"photo": whole.getvalue(), "restore": damaged.getvalue()}
+
+
 def pictures() -> dict[str, Picture]:
-    """The same picture, whole and badly compressed."""
-    file = io.BytesIO()
-    Image.fromarray(photograph()).save(file, "JPEG", quality=20)
-    return {"photo": Picture(photograph()), "restore": imaging.open(file.getvalue())}
+    """The same, decoded."""
+    return {kind: imaging.open(data) for kind, data in files().items()}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,44 @@ def test_auto_can_be_asked_for_where_it_is_not_usual(settings: Settings) -> None
     automatic = models.choose("auto")
     assert automatic.upscaler(damaged, 2).models == ("restore-fast-x2",)
     assert "restore-fast-x2" in automatic.nets
+
+
+@pytest.mark.parametrize("kind", ["photo", "restore"])
+def test_what_is_refused_is_counted_for_the_model_that_made_it(
+    both: Models, settings: Settings, tmp_path: Path, kind: str
+) -> None:
+    options = Options(scale=2, format="png", min_fidelity=200)
+    task = Task(tmp_path / "in", tmp_path / "out", options)
+    task.source.write_bytes(files()[kind])
+    told: list[Served] = []
+    job = work.Job(task, both, settings, lambda _: None, lambda: False, Rates(), chosen=told.append)
+    with pytest.raises(FidelityTooLow):
+        work.do(job)
+    assert told[0].model == "photo-fast-x2"
+    name = f"{kind}-fast-x2"
+    assert told[-1] == Served(name, both.versions[name])
+    told.clear()
+    # The models were told before they are given the picture, whatever becomes of that.
+    task = Task(tmp_path / "in", tmp_path / "out", Options(scale=2, format="png"))
+    job = work.Job(
+        task,
+        both,
+        settings,
+        lambda _: None,
+        lambda: bool(told) and told[-1].model == name,
+        Rates(),
+        chosen=told.append,
+    )
+    with pytest.raises(Cancelled):
+        work.do(job)
+    assert told[-1] == Served(name, both.versions[name])
+    told.clear()
+    # Cut off behind the header, from which alone it is chosen then.
+    whole = files()[kind]
+    task.source.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BrokenPicture):
+        work.do(job)
+    assert told == [Served("photo-fast-x2", both.versions["photo-fast-x2"])]
 
 
 @pytest.mark.parametrize("kind", ["photo", "restore"])

@@ -19,6 +19,7 @@ from hyperfocal.server.errors import (
     WorkerMemory,
 )
 from hyperfocal.server.pool import crew, handle
+from hyperfocal.server.served import Served
 
 
 def test_kill_9_loses_the_one_task(runner, desk, open_pool, tricky):
@@ -108,11 +109,16 @@ def test_all_workers_have_the_same_weights_where_a_model_is_overwritten(
 def test_what_a_picture_does_to_a_worker(
     runner, desk, open_pool, tricky, caplog, level, kind, restarts
 ):
+    told = []
+
     async def struck():
         async with open_pool() as pool:
+            task = desk.flat(getattr(tricky, level))
             with pytest.raises(kind) as caught:
-                await pool.run(desk.flat(getattr(tricky, level)), seconds=60)
+                await pool.run(task, seconds=60, on_model=told.append)
             assert type(caught.value) is kind
+            # Which model it was at is known whatever has become of the worker.
+            assert told == [Served("bicubic-x2", pool.versions["bicubic-x2"])]
             good = await pool.run(desk.flat(9), seconds=60)
             assert good.width == 128
             return pool.restarts

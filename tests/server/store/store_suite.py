@@ -16,6 +16,7 @@ from hyperfocal.feedback import (
     Opinion,
     Reason,
     Request,
+    RequestReused,
     RequestUnknown,
     Retention,
     Verdict,
@@ -75,6 +76,10 @@ def keep(store, tmp_path, content=b"pixels"):
 def give(store, name="r", owner="", verdict=Verdict.UP, picture=None, gone=None, **more):
     opinion = Opinion(verdict, **{"keep_picture": picture is not None, **more})
     return store.blocking(book.give, name, owner, opinion, picture, gone)
+
+
+def written(verdict_id, has_picture, *, is_first=False):
+    return Written(verdict_id, has_picture, is_first, "photo-fast-x2", "0123")
 
 
 def verdicts(store, **narrowed):
@@ -318,11 +323,11 @@ class StoreSuite:
         for name, owner in (("x", "me"), ("r", ""), ("r", "you")):
             with pytest.raises(RequestUnknown):
                 give(store, name, owner)
-        written = give(
+        told = give(
             store, owner="me", verdict=Verdict.DOWN, reasons=(Reason.BLURRY,), comment="é\n'; --"
         )
         (found,) = verdicts(store)
-        assert written == Written(found.id, False)
+        assert told == written(found.id, False, is_first=True)
         assert found.opinion == Opinion(Verdict.DOWN, (Reason.BLURRY,), "é\n'; --")
         assert found.request.owner == "me"
         assert found.request.statistics == {"blur": 12.5}
@@ -338,11 +343,11 @@ class StoreSuite:
             assert raised.value.name == first[0]
             assert verdicts(store)[0].opinion.verdict is Verdict.UP
             assert store.blocking(book.picture_names) == {first[0]}
-        written = give(store, verdict=Verdict.DOWN, gone=first[0])
-        assert written == Written(verdict_id, False)
+        told = give(store, verdict=Verdict.DOWN, gone=first[0])
+        assert told == written(verdict_id, False)
         (found,) = verdicts(store)
         assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, None)
-        assert give(store, picture=keep(store, tmp_path)) == Written(verdict_id, True)
+        assert give(store, picture=keep(store, tmp_path)) == written(verdict_id, True)
         assert verdicts(store)[0].picture is not None
 
     def test_a_picture_stays_while_there_is_consent(self, store, tmp_path):
@@ -350,20 +355,52 @@ class StoreSuite:
         first, second = keep(store, tmp_path), keep(store, tmp_path)
         verdict_id = give(store, picture=first).id
         kept = give(store, verdict=Verdict.DOWN, keep_picture=True)
-        assert kept == Written(verdict_id, True)
+        assert kept == written(verdict_id, True)
         (found,) = verdicts(store)
         assert (found.opinion.verdict, found.picture) == (Verdict.DOWN, first[0])
         with pytest.raises(PictureInTheWay):
             give(store, picture=second)
-        assert give(store, picture=second, gone=first[0]) == Written(verdict_id, True)
+        assert give(store, picture=second, gone=first[0]) == written(verdict_id, True)
         assert store.blocking(book.picture_names) == {second[0]}
 
-    def test_an_id_used_again_keeps_one_row_and_its_verdict(self, store):
+    def test_of_an_id_used_again_before_a_verdict_the_last_answer_counts(self, store):
         store.blocking(book.record, request(width=1))
-        give(store)
         store.blocking(book.record, request(width=2))
         assert store.blocking(book.count_requests) == 1
+        assert give(store).is_first
         assert verdicts(store)[0].request.width == 2
+
+    def test_an_id_used_again_after_a_verdict_leaves_that_alone(self, store, tmp_path):
+        """Without keys all have one owner: the second request may be anybody's."""
+        store.blocking(book.record, request())
+        picture = keep(store, tmp_path)
+        give(store, picture=picture)
+        before = verdicts(store)
+        later = request(model="photo-fine-x2", model_version="4567", width=1, statistics={})
+        store.blocking(book.record, later)
+        assert verdicts(store) == before
+        another = keep(store, tmp_path)
+        for more in (
+            {},
+            {"keep_picture": True},
+            {"picture": another},
+            {"verdict": Verdict.DOWN, "gone": picture[0]},
+        ):
+            with pytest.raises(RequestReused):
+                give(store, **more)
+        with pytest.raises(RequestReused):
+            store.blocking(book.check_open, "r", "")
+        assert verdicts(store) == before
+        # Whoever gave it can take it back, and from then on the id is a new one.
+        assert asyncio.run(removal.forget(store, "r", "")) == Deleted(1, 1, 1)
+        store.blocking(book.record, later)
+        assert give(store).model == "photo-fine-x2"
+
+    def test_an_id_of_another_owner_is_another_one(self, store):
+        for owner in ("me", "you"):
+            store.blocking(book.record, request(owner=owner))
+            assert give(store, owner=owner).is_first
+        assert not give(store, owner="me").is_first
 
     def test_infinite_figures_are_left_out(self, store):
         store.blocking(
@@ -389,7 +426,10 @@ class StoreSuite:
         assert ids() == ["c", "b", "a"]
         assert ids(limit=2) == ["c", "b"]
         assert ids(verdict=Verdict.UP) == ["c", "a"]
-        assert ids(model="m2", verdict=Verdict.DOWN) == ["b"]
+        assert ids(models=["m2"], verdict=Verdict.DOWN) == ["b"]
+        assert ids(models=["m1", "m2"]) == ["c", "b", "a"]
+        assert ids(models=[]) == []
+        assert store.reading(book.judged_models) == ["m1", "m2"]
         assert ids(since=now() + DAY) == []
         assert ids(since=now() - DAY) == ["c", "b", "a"]
 
@@ -403,7 +443,7 @@ class StoreSuite:
         all_at_once = verdicts(store)
         assert len(all_at_once) == 5
         assert list(store.verdicts()) == all_at_once
-        assert list(store.verdicts(model="m1")) == verdicts(store, model="m1")
+        assert list(store.verdicts(models=["m1"])) == verdicts(store, models=["m1"])
         assert list(store.verdicts(since=moment + DAY)) == []
         slowly = store.verdicts()
         first = next(slowly)

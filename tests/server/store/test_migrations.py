@@ -96,6 +96,23 @@ def test_jobs_of_an_older_version_are_kept(engine):
         assert found == [("a", "", "")]
 
 
+def test_requests_of_an_older_version_were_not_reused(engine):
+    """Revision 0004 tells those whose ids were used again after a verdict."""
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0003")
+        values = {
+            "request_id": "r", "owner": "", "created": "2026-01-01 00:00:00", "model": "m",
+            "model_version": "v", "scale": 2.0, "width": 1, "height": 1, "statistics": "{}",
+        }  # fmt: skip
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO requests ({names}) VALUES ({marks})"), values)
+    migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT request_id, reused FROM requests")).all()
+        assert found == [("r", 0)]
+
+
 def test_an_identity_that_was_lost_is_made_anew(settings):
     Store.open(settings).close()
     engine = open_engine(settings.database_url)

@@ -23,6 +23,7 @@ from hyperfocal.server.jobs.document import finite, problem_of_job
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.problems import status_of
+from hyperfocal.server.served import Served
 from hyperfocal.server.spool import make_again, writing
 from hyperfocal.server.store import Job, Store, StoreUnavailable, jobs, request_of
 from hyperfocal.storage import StorageUnavailable
@@ -75,6 +76,7 @@ class Work:
         self._timing = timing
         self._changes = changes
         self._progress = 0.0
+        self._served: Served | None = None
         self._halt = asyncio.Event()
         self._restoring: asyncio.Task[tuple[Answer, str, datetime]] | None = None
 
@@ -126,6 +128,7 @@ class Work:
                 task,
                 seconds=self._settings.job_seconds,
                 on_progress=self._progressed,
+                on_model=self._chosen,
                 wait=True,
             )
             expires = jobs.expiry(self._settings.job_hours)
@@ -144,6 +147,9 @@ class Work:
             # The thread that copies cannot be stopped; what it made is not wanted any more.
             await self._results.delete(await putting)
             raise
+
+    def _chosen(self, served: Served) -> None:
+        self._served = served
 
     def _progressed(self, progress: float) -> None:
         self._progress = max(self._progress, progress)
@@ -193,7 +199,7 @@ class Work:
             await self._results.delete(name)
             return
         self._metrics.answered(answer)
-        self._count(answer.model, 200, version=answer.model_version)
+        self._count(Served(answer.model, answer.model_version), 200)
         await self._results.inputs.delete(self.job.source, self.job.reference)
 
     async def _fail(self, error: BaseException) -> None:
@@ -201,12 +207,14 @@ class Work:
             _log.error("job %s failed", self.job.id, exc_info=error)
             error = WorkerFailed("something went wrong that nobody foresaw; the log tells more")
         if await self._write(jobs.fail, problem=problem_of_job(error, self.job)):
-            self._count(options_of(self.job.options).model, status_of(error))
+            options = options_of(self.job.options)
+            served = self._served or self._metrics.expected(options.model, options.scale)
+            self._count(served, status_of(error))
             await self._results.inputs.delete(self.job.source, self.job.reference)
 
-    def _count(self, model: str | None, status: int, *, version: str | None = None) -> None:
+    def _count(self, served: Served, status: int) -> None:
         seconds = (now() - self.job.created).total_seconds()
-        self._metrics.predicted(model, status, seconds, version=version)
+        self._metrics.predicted(served, status, seconds)
 
     async def _write(
         self,

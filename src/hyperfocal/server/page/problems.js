@@ -70,6 +70,7 @@ const TOLD = {
   "garbled-output": ["The result was not good enough and was discarded", "Try another model."],
   "model-missing": ["That model is not available", "Choose another one."],
   expired: ["The result is no longer kept", "Restore it again."],
+  "request-id-reused": ["This result can no longer be judged", "Restore it again."],
   "not-found": ["The service no longer knows this job", "Restore it again."],
   401: ["A key is needed", "Ask whoever runs the service for one."],
   403: ["This key may not do that", "Ask whoever runs the service."],

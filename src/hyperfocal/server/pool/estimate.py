@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hyperfocal.imaging.formats import FORMATS
-from hyperfocal.server.pool.models import Choice, version
+from hyperfocal.server.pool.models import Choice
 from hyperfocal.server.pool.task import Answer
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def estimate(
             # Loaded for this request, and nothing has been made with it yet.
             rates.try_out(choice.nets[name])
         seconds += seen * rates.models[name]
+    served = choice.served(planned.models)
     return Answer(
-        model="+".join(planned.models),
-        model_version="+".join(version(choice.nets[name]) for name in planned.models),
+        model=served.model,
+        model_version=served.version,
         width=width,
         height=height,
         scale=width / facts.width,

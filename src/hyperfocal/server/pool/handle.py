@@ -17,6 +17,7 @@ from hyperfocal.server.errors import WorkerDied, WorkerMemory
 from hyperfocal.server.pool import protocol
 from hyperfocal.server.pool.protocol import Order
 from hyperfocal.server.pool.task import Answer, Task
+from hyperfocal.server.served import Served
 
 Reason = Literal["died", "hung", "memory", "ended"]
 """Why a worker is gone; ``ended``: because it was told to."""
@@ -39,6 +40,7 @@ class Errand:
     number: int
     task: Task
     on_progress: Callable[[float], None] | None
+    on_model: Callable[[Served], None] | None
     done: asyncio.Future[Answer]
 
 
@@ -114,14 +116,19 @@ class Worker:
     def _tail(self) -> str:
         return self._stderr.decode("utf-8", "replace")
 
-    def begin(self, task: Task, on_progress: Callable[[float], None] | None = None) -> Errand:
+    def begin(
+        self,
+        task: Task,
+        on_progress: Callable[[float], None] | None = None,
+        on_model: Callable[[Served], None] | None = None,
+    ) -> Errand:
         """Give it a task; it must have none."""
         assert self._errand is None
         self._number += 1
         # What an earlier picture made it say is not this one's fault.
         self._stderr.clear()
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._errand = errand = Errand(self._number, task, on_progress, done)
+        self._errand = errand = Errand(self._number, task, on_progress, on_model, done)
         if self.gone.done():
             self._finish(error=self._death())
         else:
@@ -130,7 +137,7 @@ class Worker:
 
     def cancel(self, errand: Errand) -> None:
         """Ask it to stop; it answers the errand with :class:`Cancelled` or an answer."""
-        errand.on_progress = None
+        errand.on_progress = errand.on_model = None
         if not errand.done.done():
             self._send(do="cancel", number=errand.number)
 
@@ -201,6 +208,10 @@ class Worker:
         if say == "progress":
             if errand.on_progress is not None:
                 errand.on_progress(float(message["done"]))
+            return
+        if say == "model":
+            if errand.on_model is not None:
+                errand.on_model(Served(str(message["model"]), str(message["version"])))
             return
         if say == "answer":
             answer = Answer.from_plain(message["answer"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hyperfocal.errors import ModelMissing
 from hyperfocal.models.automatic import AUTO, AUTOMATIC
 from hyperfocal.models.loaded import LoadedModel
+from hyperfocal.server.served import UNKNOWN, Served
 
 if TYPE_CHECKING:
     from hyperfocal.restore import Upscaler
@@ -26,11 +27,24 @@ _VERSION_DIGITS = 12
 
 @dataclass(frozen=True)
 class Choice:
-    """What one model name stands for; ``nets``: those loaded so far, by name."""
+    """What one model name stands for.
+
+    ``nets``: those loaded so far, by name; ``damaged``: where the picture decides, the models for
+    those with signs of damage.
+    """
 
     upscaler: Upscaler
     shelf: Shelf
     nets: dict[str, LoadedModel]
+    damaged: Shelf | None = None
+
+    def served(self, names: Iterable[str]) -> Served:
+        """Those models as they are counted; one that is not loaded has an unknown version."""
+        names = list(names)
+        versions = (
+            version(self.nets[name]) if name in self.nets else UNKNOWN.version for name in names
+        )
+        return Served("+".join(names), "+".join(versions))
 
 
 class Models:
@@ -63,7 +77,7 @@ class Models:
         both = first and first.keys() <= restoring.keys()
         damaged = Shelf.of(restoring.values()) if both else None
         self._automatic = damaged is not None
-        self._usual = Choice(Upscaler(shelf, settings, damaged), shelf, self._loaded)
+        self._usual = Choice(Upscaler(shelf, settings, damaged), shelf, self._loaded, damaged)
         self._others: OrderedDict[str, Choice] = OrderedDict()
 
     @property
@@ -107,7 +121,7 @@ class Models:
         else:
             shelf = Shelf.find(both.photo, self._settings, load=load)
             damaged = Shelf.find(both.restore, self._settings, load=load)
-        self._others[name] = Choice(Upscaler(shelf, self._settings, damaged), shelf, nets)
+        self._others[name] = Choice(Upscaler(shelf, self._settings, damaged), shelf, nets, damaged)
         if len(self._others) > _OTHERS:
             self._others.popitem(last=False)
         return self._others[name]

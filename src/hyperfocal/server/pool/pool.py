@@ -20,6 +20,7 @@ from hyperfocal.server.pool.line import Line
 from hyperfocal.server.pool.protocol import Order
 from hyperfocal.server.pool.sizing import size
 from hyperfocal.server.pool.task import Answer, Task
+from hyperfocal.server.served import Served
 from hyperfocal.server.settings import ServerSettings
 from hyperfocal.settings import Settings
 
@@ -124,14 +125,16 @@ class Pool:
         *,
         seconds: float,
         on_progress: Callable[[float], None] | None = None,
+        on_model: Callable[[Served], None] | None = None,
         wait: bool = False,
     ) -> Answer:
         """Have a task done.
 
         ``seconds``: until :class:`DeadlinePassed`, waiting included; of a job, from when the
-        work begins. ``on_progress``: told 0 to 1, in the event loop. ``wait``: a job, which
-        waits however long the line is and lets everything interactive go first; without it
-        :class:`QueueFull` when too many wait. Cancelling stops the work.
+        work begins. ``on_progress``: told 0 to 1, in the event loop; ``on_model``: what the
+        picture is given to, once that is chosen, and again if it is another then. ``wait``: a
+        job, which waits however long the line is and lets everything interactive go first;
+        without it :class:`QueueFull` when too many wait. Cancelling stops the work.
 
         Raises what the work raised in the worker; :class:`WorkerDied`, :class:`WorkerMemory`;
         :class:`Draining` when the pool is not there to work.
@@ -145,7 +148,7 @@ class Pool:
                 worker = await self._line.take(job=wait)
                 if wait:
                     limit.reschedule(loop.time() + seconds)
-                return await self._work(worker, task, on_progress, job=wait)
+                return await self._work(worker, task, on_progress, on_model, job=wait)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -195,12 +198,13 @@ class Pool:
         worker: Worker,
         task: Task,
         on_progress: Callable[[float], None] | None,
+        on_model: Callable[[Served], None] | None,
         *,
         job: bool,
     ) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        errand = worker.begin(task, on_progress)
+        errand = worker.begin(task, on_progress, on_model)
         self._busy[errand] = worker
         try:
             # Not awaited by itself: cancelling must not take the future from the worker.

@@ -10,11 +10,13 @@ To the worker, on its stdin:
 From the worker, on its stdout:
 
     {"say": "ready", "versions": {...}}   or {"say": "failed", "error": {...}}
+    {"say": "model", "number": 1, "model": "...", "version": "..."}
     {"say": "progress", "number": 1, "done": 0.5}
     {"say": "answer", "number": 1, "answer": {...}, "spent": false}
     {"say": "error", "number": 1, "error": {...}, "spent": false}
 
-An error that nobody foresaw comes with a ``trace`` for the log. ``spent``: the worker holds
+The model that a picture is given to is told before it is, so that it is known whatever becomes of
+that. An error that nobody foresaw comes with a ``trace`` for the log. ``spent``: the worker holds
 much more memory than after loading and wants to be replaced.
 """
 

@@ -23,14 +23,17 @@ from hyperfocal.server.pool.asked import (
 from hyperfocal.server.pool.checking import checked
 from hyperfocal.server.pool.estimate import Rates, estimate
 from hyperfocal.server.pool.leftovers import workplace
-from hyperfocal.server.pool.models import Models, version
+from hyperfocal.server.pool.models import Choice, Models
 from hyperfocal.server.pool.task import Answer, Options, Task
+from hyperfocal.server.served import Served
 from hyperfocal.server.spool import writing
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Picture
+    from hyperfocal.restore import Choice as AutoChoice
     from hyperfocal.restore import Result
     from hyperfocal.restore.samples import Array
+    from hyperfocal.restore.shelf import Shelf
     from hyperfocal.settings import Settings
 
 # Of the progress that is told: decoding, and everything up to encoding.
@@ -44,6 +47,8 @@ class Job:
 
     ``report`` is told the progress, 0 to 1; ``is_cancelled`` is asked before each tile.
     ``model_loaded`` is called when another model was loaded, which moves the limit on memory.
+    ``chosen`` is told which models the picture is given to: before it is decoded those for what
+    the header says, and once more where the picture had a say.
     """
 
     task: Task
@@ -53,6 +58,7 @@ class Job:
     is_cancelled: Callable[[], bool]
     rates: Rates
     model_loaded: Callable[[], None] = lambda: None
+    chosen: Callable[[Served], None] = lambda _: None
 
     def check(self) -> None:
         """:class:`Cancelled` if it was asked for."""
@@ -80,6 +86,7 @@ def do(job: Job) -> Answer:
     """Work on one task. Raises what the picture, the options or the models give rise to."""
     from hyperfocal import imaging
     from hyperfocal.imaging.source import read_all
+    from hyperfocal.restore import Upscaler, auto
 
     clock = _Clock()
     task, options = job.task, job.task.options
@@ -102,6 +109,7 @@ def do(job: Job) -> Answer:
     choice.upscaler.warm(max(height / facts.height, width / facts.width))
     if job.models.loads != loads:
         job.model_loaded()
+    job.chosen(_served(choice, choice.shelf, (facts.height, facts.width), (height, width)))
     with clock.phase("decode"):
         picture = imaging.open(data, settings=job.settings)
         statistics = _statistics(picture, data)
@@ -113,15 +121,24 @@ def do(job: Job) -> Answer:
     job.report(_DECODED)
     # Large results lie in a file until they are encoded, and its disk may be full as well.
     with clock.phase("model"), writing("the result"):
-        result = choice.upscaler(
+        shelf, chosen = choice.shelf, None
+        if choice.damaged is not None:
+            chosen = auto.choose(picture)
+            shelf = choice.damaged if chosen.kind == "restore" else shelf
+            # The picture had a say: told before it is given to them, whatever becomes of that.
+            have = (picture.height, picture.width)
+            job.chosen(_served(choice, shelf, have, (height, width)))
+        wanted = sizes(options) if target.is_given else {"scale": float(choice.shelf.scales[0])}
+        result = Upscaler(shelf, job.settings)(
             picture,
-            **sizes(options),
+            **wanted,
             on_progress=lambda done, total: job.report(
                 _DECODED + (_RESTORED - _DECODED) * done / total
             ),
             cancel=job.is_cancelled,
             min_fidelity=options.min_fidelity,
         )
+    served = choice.served(result.models)
     job.check()
     psnr, ssim = _scores(job, picture, result, reference)
     job.check()
@@ -133,8 +150,8 @@ def do(job: Job) -> Answer:
     timing = clock.milliseconds()
     made = result.picture
     return Answer(
-        model="+".join(result.models),
-        model_version="+".join(version(choice.nets[name]) for name in result.models),
+        model=served.model,
+        model_version=served.version,
         width=made.width,
         height=made.height,
         scale=result.scale,
@@ -148,14 +165,20 @@ def do(job: Job) -> Answer:
         timing_ms=timing,
         statistics=statistics,
         notes=_notes(picture, made, form, options),
-        choice=_choice(result),
+        choice=_choice(chosen),
     )
 
 
-def _choice(result: Result) -> dict[str, object]:
-    if result.choice is None:
-        return {}
-    return {"kind": result.choice.kind, "reasons": list(result.choice.reasons)}
+def _served(choice: Choice, shelf: Shelf, have: tuple[int, int], wanted: tuple[int, int]) -> Served:
+    """Those of a shelf that lead from one size (height, width) to the other."""
+    from hyperfocal.restore.passes import passes_between
+
+    chain = passes_between(have, wanted, shelf.scales)
+    return choice.served(shelf.card(native).name for native in chain)
+
+
+def _choice(found: AutoChoice | None) -> dict[str, object]:
+    return {} if found is None else {"kind": found.kind, "reasons": list(found.reasons)}
 
 
 def _statistics(picture: Picture, data: bytes) -> dict[str, float]:

@@ -97,6 +97,7 @@ class Worker:
             lambda: self._orphaned or number in self._cancelled,
             self._rates,
             self._set_limit,
+            lambda served: self._say(say="model", number=number, **served._asdict()),
         )
         error: HyperfocalError | None = None
         answer: dict[str, Any] = {}

@@ -142,6 +142,7 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
     openapi_extra=_body(),
     responses={
         404: {"model": Problem, "description": "No such request, or not of this key."},
+        409: {"model": Problem, "description": "Judged, and its id was used again since."},
         413: {"model": Problem, "description": "The body is too large."},
         415: {"model": Problem, "description": "Neither JSON nor a form, or not a picture."},
         422: {"model": Problem, "description": "A field or the picture is not as it should be."},
@@ -152,7 +153,8 @@ async def give(request: Request) -> Response:
     """The latest verdict on a request replaces the one before.
 
     A picture is taken only together with ``keep_picture``. It stays until a verdict without that
-    or with another picture, or ``DELETE``.
+    or with another picture, or ``DELETE``. Where the id was used for another request after the
+    first verdict, no verdict is taken any more.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kept = None
@@ -168,7 +170,8 @@ async def give(request: Request) -> Response:
         raise UnsupportedBody("send application/json or multipart/form-data")
     service = service_of(request)
     written = await _write(service, form, owner_of(request), kept)
-    service.metrics.judged(form.verdict.value)
+    if written.is_first:
+        service.metrics.judged(form.verdict.value, written.model, written.model_version)
     return JSONResponse({"id": written.id, "picture": written.has_picture}, 201)
 
 
@@ -229,7 +232,7 @@ async def _form(request: Request) -> tuple[FeedbackForm, Path | None]:
 async def _keep(request: Request, form: FeedbackForm, picture: Path) -> tuple[str, str, int]:
     """Put a picture into the storage, if it is one and there is room; as ``book.give`` has it."""
     service, owner = service_of(request), owner_of(request)
-    await service.store.read(book.know, form.request_id, owner)
+    await service.store.read(book.check_open, form.request_id, owner)
     most = service.settings.pictures_a_day
     if await service.store.read(book.count_pictures, owner, now() - timedelta(days=1)) >= most:
         raise RateLimited(

@@ -74,6 +74,7 @@ async def submit(
         incoming = await receive_picture(request)
         options = read_form(UpscaleForm, incoming.fields).options()
         request.state.model = options.model
+        request.state.served = service.metrics.expected(options.model, options.scale)
         for path in (incoming.source, incoming.reference):
             if path is not None:
                 await kind_of(path)

@@ -25,7 +25,7 @@ router = APIRouter(tags=["pictures"])
 )
 async def preview(request: Request) -> Response:
     """Restore a part of a picture, 512 x 512 pixels at most, with the quickest model."""
-    with in_progress(request):
+    with in_progress(request, is_prediction=False):
         incoming = await receive_picture(request)
         form = read_form(PreviewForm, incoming.fields)
         answer = await restore(request, incoming, options_of(form, request), "preview")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -123,7 +123,7 @@ class Store:
         self,
         *,
         verdict: Verdict | None = None,
-        model: str | None = None,
+        models: Collection[str] | None = None,
         since: datetime | None = None,
     ) -> Iterator[Given]:
         """All verdicts, the newest first. Blocks.
@@ -135,7 +135,7 @@ class Store:
         def page(session: Session) -> list[Given]:
             return list(
                 book.find(
-                    session, verdict=verdict, model=model, since=since, after=last, limit=_PAGE
+                    session, verdict=verdict, models=models, since=since, after=last, limit=_PAGE
                 )
             )
 

@@ -1,8 +1,8 @@
 """The body of a plain net on the matrix tiles of Intel AMX, much faster than layer by layer.
 
-``body.cpp``, which says how, is compiled when it is first needed. Where the processor has no tiles,
-the system does not give them, or there is no compiler, :func:`usable` is false and everything runs
-as it does elsewhere.
+``body.cpp``, which says how, is compiled when it is first needed, and kept in the cache folder.
+Where the processor has no tiles, the system does not give them, or there is no compiler,
+:func:`usable` is false and everything runs as it does elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import platform
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from hyperfocal.errors import SettingsError
 from hyperfocal.models.hardware import processor
+from hyperfocal.settings import Settings
+from hyperfocal.training.nets.native.library import load_library
 
 _log = logging.getLogger(__name__)
 
@@ -162,11 +164,7 @@ def compiled() -> ctypes.CDLL | None:
         if compiler is None:
             _log.info("this processor would train faster with a C++ compiler (g++)")
             return None
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "body.so"
-            command = [*compiler, *_FLAGS, str(_SOURCE), "-o", str(file)]
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-            loaded = ctypes.CDLL(str(file))
+        loaded = load_library([*compiler, *_FLAGS], _SOURCE, _folder())
     # ValueError: an open quotation in CXX.
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         told = str(getattr(error, "stderr", None) or error).strip()
@@ -178,6 +176,15 @@ def compiled() -> ctypes.CDLL | None:
     loaded.hyperfocal_body_forward.argtypes = [pointer] * 6 + [number] * 6
     loaded.hyperfocal_body_backward.argtypes = [pointer] * 7 + [number] * 6
     return loaded if loaded.hyperfocal_body_permitted() else None
+
+
+def _folder() -> Path | None:
+    """Where the compiled body is kept."""
+    try:
+        return Settings.read().cache / "native"
+    except SettingsError:
+        # It is told by whoever needs the settings.
+        return None
 
 
 def _compiler() -> list[str] | None:
