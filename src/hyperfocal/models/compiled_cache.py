@@ -22,6 +22,23 @@ _DIGEST = hashlib.sha256().digest_size
 _MOST_BYTES = 200_000_000
 
 
+def keep_whole(path: Path, data: bytes) -> bool:
+    """Write a file that only this user may read, whole or not at all; False where it is not."""
+    temporary = None
+    try:
+        # Written aside and renamed: another process may be reading or writing the same one.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except OSError:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        return False
+    return True
+
+
 class CompiledCache:
     """Files named by a digest of what they depend on; each starts with a digest of the rest."""
 
@@ -48,18 +65,9 @@ class CompiledCache:
     def put(self, parts: Sequence[str], blob: bytes) -> bool:
         """Keep ``blob``, and drop those unused for longest; False when it cannot be kept."""
         path = self._path(parts)
-        temporary = None
-        try:
+        with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            # Written aside and renamed: another process may be reading or writing the same one.
-            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(blob).digest() + blob)
-            Path(temporary).replace(path)
-        except OSError:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    Path(temporary).unlink()
+        if not keep_whole(path, hashlib.sha256(blob).digest() + blob):
             return False
         self._trim(path)
         return True

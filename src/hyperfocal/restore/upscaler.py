@@ -161,6 +161,7 @@ class Upscaler:
         megapixels: float | None = None,
         on_progress: OnProgress | None = None,
         cancel: Cancel | None = None,
+        on_models: Callable[[tuple[str, ...]], object] | None = None,
         min_fidelity: float | None = None,
         back_project: float | None = None,
     ) -> Result:
@@ -169,8 +170,10 @@ class Upscaler:
         At most one of ``scale``, ``size`` (a box ``(width, height)``), ``long_edge`` and
         ``megapixels``; none means the smallest native scale. The picture's proportions, depth,
         profile and metadata are kept. ``on_progress``: called with tiles done and in all.
-        ``cancel``: an event or a function, asked before each tile. ``back_project``: bend the
-        result towards the input until the consistency is this many dB, or as near as possible.
+        ``cancel``: an event or a function, asked before each tile. ``on_models``: called with the
+        names of the models, in their order, before they are given the picture. ``back_project``:
+        bend the result towards the input until the consistency is this many dB, or as near as
+        possible.
         ``min_fidelity``: the consistency in dB below which there shall be no result.
 
         Calls at one time share the memory of the settings: one that would go beyond it together
@@ -205,6 +208,9 @@ class Upscaler:
                 # The larger need, where the models of a family differ.
                 "int8" if all(net.precision == "int8" for net in nets) else "float",
             )
+            names = tuple(net.card.name for net in nets)
+            if on_models is not None:
+                on_models(names)
             progress = Progress(route.tiles, on_progress, cancel)
         with TURNS.take(route.memory, self._settings.memory - LEAST, progress.check):
             made, deviation, projections = _restore(
@@ -219,7 +225,7 @@ class Upscaler:
         return Result(
             picture=made,
             fidelity=fidelity,
-            models=tuple(net.card.name for net in nets),
+            models=names,
             scale=wanted[1] / picture.width,
             tiles=progress.done,
             timings=watch.timings(),

@@ -78,6 +78,13 @@ def test_several_services_may_start_at_once(settings):
     Store.open(settings).close()
 
 
+def insert(connection, table, values):
+    """As an older version did, whatever its tables are called in Python now."""
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)
+
+
 def test_jobs_of_an_older_version_are_kept(engine):
     """Revision 0002 names jobs, 0003 their storages; those from before have neither."""
     with engine.begin() as connection:
@@ -87,9 +94,7 @@ def test_jobs_of_an_older_version_are_kept(engine):
             "revision": 1, "created": "2026-01-01 00:00:00", "expires": "2026-01-02 00:00:00",
             "options": "{}", "source": "s", "attempts": 0, "runner": "", "fingerprint": "f",
         }  # fmt: skip
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({marks})"), values)
+        insert(connection, "jobs", values)
     migrate(engine)
     with engine.connect() as connection:
         found = connection.execute(text("SELECT id, name, storage FROM jobs")).all()
@@ -104,9 +109,7 @@ def test_requests_of_an_older_version_were_not_reused(engine):
             "request_id": "r", "owner": "", "created": "2026-01-01 00:00:00", "model": "m",
             "model_version": "v", "scale": 2.0, "width": 1, "height": 1, "statistics": "{}",
         }  # fmt: skip
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        connection.execute(text(f"INSERT INTO requests ({names}) VALUES ({marks})"), values)
+        insert(connection, "requests", values)
     migrate(engine)
     with engine.connect() as connection:
         found = connection.execute(text("SELECT request_id, reused FROM requests")).all()

@@ -30,10 +30,8 @@ from hyperfocal.server.spool import writing
 
 if TYPE_CHECKING:
     from hyperfocal.imaging import Picture
-    from hyperfocal.restore import Choice as AutoChoice
     from hyperfocal.restore import Result
     from hyperfocal.restore.samples import Array
-    from hyperfocal.restore.shelf import Shelf
     from hyperfocal.settings import Settings
 
 # Of the progress that is told: decoding, and everything up to encoding.
@@ -86,7 +84,6 @@ def do(job: Job) -> Answer:
     """Work on one task. Raises what the picture, the options or the models give rise to."""
     from hyperfocal import imaging
     from hyperfocal.imaging.source import read_all
-    from hyperfocal.restore import Upscaler, auto
 
     clock = _Clock()
     task, options = job.task, job.task.options
@@ -109,7 +106,7 @@ def do(job: Job) -> Answer:
     choice.upscaler.warm(max(height / facts.height, width / facts.width))
     if job.models.loads != loads:
         job.model_loaded()
-    job.chosen(_served(choice, choice.shelf, (facts.height, facts.width), (height, width)))
+    job.chosen(_served(choice, (facts.height, facts.width), (height, width)))
     with clock.phase("decode"):
         picture = imaging.open(data, settings=job.settings)
         statistics = _statistics(picture, data)
@@ -119,23 +116,21 @@ def do(job: Job) -> Answer:
         reference = _reference(job)
     job.check()
     job.report(_DECODED)
+
+    def told(names: tuple[str, ...]) -> None:
+        job.chosen(choice.served(names))
+
     # Large results lie in a file until they are encoded, and its disk may be full as well.
     with clock.phase("model"), writing("the result"):
-        shelf, chosen = choice.shelf, None
-        if choice.damaged is not None:
-            chosen = auto.choose(picture)
-            shelf = choice.damaged if chosen.kind == "restore" else shelf
-            # The picture had a say: told before it is given to them, whatever becomes of that.
-            have = (picture.height, picture.width)
-            job.chosen(_served(choice, shelf, have, (height, width)))
-        wanted = sizes(options) if target.is_given else {"scale": float(choice.shelf.scales[0])}
-        result = Upscaler(shelf, job.settings)(
+        result = choice.upscaler(
             picture,
-            **wanted,
+            **sizes(options),
             on_progress=lambda done, total: job.report(
                 _DECODED + (_RESTORED - _DECODED) * done / total
             ),
             cancel=job.is_cancelled,
+            # Where the picture has a say: told before it is given to them, whatever comes of it.
+            on_models=None if choice.damaged is None else told,
             min_fidelity=options.min_fidelity,
         )
     served = choice.served(result.models)
@@ -165,19 +160,20 @@ def do(job: Job) -> Answer:
         timing_ms=timing,
         statistics=statistics,
         notes=_notes(picture, made, form, options),
-        choice=_choice(chosen),
+        choice=_choice(result),
     )
 
 
-def _served(choice: Choice, shelf: Shelf, have: tuple[int, int], wanted: tuple[int, int]) -> Served:
-    """Those of a shelf that lead from one size (height, width) to the other."""
+def _served(choice: Choice, have: tuple[int, int], wanted: tuple[int, int]) -> Served:
+    """Those that lead from one size (height, width) to the other, if the picture has no say."""
     from hyperfocal.restore.passes import passes_between
 
-    chain = passes_between(have, wanted, shelf.scales)
-    return choice.served(shelf.card(native).name for native in chain)
+    chain = passes_between(have, wanted, choice.shelf.scales)
+    return choice.served(choice.shelf.card(native).name for native in chain)
 
 
-def _choice(found: AutoChoice | None) -> dict[str, object]:
+def _choice(result: Result) -> dict[str, object]:
+    found = result.choice
     return {} if found is None else {"kind": found.kind, "reasons": list(found.reasons)}
 
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hyperfocal.models.compiled_cache import keep_whole
 from hyperfocal.models.hardware import processor
 
 _DIGEST = hashlib.sha256().digest_size
@@ -95,17 +96,4 @@ def _loaded(path: Path) -> ctypes.CDLL | None:
 
 def _keep(data: bytes, path: Path) -> bool:
     """Write a library, and its digest behind it, where no loader looks; False where that fails."""
-    temporary = None
-    try:
-        # Written aside and renamed: another process may be reading or writing the same one. It is
-        # this user's alone, whatever mode the linker gave it.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data + hashlib.sha256(data).digest())
-        Path(temporary).replace(path)
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        return False
-    return True
+    return keep_whole(path, data + hashlib.sha256(data).digest())
