@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from hyperfocal.models import hardware  # noqa: E402
 from hyperfocal.training.nets import native  # noqa: E402
-from hyperfocal.training.nets.native import library  # noqa: E402
+from hyperfocal.training.nets.native import kept_library  # noqa: E402
 from hyperfocal.training.nets.plain import PlainNet  # noqa: E402
 
 tiles = pytest.mark.skipif(
@@ -250,13 +250,13 @@ def test_other_processors_do_without_and_ask_no_compiler(anew):
 
 @tiles
 def test_a_process_takes_what_another_one_has_compiled(anew):
-    run = library._run
+    run = kept_library._run
 
     def no_compiling(words, **options):
         assert "-o" not in words
         return run(words, **options)
 
-    anew.setattr(library, "_run", no_compiling)
+    anew.setattr(kept_library, "_run", no_compiling)
     assert native.compiled() is not None
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from hyperfocal.models import hardware
 from hyperfocal.training.nets import native
-from hyperfocal.training.nets.native import library as kept
+from hyperfocal.training.nets.native import kept_library as kept
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("g++"), reason="no Linux, or no compiler"

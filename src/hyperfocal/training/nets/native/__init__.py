@@ -28,7 +28,7 @@ from torch.autograd.function import once_differentiable
 from hyperfocal.errors import SettingsError
 from hyperfocal.models.hardware import processor
 from hyperfocal.settings import Settings
-from hyperfocal.training.nets.native.library import load_library
+from hyperfocal.training.nets.native.kept_library import load_library
 
 _log = logging.getLogger(__name__)
 
