@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hyperfocal.errors import ModelBroken, ModelMissing
 from hyperfocal.models.card import ModelCard, Weights
 from hyperfocal.training.data import bicubic_pair, read_rgb
 from hyperfocal.training.degraded import training_pool
-from hyperfocal.training.distillation import Teacher
+from hyperfocal.training.distillation import TURNS, Teacher
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 from hyperfocal.training.graph import build
@@ -94,6 +95,44 @@ def test_given_pairs_are_taught(experiment_file: Path, card: Path) -> None:
     )
     _, hr = training_pool(experiment).batch(0)
     assert float((hr.float() - 110.0).abs().max()) <= 1.0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 4])
+def test_a_teacher_that_is_asked_several_times_is_the_same_whichever_way_round_the_picture_is(
+    tmp_path: Path, turns: int
+) -> None:
+    torch.manual_seed(6)
+    net = PlainNet(2, 16, 2)
+    with torch.no_grad():
+        # One that sees left, right, up and down with different eyes, and says so aloud.
+        net.tail.direct.normal_(std=0.05)
+    data = build(fold(net)).SerializeToString()
+    (tmp_path / "net-x2.onnx").write_bytes(data)
+    weights = Weights(file="net-x2.onnx", sha256=hashlib.sha256(data).hexdigest())
+    card = tmp_path / "net-x2.toml"
+    ModelCard(name="net-x2", scale=2, weights={"float": weights}).write(card)
+    lr = np.random.default_rng(0).integers(60, 200, (20, 31, 3), np.uint8)
+    hr = np.zeros((40, 62, 3), np.uint8)
+    teacher = Teacher(str(card), 1.0, turns)
+    made = teacher.target(lr, hr)
+    assert made.shape == hr.shape
+
+    def off(turn: Callable[[np.ndarray], np.ndarray]) -> int:
+        other = turn(teacher.target(np.ascontiguousarray(turn(lr)), turn(hr)))
+        return int(np.abs(other.astype(int) - made).max())
+
+    assert [off(turn) <= 1 for turn in TURNS] == [index < turns for index in range(4)]
+
+
+def test_an_experiment_says_how_often_its_teacher_is_asked(
+    experiment_file: Path, card: Path
+) -> None:
+    experiment = taught(
+        experiment_file, card, 1.0, teacher_weight="teacher_turns = 4\nteacher_weight"
+    )
+    teacher = training_pool(experiment).settings.teacher
+    assert teacher is not None
+    assert (teacher.weight, teacher.turns) == (1.0, 4)
 
 
 def test_a_net_learns_what_its_teacher_does(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnx
 import pytest
 import torch
 
-from hyperfocal.errors import ModelBroken, SettingsError, UsageError
+from hyperfocal.errors import InputMissing, ModelBroken, SettingsError, UsageError
 from hyperfocal.models.card import ModelCard
 from hyperfocal.models.loaded import LoadedModel, load_entry
 from hyperfocal.models.registry import read_entry
@@ -22,6 +23,7 @@ from hyperfocal.training.data import bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
+from hyperfocal.training.stored import averaged, read_stored
 from hyperfocal.training.weights import read_onnx
 
 
@@ -98,6 +100,56 @@ def test_exported_anew_nothing_else_changes(plain: Experiment, run: Path, tmp_pa
     assert one.read_bytes() == other.read_bytes()
     graphs = [onnx.load(tmp_path / name / "tiny-x2.float.onnx").graph for name in names]
     assert graphs[0] == graphs[1]
+
+
+def test_the_mean_of_two_trainings_of_a_net_is_exported(
+    plain: Experiment, run: Path, tmp_path: Path
+) -> None:
+    export(run / "best.ckpt", tmp_path / "first", calibration=4)
+    start = tmp_path / "first" / "tiny-x2.float.onnx"
+    net = plain.net.model_copy(update={"start": str(start)})
+    on = plain.model_copy(update={"net": net, "seed": plain.seed + 1})
+    fit(on, tmp_path / "on", progress=False, tracking=False)
+    cards = {}
+    for name, average in (("alone", None), ("mean", start), ("stranger", run / "best.ckpt")):
+        made = export(
+            tmp_path / "on" / "best.ckpt", tmp_path / name, calibration=4, average=average
+        )
+        cards[name] = made.card
+    read = {
+        name: read_onnx(tmp_path / name / "tiny-x2.float.onnx")
+        for name in ("first", "alone", "mean")
+    }
+    parts = zip(*(folded.layers for folded in read.values()), strict=True)
+    moved = 0.0
+    for first, alone, mean in parts:
+        for before, after, between in zip(first, alone, mean, strict=True):
+            np.testing.assert_allclose(between, (before + after) / 2.0, rtol=1e-5, atol=1e-7)
+            moved = max(moved, float(np.abs(after - before).max()))
+    assert moved > 1e-3
+    # The start's cost is part of the training's already; what a stranger cost nobody knows.
+    assert cards["mean"].training == cards["alone"].training
+    assert not cards["alone"].training.more_before
+    assert cards["stranger"].training.more_before
+    assert cards["mean"].weights["int8"] != cards["alone"].weights["int8"]
+
+
+def test_there_is_no_mean_of_different_nets(
+    plain: Experiment, run: Path, tmp_path: Path, experiment_file: Path
+) -> None:
+    net = plain.net.model_copy(update={"depth": plain.net.depth + 1})
+    other = plain.model_copy(update={"net": net})
+    fit(other, tmp_path / "deeper", progress=False, tracking=False)
+    with pytest.raises(
+        SettingsError, match=r"no mean with .*best\.ckpt: they are of different nets"
+    ):
+        export(run / "best.ckpt", tmp_path / "out", average=tmp_path / "deeper" / "best.ckpt")
+    with pytest.raises(InputMissing, match="there is no file"):
+        export(run / "best.ckpt", tmp_path / "out", average=tmp_path / "none.float.onnx")
+    rounded = replace(read_stored(run / "best.ckpt"), ranges=(1.0,))
+    with pytest.raises(UsageError, match="quantisation-aware"):
+        averaged(rounded, run / "best.ckpt")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_exported_anew_is_told(plain: Experiment, run: Path, tmp_path: Path) -> None:

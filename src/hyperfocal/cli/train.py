@@ -124,7 +124,7 @@ def fit(
         from hyperfocal.training.export import EXPORTABLE
 
         if plan.net.name in EXPORTABLE:
-            _export(folder / "best.ckpt", folder / "model", None, 48, [], True, True)
+            _export(folder / "best.ckpt", folder / "model", None, None, 48, [], True, True)
     return None
 
 
@@ -175,6 +175,12 @@ def export(
     experiment: Path = typer.Option(
         None, "--experiment", help="Of such float weights: the file with their data."
     ),
+    average: Path = typer.Option(
+        None,
+        "--average",
+        help="Export the mean with these weights of the same net, such as those that the training "
+        "went on from: often better than either.",
+    ),
     registered: bool = typer.Option(
         True, "--register/--no-register", help="Register the model where its training is tracked."
     ),
@@ -185,13 +191,14 @@ def export(
     and the speed. Where MLflow was told about the training, the model is registered there.
     """
     needs_torch()
-    _export(checkpoint, folder, experiment, calibration, suite, bench, registered)
+    _export(checkpoint, folder, experiment, average, calibration, suite, bench, registered)
 
 
 def _export(
     checkpoint: Path,
     folder: Path,
     experiment: Path | None,
+    average: Path | None,
     calibration: int,
     suites: list[str],
     bench: bool,
@@ -205,7 +212,7 @@ def _export(
     for choice in choices:
         check_name(choice.name)
     plan = None if experiment is None else Experiment.read(experiment)
-    made = run(checkpoint, folder, calibration=calibration, experiment=plan)
+    made = run(checkpoint, folder, calibration=calibration, experiment=plan, average=average)
     card, path = made.card, folder / f"{made.card.name}.toml"
     facts = [("card", str(path))]
     if made.clipped_share is not None:

@@ -24,7 +24,7 @@ from hyperfocal.training.data import (
 )
 from hyperfocal.training.degradations import Degradations, Recipe, seed_of
 from hyperfocal.training.distillation import Teacher
-from hyperfocal.training.experiment import Experiment
+from hyperfocal.training.experiment import DataSection, Experiment
 from hyperfocal.training.given_pairs import PairPool, given_pair
 from hyperfocal.training.group import ALONE, Group
 from hyperfocal.training.reduction import reduced, smaller
@@ -115,6 +115,12 @@ def degraded_pairs(
     ]
 
 
+def _teacher(data: DataSection) -> Teacher | None:
+    if data.teacher is None:
+        return None
+    return Teacher(data.teacher, data.teacher_weight, data.teacher_turns)
+
+
 def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
     """The training patches of an experiment: this process's share of every batch."""
     data = experiment.data
@@ -129,7 +135,7 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
         refresh_every=data.refresh_every,
         seed=experiment.seed,
         rank=group.rank,
-        teacher=None if data.teacher is None else Teacher(data.teacher, data.teacher_weight),
+        teacher=_teacher(data),
     )
     if data.degradation == "real":
         return DegradedPool(files, settings, experiment.degradation or Degradations())

@@ -53,7 +53,8 @@ class DataSection(_Section):
     ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
     as long as a hundred batches on a CPU and as thousands on a GPU.
     ``teacher``: a model by name or by its card's file, whose results count for ``teacher_weight``
-    of what is learnt and the originals for the rest.
+    of what is learnt and the originals for the rest; ``teacher_turns``: of how many of its answers,
+    to the picture turned and mirrored, the mean counts.
     """
 
     train: str
@@ -74,6 +75,7 @@ class DataSection(_Section):
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
     teacher: str | None = None
     teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
+    teacher_turns: Literal[1, 2, 4] = 1
 
 
 NetName = Literal["plain", "depthpro-sr"]

@@ -29,7 +29,7 @@ from hyperfocal.training.degraded import judged_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.graph import build
 from hyperfocal.training.pictures import judged_on
-from hyperfocal.training.stored import Stored, read_stored
+from hyperfocal.training.stored import Stored, averaged, read_stored
 from hyperfocal.training.weights import Array, Folded
 
 EXPORTABLE = ("plain",)
@@ -53,12 +53,19 @@ class Exported:
 
 
 def export(
-    weights: Path, folder: Path, *, calibration: int = 48, experiment: Experiment | None = None
+    weights: Path,
+    folder: Path,
+    *,
+    calibration: int = 48,
+    experiment: Experiment | None = None,
+    average: Path | None = None,
 ) -> Exported:
     """Write ``NAME.float.onnx``, ``NAME.int8.onnx`` and ``NAME.toml`` into ``folder``.
 
     ``weights``: a checkpoint; or, with its ``experiment``, a float file that was exported before,
-    beside its card, of which the cost is taken.
+    beside its card, of which the cost is taken. ``average``: other weights of the same net, a float
+    file or a checkpoint, and the mean of both is exported
+    (:func:`~hyperfocal.training.stored.averaged`).
 
     How int8 rounds weights comes from the first ``calibration`` training pictures, and so do the
     ranges, but after a quantisation-aware training, which knows its own and may also have found
@@ -70,9 +77,11 @@ def export(
     all are made.
 
     :class:`ModelBroken` where the weights, or what they make of pictures, are no numbers; and what
-    :func:`~hyperfocal.training.stored.read_stored` raises.
+    :func:`~hyperfocal.training.stored.read_stored` and ``averaged`` raise.
     """
     stored = read_stored(weights, experiment)
+    if average is not None:
+        stored = averaged(stored, average)
     with np.errstate(over="ignore", invalid="ignore"):
         sums = [part.astype(np.float64).sum() for pair in stored.folded.layers for part in pair]
     if not np.isfinite(sums).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hyperfocal.training.cost import (
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.nets import build_net
 from hyperfocal.training.nets.plain import PlainNet
-from hyperfocal.training.weights import Folded, fold, read_onnx, start_from
+from hyperfocal.training.weights import Folded, fold, mean_of, read_onnx, start_from
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -95,6 +95,30 @@ def _exported(path: Path, experiment: Experiment | None) -> Stored:
     if net.qat:
         raise UsageError(f"{path} does not hold the ranges of its training: export the checkpoint")
     return Stored(experiment, folded, None, card.training, cost_on_card(card.training))
+
+
+def averaged(stored: Stored, other: Path) -> Stored:
+    """The same with the mean of its weights and those of ``other``, a file of the same net.
+
+    What the mean cost is what ``stored`` did where ``other`` is what its training went on from;
+    else something that came before is not known. :class:`UsageError` after a quantisation-aware
+    training; :class:`SettingsError` for another net; and what :func:`read_folded` raises.
+    """
+    if stored.ranges is not None:
+        raise UsageError("the ranges of a quantisation-aware training are those of its own weights")
+    try:
+        folded = mean_of(stored.folded, read_folded(other))
+    except ValueError as error:
+        raise SettingsError(f"no mean with {other}: {error}") from error
+    start = stored.experiment.net.start
+    if start is not None and Path(start).resolve() == other.resolve():
+        return replace(stored, folded=folded)
+    return replace(
+        stored,
+        folded=folded,
+        training=stored.training.model_copy(update={"more_before": True}),
+        cost=replace(stored.cost, whole=False),
+    )
 
 
 def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, History]:
