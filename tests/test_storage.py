@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -127,6 +128,32 @@ def test_a_torn_write_leaves_nothing(tmp_path, source, monkeypatch):
     with pytest.raises(StorageUnavailable, match="No space left"):
         storage.put("a", source)
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_the_content_is_on_the_disk_before_the_name(tmp_path, source, monkeypatch, move):
+    storage, content = Storage(tmp_path / "kept"), source.read_bytes()
+    synced = []
+
+    def sync(handle):
+        synced.append((os.fstat(handle).st_size, (tmp_path / "kept" / "a").exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    storage.put("a", source, move=move)
+    assert synced == [(len(content), False)]
+    assert (tmp_path / "kept" / "a").read_bytes() == content
+    assert source.exists() is not move
+
+
+def test_a_disk_that_fails_at_last_keeps_nothing(tmp_path, source, monkeypatch):
+    def failing(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(StorageUnavailable):
+        Storage(tmp_path / "kept").put("a", source, move=True)
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert source.exists()
 
 
 def test_folders_of_one_storage_are_apart(tmp_path, source):

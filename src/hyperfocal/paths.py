@@ -1,4 +1,4 @@
-"""Questions about paths, answered where pathlib may raise, folders made, and one for scratch files.
+"""Questions about paths, answered where pathlib may raise; folders, scratch files and disks.
 
 What lies in a folder that may not be entered is not there for us. Until Python 3.14, pathlib's
 own methods of these names raise PermissionError instead.
@@ -7,11 +7,14 @@ own methods of these names raise PermissionError instead.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from hyperfocal.errors import OutputRefused
+
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def exists(path: Path) -> bool:
@@ -44,6 +47,20 @@ def made_folder(path: Path) -> Path:
     except OSError as error:
         raise OutputRefused(f"the folder {path} cannot be made: {error.strerror}") from error
     return path
+
+
+def to_disk(handle: int) -> None:
+    """Have what was written to an open file on the disk; OSError.
+
+    A name that the file is then given might otherwise get there without the content, should the
+    power fail.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems cannot, and whoever keeps files there does without.
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def identity(path: str | Path) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from hyperfocal import paths
 from hyperfocal.errors import HyperfocalError, SettingsError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -79,8 +80,9 @@ class Storage:
     """One folder of files; every method blocks, and may be called from any thread.
 
     ``url``: a path or any fsspec URL (``s3://bucket/folder``); ``folder`` is a folder below it.
-    A file is there whole or not at all. Names are letters, digits, ``.``, ``_`` and ``-``, so
-    none can lead out of the folder. :class:`SettingsError` for a URL that nothing can open.
+    A file is there whole or not at all, after a power cut, too. Names are letters, digits, ``.``,
+    ``_`` and ``-``, so none can lead out of the folder. :class:`SettingsError` for a URL that
+    nothing can open.
     """
 
     def __init__(self, url: str | Path, folder: str = "") -> None:
@@ -187,18 +189,26 @@ class Storage:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if move:
             with contextlib.suppress(OSError):
+                _to_disk(source)
                 # Another disk cannot be renamed to; then it is copied.
                 source.replace(target)
                 return
         part = target.parent / f".{secrets.token_hex(8)}{_PART}"
         try:
             shutil.copyfile(source, part)
+            _to_disk(part)
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         if move:
             source.unlink()
+
+
+def _to_disk(path: Path) -> None:
+    # To be written to: Windows has nothing to flush of others.
+    with path.open("r+b") as file:
+        paths.to_disk(file.fileno())
 
 
 def _open(url: str) -> tuple[Any, str]:

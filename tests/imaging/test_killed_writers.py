@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hyperfocal import Picture, imaging
 from hyperfocal.errors import OutputRefused
 from hyperfocal.imaging import atomic, temporary
 
@@ -134,6 +136,15 @@ def test_a_disk_that_fails_at_last_is_told(tmp_path, monkeypatch, number, fails)
     with pytest.raises(OutputRefused) if fails else contextlib.nullcontext():
         write(tmp_path / "a.png")
     assert names(tmp_path) == ([] if fails else ["a.png"])
+
+
+def test_what_is_of_no_use_after_a_power_cut_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("waited"))
+    atomic.write_file(tmp_path / "a.png", lambda sink: sink.write(b"whole"), durable=False)
+    assert (tmp_path / "a.png").read_bytes() == b"whole"
+    picture = Picture(np.zeros((3, 4, 3), np.uint8))
+    imaging.save(picture, tmp_path / "b.png", durable=False)
+    assert imaging.open(tmp_path / "b.png").pixels.shape == (3, 4, 3)
 
 
 def test_no_handles_are_left_open(tmp_path):

@@ -17,16 +17,22 @@ from hyperfocal.errors import OutputError, OutputExists, OutputRefused
 from hyperfocal.imaging.temporary import temporary_in
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 # Bytes for a pipe that are kept in memory; beyond, they go to a temporary file.
 _SPOOLED = 16 << 20
 
 
-def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: bool = True) -> None:
+def write_file(
+    target: Path,
+    fill: Callable[[BinaryIO], object],
+    *,
+    overwrite: bool = True,
+    durable: bool = True,
+) -> None:
     """Give ``fill`` a temporary file in the target's folder, then rename it to the target.
 
     On any failure, an interrupt included, the temporary file is gone and the target as it was.
-    The target is never empty after a power cut: what is renamed is on the disk. The temporary file
+    The target is never empty after a power cut: what is renamed is on the disk, unless it is of no
+    use after one (``durable`` is false), which saves the wait. The temporary file
     of a program that is killed is removed by the next one that writes into the folder; where its
     lock cannot be seen (another machine, since a restart, Windows), once it is a day old.
     A link is followed. A device is written directly; a pipe, too, but once ``fill`` is through,
@@ -41,7 +47,7 @@ def write_file(target: Path, fill: Callable[[BinaryIO], object], *, overwrite: b
             return
         # A link stays a link: what it points to is replaced.
         real = Path(os.path.realpath(target))
-        _write_beside(real, target, fill, overwrite, kind)
+        _write_beside(real, target, fill, overwrite, durable, kind)
 
 
 def check_target(target: Path, *, overwrite: bool = True) -> None:
@@ -117,29 +123,21 @@ def _write_beside(
     target: Path,
     fill: Callable[[BinaryIO], object],
     overwrite: bool,
+    durable: bool,
     kind: int | None,
 ) -> None:
     with temporary_in(real.parent) as (handle, temporary):
         with os.fdopen(handle, "w+b", buffering=1 << 20) as file:
             fill(file)
             file.flush()
-            _sync(file)
+            if durable:
+                paths.to_disk(file.fileno())
         if kind is not None:
             temporary.chmod(stat.S_IMODE(kind))
         if overwrite:
             temporary.replace(real)
         else:
             _claim(temporary, real, target)
-
-
-def _sync(file: BinaryIO) -> None:
-    """Have it written to the disk; the name might otherwise get there without the content."""
-    try:
-        os.fsync(file.fileno())
-    except OSError as error:
-        # Some file systems cannot, and whoever keeps files there does without.
-        if error.errno not in _NO_SYNC:
-            raise
 
 
 def _claim(temporary: Path, real: Path, target: Path) -> None:

@@ -52,11 +52,13 @@ def save(
     bit_depth: int | None = None,
     strip_metadata: bool = False,
     overwrite: bool = True,
+    durable: bool = True,
 ) -> None:
     """Encode as :func:`encode` does and write to a path or a binary file object.
 
     ``format``: by the path's suffix when left out. A file appears under its name only when it
-    is whole; a failure leaves what was there before. Raises OutputExists or OutputRefused.
+    is whole; a failure leaves what was there before. ``durable``: it shall survive a power cut,
+    too, so the disk is waited for. Raises OutputExists or OutputRefused.
     """
     if hasattr(target, "write"):
         if format is None:
@@ -79,7 +81,7 @@ def save(
         bit_depth=bit_depth,
         strip_metadata=strip_metadata,
     )
-    write_file(Path(target), lambda sink: _write(plan, sink), overwrite=overwrite)
+    write_file(Path(target), lambda sink: _write(plan, sink), overwrite=overwrite, durable=durable)
 
 
 def format_for(target: str | Path, format: str | None = None) -> str:

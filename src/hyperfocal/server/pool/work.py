@@ -241,6 +241,8 @@ def _save(picture: Picture, output: Path, form: str, options: Options) -> int:
                 quality=options.quality,
                 bit_depth=options.bit_depth,
                 strip_metadata=options.strip_metadata,
+                # Whoever keeps it longer than a request sees to that.
+                durable=False,
             )
             size = made.stat().st_size
             made.replace(output)
