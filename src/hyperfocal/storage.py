@@ -80,9 +80,9 @@ class Storage:
     """One folder of files; every method blocks, and may be called from any thread.
 
     ``url``: a path or any fsspec URL (``s3://bucket/folder``); ``folder`` is a folder below it.
-    A file is there whole or not at all, after a power cut, too. Names are letters, digits, ``.``,
-    ``_`` and ``-``, so none can lead out of the folder. :class:`SettingsError` for a URL that
-    nothing can open.
+    A file is there whole or not at all: its content is on the disk before it has its name. Names
+    are letters, digits, ``.``, ``_`` and ``-``, so none can lead out of the folder.
+    :class:`SettingsError` for a URL that nothing can open.
     """
 
     def __init__(self, url: str | Path, folder: str = "") -> None:
@@ -187,10 +187,10 @@ class Storage:
     def _put_local(self, target: Path, source: Path, move: bool) -> None:
         # Pictures are nobody else's business.
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if move:
+        # To another disk nothing can be renamed, and within one not always: then it is copied.
+        if move and source.stat().st_dev == target.parent.stat().st_dev:
+            _to_disk(source)
             with contextlib.suppress(OSError):
-                _to_disk(source)
-                # Another disk cannot be renamed to; then it is copied.
                 source.replace(target)
                 return
         part = target.parent / f".{secrets.token_hex(8)}{_PART}"

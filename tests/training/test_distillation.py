@@ -67,6 +67,11 @@ def test_the_target_lies_between_the_original_and_the_teacher(
     assert np.abs(target - expected).max() <= 1.0
 
 
+def test_of_several_answers_the_mean_counts(card: Path) -> None:
+    target = Teacher(str(card), 1.0, 4).target(grey(), np.full((96, 96, 3), 120, np.uint8))
+    assert np.abs(target - 110.0).max() <= 1.0
+
+
 @pytest.mark.parametrize("degradation", ["bicubic", "real"])
 def test_patches_have_taught_targets(experiment_file: Path, card: Path, degradation: str) -> None:
     train = experiment_file.parent / "train"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from hyperfocal.training.data import bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
 from hyperfocal.training.fit import fit
+from hyperfocal.training.graph import build
 from hyperfocal.training.stored import averaged, read_stored
 from hyperfocal.training.weights import read_onnx
 
@@ -127,11 +129,45 @@ def test_the_mean_of_two_trainings_of_a_net_is_exported(
             np.testing.assert_allclose(between, (before + after) / 2.0, rtol=1e-5, atol=1e-7)
             moved = max(moved, float(np.abs(after - before).max()))
     assert moved > 1e-3
-    # The start's cost is part of the training's already; what a stranger cost nobody knows.
-    assert cards["mean"].training == cards["alone"].training
-    assert not cards["alone"].training.more_before
+    # The start's cost is part of the training's already; of others nobody can tell how much is.
+    digest = cards["mean"].training.averaged_with
+    assert digest == f"tiny-x2.float.onnx (sha256 {sha256(start.read_bytes()).hexdigest()[:16]})"
+    alone = cards["alone"].training
+    assert cards["mean"].training == alone.model_copy(update={"averaged_with": digest})
+    assert not alone.more_before
     assert cards["stranger"].training.more_before
     assert cards["mean"].weights["int8"] != cards["alone"].weights["int8"]
+
+
+def test_another_file_in_the_place_of_the_start_is_a_stranger(
+    plain: Experiment, run: Path, tmp_path: Path
+) -> None:
+    export(run / "best.ckpt", tmp_path / "first", calibration=4)
+    start = tmp_path / "first" / "tiny-x2.float.onnx"
+    on = plain.model_copy(update={"net": plain.net.model_copy(update={"start": str(start)})})
+    fit(on, tmp_path / "on", progress=False, tracking=False)
+    stored = read_stored(tmp_path / "on" / "best.ckpt")
+    assert averaged(stored, start).cost == stored.cost
+    export(tmp_path / "on" / "best.ckpt", tmp_path / "first", calibration=4)
+    assert averaged(stored, start).cost == replace(stored.cost, whole=False)
+
+
+def test_a_mean_is_taken_whatever_follows_from_the_weights(
+    plain: Experiment, run: Path, tmp_path: Path
+) -> None:
+    """A correction is found anew, and ceilings are those of the training."""
+    export(run / "best.ckpt", tmp_path / "first", calibration=4)
+    start = tmp_path / "first" / "tiny-x2.float.onnx"
+    stored = read_stored(run / "best.ckpt")
+    ends = (1.0,) * (len(stored.folded.layers) - 1)
+    ceiled = replace(stored, folded=replace(stored.folded, ceilings=ends))
+    assert averaged(ceiled, start).folded.ceilings == ends
+    made = export(
+        start, tmp_path / "mean", calibration=4, experiment=consistent(plain), average=start
+    )
+    again = read_onnx(tmp_path / "mean" / "tiny-x2.float.onnx")
+    assert again.correction is not None
+    assert made.card.training.averaged_with
 
 
 def test_there_is_no_mean_of_different_nets(
@@ -146,7 +182,20 @@ def test_there_is_no_mean_of_different_nets(
         export(run / "best.ckpt", tmp_path / "out", average=tmp_path / "deeper" / "best.ckpt")
     with pytest.raises(InputMissing, match="there is no file"):
         export(run / "best.ckpt", tmp_path / "out", average=tmp_path / "none.float.onnx")
-    rounded = replace(read_stored(run / "best.ckpt"), ranges=(1.0,))
+    stored = read_stored(run / "best.ckpt")
+    bad = build(
+        replace(
+            stored.folded,
+            layers=(
+                (stored.folded.layers[0][0] * np.float32(np.nan), stored.folded.layers[0][1]),
+                *stored.folded.layers[1:],
+            ),
+        )
+    )
+    (tmp_path / "bad.onnx").write_bytes(bad.SerializeToString())
+    with pytest.raises(ModelBroken, match=r"bad\.onnx: not all of its weights are numbers"):
+        averaged(stored, tmp_path / "bad.onnx")
+    rounded = replace(stored, ranges=(1.0,))
     with pytest.raises(UsageError, match="quantisation-aware"):
         averaged(rounded, run / "best.ckpt")
     assert not (tmp_path / "out").exists()

@@ -119,7 +119,7 @@ def test_a_training_starts_from_a_checkpoint(experiment_file: Path, tmp_path: Pa
     ("content", "error", "message"),
     [
         (None, InputMissing, "there is no file"),
-        (b"no graph", SettingsError, "no plain net to start from"),
+        (b"no graph", SettingsError, "holds no plain net: "),
     ],
 )
 def test_what_no_training_can_start_from_is_told(

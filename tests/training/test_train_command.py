@@ -105,6 +105,16 @@ def test_a_checkpoint_becomes_a_measured_model(run: Run, monkeypatch: pytest.Mon
     taken = run("export", "runs/tiny-x2/best.ckpt", "-o", "two", "--suite", "validation:1")
     assert (taken.exit_code, "another name" in taken.stderr) == (2, True)
     assert not Path("two").exists()
+    mean = run("export", "runs/tiny-x2/best.ckpt", "-o", "mean", "--no-bench",
+               "--average", "model/tiny-x2.float.onnx")  # fmt: skip
+    assert mean.exit_code == 0
+    digest = card.weights["float"].sha256[:16]
+    assert ModelCard.read(Path("mean/tiny-x2.toml")).training.averaged_with == (
+        f"tiny-x2.float.onnx (sha256 {digest})"
+    )
+    other = run("export", "runs/tiny-x2/best.ckpt", "-o", "other", "--average", "tiny.toml")
+    assert (other.exit_code, "tiny.toml holds no plain net" in other.stderr) == (2, True)
+    assert not Path("other").exists()
     missing = run("export", "nowhere.ckpt")
     assert (missing.exit_code, "nowhere.ckpt" in missing.stderr) == (3, True)
 

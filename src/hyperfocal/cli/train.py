@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def fit(
         from hyperfocal.training.export import EXPORTABLE
 
         if plan.net.name in EXPORTABLE:
-            _export(folder / "best.ckpt", folder / "model", None, None, 48, [], True, True)
+            _export(folder / "best.ckpt", folder / "model")
     return None
 
 
@@ -178,8 +179,8 @@ def export(
     average: Path = typer.Option(
         None,
         "--average",
-        help="Export the mean with these weights of the same net, such as those that the training "
-        "went on from: often better than either.",
+        help="Export the mean with these float weights or this checkpoint of the same net, such as "
+        "what the training went on from: often better than either.",
     ),
     registered: bool = typer.Option(
         True, "--register/--no-register", help="Register the model where its training is tracked."
@@ -191,18 +192,28 @@ def export(
     and the speed. Where MLflow was told about the training, the model is registered there.
     """
     needs_torch()
-    _export(checkpoint, folder, experiment, average, calibration, suite, bench, registered)
+    _export(
+        checkpoint,
+        folder,
+        experiment=experiment,
+        average=average,
+        calibration=calibration,
+        suites=suite,
+        bench=bench,
+        registered=registered,
+    )
 
 
 def _export(
     checkpoint: Path,
     folder: Path,
-    experiment: Path | None,
-    average: Path | None,
-    calibration: int,
-    suites: list[str],
-    bench: bool,
-    registered: bool,
+    *,
+    experiment: Path | None = None,
+    average: Path | None = None,
+    calibration: int = 48,
+    suites: Sequence[str] = (),
+    bench: bool = True,
+    registered: bool = True,
 ) -> None:
     from hyperfocal.evaluate import SuiteChoice, check_name, measure_quality, measure_speed
     from hyperfocal.training.experiment import Experiment

@@ -57,8 +57,8 @@ def save(
     """Encode as :func:`encode` does and write to a path or a binary file object.
 
     ``format``: by the path's suffix when left out. A file appears under its name only when it
-    is whole; a failure leaves what was there before. ``durable``: it shall survive a power cut,
-    too, so the disk is waited for. Raises OutputExists or OutputRefused.
+    is whole; a failure leaves what was there before. ``durable``: the same holds for a power cut,
+    so the disk is waited for. Raises OutputExists or OutputRefused.
     """
     if hasattr(target, "write"):
         if format is None:

@@ -93,7 +93,8 @@ class Training(_Section):
     ``steps``, ``hours``: of the last training, up to the checkpoint that was chosen.
     ``total_steps``, ``total_hours``: with the trainings before it, each going on from the weights
     of another; 0 where nothing of those is known. ``more_before``: not all of them are known; the
-    totals are the least it can have been. What teachers cost is not in it.
+    totals are the least it can have been. What teachers cost is not in it. ``averaged_with``: the
+    file, and the beginning of its digest, whose weights these are the mean with.
     """
 
     data: str = ""
@@ -103,6 +104,7 @@ class Training(_Section):
     total_steps: int = 0
     total_hours: float = 0.0
     more_before: bool = False
+    averaged_with: str = ""
     hardware: str = ""
 
 

@@ -51,8 +51,7 @@ TURNS: tuple[Callable[[Pixels], Pixels], ...] = (
 
 A network's errors depend on which way round the picture is, and go out in the mean of its answers
 (Timofte et al., "Seven Ways to Improve Example-based Single Image Super Resolution", CVPR 2016).
-The first two are a pair as far apart as there is, and the other two are that pair transposed: of
-four ways these gain more than four of one orientation do, and all eight hardly more.
+Of two ways these first two gain most; of four these gain more than those that are not transposed.
 """
 
 
@@ -60,8 +59,8 @@ class Teacher:
     """A shipped or own model by name, or by its card's file (``.toml``).
 
     ``weight``: above 0 to 1, of its results beside the originals in :meth:`target`. ``turns``: of
-    how many of :data:`TURNS` a result is the mean. The model is loaded when first asked, by the
-    process that asks; one that there is not is told at once, by :class:`ModelMissing` or
+    how many of :data:`TURNS` a result is the mean, 1, 2 or 4. The model is loaded when first asked,
+    by the process that asks; one that there is not is told at once, by :class:`ModelMissing` or
     :class:`ModelBroken`.
     """
 

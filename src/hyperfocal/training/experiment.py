@@ -54,7 +54,8 @@ class DataSection(_Section):
     as long as a hundred batches on a CPU and as thousands on a GPU.
     ``teacher``: a model by name or by its card's file, whose results count for ``teacher_weight``
     of what is learnt and the originals for the rest; ``teacher_turns``: of how many of its answers,
-    to the picture turned and mirrored, the mean counts.
+    to the picture turned and transposed, the mean counts, which takes so many times as long. A
+    model that asks itself three times (``self_ensemble`` on its card) is one for 1.
     """
 
     train: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 
@@ -102,23 +103,38 @@ def averaged(stored: Stored, other: Path) -> Stored:
 
     What the mean cost is what ``stored`` did where ``other`` is what its training went on from;
     else something that came before is not known. :class:`UsageError` after a quantisation-aware
-    training; :class:`SettingsError` for another net; and what :func:`read_folded` raises.
+    training; :class:`SettingsError` for another net; :class:`ModelBroken` where ``other`` is not
+    all numbers; and what :func:`read_folded` raises.
     """
     if stored.ranges is not None:
         raise UsageError("the ranges of a quantisation-aware training are those of its own weights")
+    its = read_folded(other)
+    if not all(np.isfinite(part).all() for pair in its.layers for part in pair):
+        raise ModelBroken(f"{other}: not all of its weights are numbers")
     try:
-        folded = mean_of(stored.folded, read_folded(other))
+        folded = mean_of(stored.folded, its)
     except ValueError as error:
         raise SettingsError(f"no mean with {other}: {error}") from error
-    start = stored.experiment.net.start
-    if start is not None and Path(start).resolve() == other.resolve():
-        return replace(stored, folded=folded)
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    training = stored.training.model_copy(
+        update={"averaged_with": f"{other.name} (sha256 {digest[:16]})"}
+    )
+    if _went_on_from(stored, other):
+        return replace(stored, folded=folded, training=training)
     return replace(
         stored,
         folded=folded,
-        training=stored.training.model_copy(update={"more_before": True}),
+        training=training.model_copy(update={"more_before": True}),
         cost=replace(stored.cost, whole=False),
     )
+
+
+def _went_on_from(stored: Stored, file: Path) -> bool:
+    """Whether a file is what a training went on from; another one may lie there since."""
+    start = stored.experiment.net.start
+    if start is None or paths.identity(start) != paths.identity(file):
+        return False
+    return _cost_of(file).steps == stored.cost.steps - stored.training.steps
 
 
 def load_average(path: Path) -> tuple[Experiment, torch.nn.Module, History]:
@@ -146,13 +162,13 @@ def read_folded(path: Path) -> Folded:
         _, net, _ = load_average(path)
         if isinstance(net, PlainNet):
             return fold(net)
-        raise SettingsError(f"{path} holds no plain net to start from")
+        raise SettingsError(f"{path} holds no plain net")
     if not paths.is_file(path):
         raise InputMissing(f"there is no file {path}")
     try:
         return read_onnx(path)
     except Exception as error:
-        raise SettingsError(f"{path} holds no plain net to start from: {error}") from error
+        raise SettingsError(f"{path} holds no plain net: {error}") from error
 
 
 def starting_net(experiment: Experiment) -> torch.nn.Module:
@@ -195,13 +211,22 @@ def starting_cost(experiment: Experiment) -> Cost:
     net = experiment.net
     if net.start is None:
         return NOTHING if net.pretrained is None else UNKNOWN
-    path = Path(net.start)
+    try:
+        return _cost_of(Path(net.start))
+    except ValueError as error:
+        raise SettingsError(
+            f"net.start = {net.start}: what it cost cannot be read: {error}"
+        ) from error
+
+
+def _cost_of(path: Path) -> Cost:
+    """What a checkpoint or a float ONNX file cost; :class:`ValueError` where it cannot be read."""
     if path.suffix == ".ckpt":
         return History.of(read_checkpoint(path)).total
     try:
         told = read_cost(onnx.load(path)) or UNKNOWN
     except Exception as error:
-        raise SettingsError(f"net.start = {path}: what it cost cannot be read: {error}") from error
+        raise ValueError(str(error)) from error
     card = _card_beside(path)
     # Of equals the file: it has the seconds, the card hundredths of an hour.
     beside = UNKNOWN if card is None else cost_on_card(card.training)

@@ -108,30 +108,25 @@ def fold(net: PlainNet) -> Folded:
 
 
 def mean_of(one: Folded, other: Folded) -> Folded:
-    """A net whose weights lie half-way between those of two.
+    """A net whose kernels and biases lie half-way between those of two, and the rest as in ``one``.
 
     Where a training went on from weights that it has not left far behind, what lies between both
-    is better than either: their errors differ, and the net is nearly linear in between. Wortsman
-    et al., "Model Soups: Averaging Weights of Multiple Fine-tuned Models Improves Accuracy without
-    Increasing Inference Time", ICML 2022. :class:`ValueError` for nets that differ in more than
-    the values of their kernels, biases and corrections.
+    is often better than either: their errors differ, and the net is nearly linear in between.
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022. :class:`ValueError` for
+    nets of different shapes.
     """
-    if _facts(one) != _facts(other):
+    if _shape(one) != _shape(other):
         raise ValueError("they are of different nets")
     layers = tuple(
         (_half_way(kernel, its_kernel), _half_way(bias, its_bias))
         for (kernel, bias), (its_kernel, its_bias) in zip(one.layers, other.layers, strict=True)
     )
-    correction = None
-    if one.correction is not None and other.correction is not None:
-        correction = _half_way(one.correction, other.correction)
-    return replace(one, layers=layers, correction=correction)
+    return replace(one, layers=layers)
 
 
-def _facts(folded: Folded) -> tuple[object, ...]:
-    shapes = tuple(kernel.shape for kernel, _ in folded.layers)
-    shape = None if folded.correction is None else folded.correction.shape
-    return folded.scale, folded.unshuffle, folded.clipped, folded.ceilings, shapes, shape
+def _shape(folded: Folded) -> tuple[object, ...]:
+    kernels = tuple(kernel.shape for kernel, _ in folded.layers)
+    return folded.scale, folded.unshuffle, folded.clipped, kernels
 
 
 def _half_way(one: Array, other: Array) -> Array:

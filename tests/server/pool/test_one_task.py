@@ -83,6 +83,14 @@ def half_hidden(pixels: np.ndarray, colour: int | np.ndarray) -> Picture:
     return Picture(pixels, alpha)
 
 
+def test_a_result_does_not_wait_for_the_disk(do, monkeypatch):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    do(Picture(np.full((8, 8, 3), 90, np.uint8)))
+    # For the picture that goes in, which is saved here.
+    assert len(waited) == 1
+
+
 def test_colour_that_nobody_sees_has_no_say_in_figures(do):
     noise = np.random.default_rng(1).integers(0, 256, (96, 48, 3), np.uint8)
     found = [do(half_hidden(soft(96), colour)) for colour in (noise, 0, 255)]
