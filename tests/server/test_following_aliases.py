@@ -49,6 +49,16 @@ def followed(running) -> float:
     return float(line.split()[1])
 
 
+@pytest.fixture
+def moved_on(pretending, move):
+    """A service that has followed its only alias once, from photo-fast-x2 to photo-realtime-x2."""
+    move("champion-x2", "photo-fast-x2")
+    with pretending(alias_seconds=0.01, models="champion-x2") as running:
+        move("champion-x2", "photo-realtime-x2")
+        until(running, 1)
+        yield running
+
+
 def test_the_service_goes_where_the_alias_goes_and_back(pretending, move):
     move("champion-x2", "photo-fast-x2")
     with pretending(alias_seconds=0.01, models="champion-x2,photo-fast-x4") as running:
@@ -62,16 +72,12 @@ def test_the_service_goes_where_the_alias_goes_and_back(pretending, move):
         assert until(running, 2)[-1] == ("photo-fast-x2", "photo-fast-x4")
 
 
-def test_a_roll_back_holds_until_the_alias_moves_again(pretending, move):
-    move("champion-x2", "photo-fast-x2")
-    with pretending(alias_seconds=0.01, models="champion-x2") as running:
-        move("champion-x2", "photo-realtime-x2")
-        until(running, 1)
-        answer = running.client.post("/v1/admin/rollback")
-        assert answer.json()["models"] == ["photo-fast-x2"]
-        check_problem(running.client.post("/v1/admin/rollback"), 409, "nothing-before")
-        move("champion-x2", "restore-fast-x2")
-        assert until(running, 3)[-1] == ("restore-fast-x2",)
+def test_a_roll_back_holds_until_the_alias_moves_again(moved_on, move):
+    answer = moved_on.client.post("/v1/admin/rollback")
+    assert answer.json()["models"] == ["photo-fast-x2"]
+    check_problem(moved_on.client.post("/v1/admin/rollback"), 409, "nothing-before")
+    move("champion-x2", "restore-fast-x2")
+    assert until(moved_on, 3)[-1] == ("restore-fast-x2",)
 
 
 def test_another_alias_does_not_undo_a_roll_back(pretending, move):
@@ -94,27 +100,19 @@ def test_another_alias_does_not_undo_a_roll_back(pretending, move):
         assert until(running, 6)[-1] == ("photo-realtime-x2", "photo-realtime-x4")
 
 
-def test_a_reload_ends_a_roll_back(pretending, move):
-    move("champion-x2", "photo-fast-x2")
-    with pretending(alias_seconds=0.01, models="champion-x2") as running:
-        move("champion-x2", "photo-realtime-x2")
-        until(running, 1)
-        running.client.post("/v1/admin/rollback")
-        running.client.post("/v1/admin/reload", json={"models": ["champion-x2"]})
-        assert until(running, 3)[-1] == ("photo-realtime-x2",)
+def test_a_reload_ends_a_roll_back(moved_on):
+    moved_on.client.post("/v1/admin/rollback")
+    moved_on.client.post("/v1/admin/reload", json={"models": ["champion-x2"]})
+    assert until(moved_on, 3)[-1] == ("photo-realtime-x2",)
 
 
-def test_damaged_aliases_keep_nobody_from_going_back(pretending, move, tmp_path):
-    move("champion-x2", "photo-fast-x2")
-    with pretending(alias_seconds=0.01, models="champion-x2") as running:
-        move("champion-x2", "photo-realtime-x2")
-        until(running, 1)
-        whole = (tmp_path / "models" / "aliases").read_text()
-        write(tmp_path, "damaged")
-        answer = running.client.post("/v1/admin/rollback")
-        assert answer.json()["models"] == ["photo-fast-x2"]
-        write(tmp_path, whole + 'other = "photo-fast-x4"\n')
-        assert until(running, 3)[-1] == ("photo-fast-x2",)
+def test_damaged_aliases_keep_nobody_from_going_back(moved_on, tmp_path):
+    whole = (tmp_path / "models" / "aliases").read_text()
+    write(tmp_path, "damaged")
+    answer = moved_on.client.post("/v1/admin/rollback")
+    assert answer.json()["models"] == ["photo-fast-x2"]
+    write(tmp_path, whole + 'other = "photo-fast-x4"\n')
+    assert until(moved_on, 3)[-1] == ("photo-fast-x2",)
 
 
 def test_what_cannot_be_followed_changes_nothing_and_is_told_once(
