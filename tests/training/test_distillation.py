@@ -61,15 +61,52 @@ def test_the_target_lies_between_the_original_and_the_teacher(
     card: Path, weight: float, expected: float
 ) -> None:
     # The teacher takes ten levels from the 120 of the low-resolution picture.
-    target = Teacher(str(card), weight).target(grey(), np.full((96, 96, 3), 120, np.uint8))
+    target = Teacher([str(card)], weight).target(grey(), np.full((96, 96, 3), 120, np.uint8))
     assert target.shape == (96, 96, 3)
     assert target.dtype == np.uint8
     assert np.abs(target - expected).max() <= 1.0
 
 
 def test_of_several_answers_the_mean_counts(card: Path) -> None:
-    target = Teacher(str(card), 1.0, 4).target(grey(), np.full((96, 96, 3), 120, np.uint8))
+    target = Teacher([str(card)], 1.0, 4).target(grey(), np.full((96, 96, 3), 120, np.uint8))
     assert np.abs(target - 110.0).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"), [(["bicubic-x2"], 115.0), (["bicubic-x4"] * 4, 118.0)]
+)
+def test_of_several_teachers_the_mean_counts_whatever_their_scale(
+    card: Path, others: list[str], expected: float
+) -> None:
+    teacher = Teacher([str(card), *others], 1.0, 2)
+    target = teacher.target(grey(), np.full((96, 96, 3), 120, np.uint8))
+    assert np.abs(target - expected).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ('"bicubic-x2"', ("bicubic-x2",)),
+        ('["bicubic-x2", "teachers/dark.toml"]', ("bicubic-x2", "{folder}/teachers/dark.toml")),
+        (None, ()),
+    ],
+)
+def test_an_experiment_names_one_teacher_several_or_none(
+    experiment_file: Path, told: str | None, names: tuple[str, ...]
+) -> None:
+    if told is not None:
+        text = experiment_file.read_text()
+        experiment_file.write_text(text.replace("[data]\n", f"[data]\nteacher = {told}\n"))
+    experiment = Experiment.read(experiment_file)
+    folder = experiment_file.parent.resolve()
+    assert experiment.data.teacher == tuple(name.format(folder=folder) for name in names)
+    # What checkpoints hold, of today and of the time when it was one name or none.
+    values = experiment.model_dump()
+    older = {**values["data"], "teacher": names[0] if names else None}
+    assert Experiment.checked(values, "today").data == experiment.data
+    assert Experiment.checked({**values, "data": older}, "then").data.teacher == names[:1]
+    experiment_file.write_text(experiment.to_toml())
+    assert Experiment.read(experiment_file).data == experiment.data
 
 
 @pytest.mark.parametrize("degradation", ["bicubic", "real"])
@@ -118,7 +155,7 @@ def test_a_teacher_that_is_asked_several_times_is_the_same_whichever_way_round_t
     ModelCard(name="net-x2", scale=2, weights={"float": weights}).write(card)
     lr = np.random.default_rng(0).integers(60, 200, (20, 31, 3), np.uint8)
     hr = np.zeros((40, 62, 3), np.uint8)
-    teacher = Teacher(str(card), 1.0, turns)
+    teacher = Teacher([str(card)], 1.0, turns)
     made = teacher.target(lr, hr)
     assert made.shape == hr.shape
 
@@ -158,7 +195,7 @@ def test_what_cannot_teach_is_refused_before_anything_is_decoded(
     experiment_file: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelMissing, match="no model 'photo-fin-x2'"):
-        Teacher("photo-fin-x2", 0.5)
+        Teacher(["bicubic-x2", "photo-fin-x2"], 0.5)
     broken = tmp_path / "broken.toml"
     broken.write_text("scale = 2\n")
     experiment = taught(experiment_file, broken, 0.5)

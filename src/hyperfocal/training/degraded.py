@@ -116,7 +116,7 @@ def degraded_pairs(
 
 
 def _teacher(data: DataSection) -> Teacher | None:
-    if data.teacher is None:
+    if not data.teacher:
         return None
     return Teacher(data.teacher, data.teacher_weight, data.teacher_turns)
 

@@ -15,7 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.models.toml import write_toml
@@ -39,6 +39,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def _several(value: object) -> object:
+    """One as several of them; older checkpoints hold None for none."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
 class DataSection(_Section):
     """Where pictures come from and how patches are cut. ``patch`` is the LR side.
 
@@ -52,10 +59,12 @@ class DataSection(_Section):
     without antialiasing. ``judged_at``: sizes at which pictures are judged, 1 as they are.
     ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
     as long as a hundred batches on a CPU and as thousands on a GPU.
-    ``teacher``: a model by name or by its card's file, whose results count for ``teacher_weight``
-    of what is learnt and the originals for the rest; ``teacher_turns``: of how many of its answers,
-    to the picture turned and transposed, the mean counts, which takes so many times as long. A
-    model that asks itself three times (``self_ensemble`` on its card) is one for 1.
+    ``teacher``: a model by name or by its card's file, or several, the mean of whose results counts
+    for ``teacher_weight`` of what is learnt and the originals for the rest. One of another scale
+    runs as often as it takes, and what comes of it is reduced. ``teacher_turns``: of how many
+    answers of each, to the picture turned and transposed, the mean counts, which takes so many
+    times as long. A model that asks itself three times (``self_ensemble`` on its card) is one for
+    1.
     """
 
     train: str
@@ -74,7 +83,7 @@ class DataSection(_Section):
     )
     refresh_every: int = Field(default=1500, ge=1)
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
-    teacher: str | None = None
+    teacher: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
     teacher_turns: Literal[1, 2, 4] = 1
 
