@@ -22,6 +22,7 @@ import measured
 import readme_figures
 import restoring
 import sharpness
+import speed
 import three_times
 import training_step
 
@@ -123,6 +124,30 @@ def test_the_bench_keeps_how_busy_it_was_and_knows_no_settings(
     monkeypatch.setattr(sys, "argv", ["bench", "--program", "never-asked"])
     with pytest.raises(SystemExit, match="--busy"):
         bench.main(tmp_path)
+
+
+def test_models_measured_alone_leave_the_rows_of_others(
+    load: Callable[[float], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows() -> list[tuple[str, float]]:
+        found = json.loads((tmp_path / "p.json").read_text())["rows"]
+        return [(row["model"], row["net"]) for row in found]
+
+    program = tmp_path / "program"
+    told = {"processor": "P", "rows": [{**ROW, "model": "photo-fast-x3", "net": 2.0}]}
+    program.write_text(f"#!/bin/sh\necho \"$@\" > '{tmp_path}/words'\necho '{json.dumps(told)}'\n")
+    program.chmod(0o755)
+    others = [{**ROW, "model": name, "net": 1.0} for name in ("photo-fast-x4", "photo-fast-x3")]
+    speed.record({"processor": "P", "rows": others}, tmp_path)
+    load(0.1)
+    alone = ["bench", "--program", str(program), "-m", "photo-fast-x3"]
+    monkeypatch.setattr(sys, "argv", alone)
+    bench.main(tmp_path)
+    assert (tmp_path / "words").read_text() == "bench -m photo-fast-x3 --json\n"
+    assert rows() == [("photo-fast-x3", 2.0), ("photo-fast-x4", 1.0)]
+    monkeypatch.setattr(sys, "argv", alone[:3])
+    bench.main(tmp_path)
+    assert rows() == [("photo-fast-x3", 2.0)]
 
 
 def test_the_readme_says_that_the_machine_was_busy() -> None:

@@ -24,15 +24,27 @@ FOLDER = Path(__file__).parent.parent / "benchmarks" / "speed"
 Row = dict[str, Any]
 
 
-def record(measured: dict[str, Any], folder: Path = FOLDER) -> Path:
-    """Write what ``hyperfocal bench --json`` told, and of which graphs; gives the file."""
+def record(measured: dict[str, Any], folder: Path = FOLDER, *, keep: bool = False) -> Path:
+    """Write what ``hyperfocal bench --json`` told, and of which graphs; gives the file.
+
+    ``keep``: with the rows of other models that are there.
+    """
     rows = [{**row, "graph": graph_of(row["model"], row["precision"])} for row in measured["rows"]]
     name = re.sub(r"[^a-z0-9]+", "-", measured["processor"].lower()).strip("-")
     path = folder / f"{name}.json"
     folder.mkdir(parents=True, exist_ok=True)
+    if keep and path.is_file():
+        anew = {_what(row) for row in rows}
+        before = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        rows = sorted([*(row for row in before if _what(row) not in anew), *rows], key=_what)
     text = json.dumps({"processor": measured["processor"], "rows": rows}, indent=2)
     path.write_text(f"{text}\n", encoding="utf-8")
     return path
+
+
+def _what(row: Row) -> tuple[str, str]:
+    """What a row is of."""
+    return row["model"], row["precision"]
 
 
 def speeds(folder: Path = FOLDER) -> dict[str, list[Row]]:
