@@ -339,7 +339,8 @@ def on_the_way():
     jpeg = imaging.encode(made.picture(3), "jpeg")
     thermal = imaging.open(jpeg[:2] + b"\xff\xe1\0\x08FLIR\0\1" + jpeg[2:])
     mastered = imaging.open(made.with_chunk(made.filed(made.photo(), "PNG"), b"cLLI", ">8s", b""))
-    missed = thermal.notes and mastered.notes
+    credited = imaging.open(made.filed(made.photo(), "WEBP") + b"C2PA\x04\0\0\0abcd")
+    missed = thermal.notes and mastered.notes and credited.notes
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
@@ -356,7 +357,8 @@ def on_the_way():
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
         ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
-         " levels, segments and chunks of unknown kinds (JPEG, PNG)", missed, "dropped and said"),
+         " levels, segments and chunks of unknown kinds (JPEG, PNG, WebP)", missed,
+         "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),

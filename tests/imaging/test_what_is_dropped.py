@@ -59,6 +59,41 @@ def test_chunks_of_a_png(kind, note):
     assert got.code_points == (9, 16)
 
 
+def webp(*chunks, behind=b""):
+    """A WebP file with these, each a kind and a body, and something behind its end."""
+    sink = io.BytesIO()
+    Image.fromarray(made.photo()).save(sink, "WEBP", lossless=True, exif=Image.Exif())
+    body = sink.getvalue()[12:]
+    for kind, content in chunks:
+        body += kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body + behind
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        (b"C2PA", CREDENTIALS),
+        (b"myTh", "a chunk of an unknown kind (myTh) was dropped"),
+        (b"\0\1\2\3", "a chunk of an unknown kind was dropped"),
+    ],
+)
+def test_chunks_of_a_webp(kind, note):
+    # Once, however many there are.
+    assert imaging.open(webp((kind, b"odd"), (kind, b"anything"))).notes == (note,)
+
+
+@pytest.mark.parametrize("behind", [b"", b"myTh\x04\0\0\0abcd"])
+def test_what_lies_behind_a_webp_is_not_taken_for_chunks(behind):
+    assert imaging.open(webp(behind=behind)).notes == ()
+
+
+def test_no_more_kinds_are_listed_than_anyone_would_read():
+    kinds = [(b"k%03d" % number, b"") for number in range(200)]
+    notes = imaging.open(webp(*kinds)).notes
+    assert len(notes) == 33
+    assert notes[-1] == "more kinds of data were dropped than are listed here"
+
+
 def box(kind, body):
     return struct.pack(">I4s", len(body) + 8, kind) + body
 

@@ -12,6 +12,9 @@ from hyperfocal.settings import Settings
 # What several formats hold and none here writes.
 CREDENTIALS = "content credentials (C2PA) were dropped"
 MASTERING = "HDR's mastering display and light levels were dropped"
+# Notes that anyone would read, and what stands for more.
+_MOST_NOTES = 32
+_MORE = "more kinds of data were dropped than are listed here"
 # Of formats whose writers often leave a fourth sample at 0.
 UNUSED_ALPHA = "an alpha that is 0 everywhere was taken as unused: the picture is opaque"
 
@@ -57,6 +60,18 @@ class Raster(NamedTuple):
     alpha: Pixels | None
     icc: bytes | None
     notes: tuple[str, ...] = ()
+
+
+def remark(notes: list[str], note: str) -> None:
+    """Add a note once: a file may hold as many parts as it likes, each with a name of its own."""
+    if note not in notes and len(notes) <= _MOST_NOTES:
+        notes.append(note if len(notes) < _MOST_NOTES else _MORE)
+
+
+def unknown_chunk(kind: bytes) -> str:
+    """The note on a chunk of a kind that is not known; its name where that can be read."""
+    named = f" ({kind.decode('ascii')})" if kind.isalnum() else ""
+    return f"a chunk of an unknown kind{named} was dropped"
 
 
 def check_limits(header: Header, settings: Settings) -> None:

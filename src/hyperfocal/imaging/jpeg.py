@@ -15,7 +15,7 @@ from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.depth import full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import CREDENTIALS, Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, Header, Raster, remark
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.imaging.jpeg_walk import (
     ARITHMETIC,
@@ -230,28 +230,23 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
     elif marker == 0xE1 and body.startswith(XMP_PREFIX):
         found.xmp = body[len(XMP_PREFIX) :]
     elif marker == 0xE1 and body.startswith(XMP_MORE_PREFIX):
-        _note(found, "the extension of the XMP packet (large embedded data) was dropped")
+        remark(found.notes, "the extension of the XMP packet (large embedded data) was dropped")
     elif marker == 0xE2 and body.startswith(ICC_PREFIX) and len(body) > 14:
         found.icc[body[12]] = body[14:]
         found.icc_parts = max(found.icc_parts, body[13])
     elif marker == 0xE2 and body.startswith(b"MPF\0"):
-        _note(found, _FURTHER)
+        remark(found.notes, _FURTHER)
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
         found.resource_parts.append(body[len(photoshop.SIGNATURE) :])
     elif marker == COMMENT:
-        _note(found, "a comment was dropped")
+        remark(found.notes, "a comment was dropped")
     elif marker == 0xEB and body.startswith(b"JP") and body[12:16] == b"jumb":
         # JPEG systems (ISO/IEC 19566-5): two letters, two numbers, the box's length and its type.
-        _note(found, CREDENTIALS)
+        remark(found.notes, CREDENTIALS)
     elif marker == 0xE1 and body.startswith(b"FLIR\0"):
-        _note(found, "thermal data (FLIR) were dropped")
+        remark(found.notes, "thermal data (FLIR) were dropped")
     elif 0xE0 <= marker <= 0xEF and not body.startswith(_HARMLESS.get(marker, ())):
-        _note(found, f"data of an unknown kind (APP{marker - 0xE0}) were dropped")
-
-
-def _note(found: _Segments, note: str) -> None:
-    if note not in found.notes:
-        found.notes.append(note)
+        remark(found.notes, f"data of an unknown kind (APP{marker - 0xE0}) were dropped")
 
 
 def _joined(found: _Segments) -> bytes | None:

@@ -12,7 +12,14 @@ import numpy as np
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import CREDENTIALS, MASTERING, Header, Raster
+from hyperfocal.imaging.header import (
+    CREDENTIALS,
+    MASTERING,
+    Header,
+    Raster,
+    remark,
+    unknown_chunk,
+)
 from hyperfocal.imaging.picture import CodePoints, Metadata
 from hyperfocal.imaging.planes import split_alpha
 from hyperfocal.imaging.resolution import from_metre
@@ -34,11 +41,9 @@ _SRGB_GAMMA = 45455
 _UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
-# Bytes that a text's keyword has at most (section 11.3.4.2), and notes that anyone would read.
+# Bytes that a text's keyword has at most (section 11.3.4.2).
 _LONGEST_KEYWORD = 79
-_MOST_NOTES = 32
 _UNNAMED = "a text was dropped"
-_MORE = "more kinds of data were dropped than are listed here"
 
 
 @dataclass(slots=True)
@@ -76,7 +81,7 @@ def read_header(data: bytes) -> Header:
             f"a damaged {kind.decode('latin-1')} chunk was dropped",
         )
         for note in damaged:
-            _note(found, note)
+            remark(found.notes, note)
     facts = exif.Facts()
     if found.exif is not None:
         block = found.exif
@@ -211,7 +216,7 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         if body[2:4] == b"\0\1":
             found.code_points = (body[0], body[1])
         else:
-            _note(found, "colour declared for other than full-range RGB was ignored")
+            remark(found.notes, "colour declared for other than full-range RGB was ignored")
     elif kind == b"iCCP":
         name_end = body.index(b"\0")
         found.icc = _inflate(body[name_end + 2 :])
@@ -220,18 +225,11 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _text(found, kind, body)
     elif kind in _MASTERING:
-        _note(found, MASTERING)
+        remark(found.notes, MASTERING)
     elif kind == b"caBX":
-        _note(found, CREDENTIALS)
+        remark(found.notes, CREDENTIALS)
     elif kind not in _HARMLESS:
-        named = f" ({kind.decode('ascii')})" if kind.isalpha() else ""
-        _note(found, f"a chunk of an unknown kind{named} was dropped")
-
-
-def _note(found: _Chunks, note: str) -> None:
-    """Once: a file may have a chunk for every few of its bytes, and each a name of its own."""
-    if note not in found.notes and len(found.notes) <= _MOST_NOTES:
-        found.notes.append(note if len(found.notes) < _MOST_NOTES else _MORE)
+        remark(found.notes, unknown_chunk(kind))
 
 
 def _take_primaries(found: _Chunks, *, grey: bool) -> None:
@@ -255,7 +253,10 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     if not wanted:
         said = keyword.decode("latin-1") if len(keyword) <= _LONGEST_KEYWORD else ""
         # What a terminal obeys and a line that forges another are no names.
-        _note(found, f"the text '{said}' was dropped" if said and said.isprintable() else _UNNAMED)
+        remark(
+            found.notes,
+            f"the text '{said}' was dropped" if said and said.isprintable() else _UNNAMED,
+        )
         return
     if kind == b"zTXt":
         text = _inflate(rest[1:])
@@ -284,7 +285,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
             others: list[str] = []
             photoshop.note_others(raw, others)
             for note in others:
-                _note(found, note)
+                remark(found.notes, note)
 
 
 def _inflate(data: bytes) -> bytes:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import exif, profile
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.header import CREDENTIALS, Header, Raster, remark, unknown_chunk
 from hyperfocal.imaging.picture import Metadata
 from hyperfocal.imaging.planes import split_alpha
 
 _ALPHA = 0x10
 _ANIMATED = 0x02
+# Chunks that are of the picture, or of what is told by the number of frames.
+_KNOWN = {b"VP8X", b"VP8L", b"VP8 ", b"ALPH", b"ANIM"}
 
 
 def read_header(data: bytes) -> Header:
@@ -22,6 +24,7 @@ def read_header(data: bytes) -> Header:
     frames = 0
     parts: dict[bytes, bytes] = {}
     notes: list[str] = []
+    end = 8 + int.from_bytes(data[4:8], "little")
     for kind, start, length in _walk(data):
         body = data[start : start + min(length, 16)]
         if kind == b"VP8X" and len(body) >= 10:
@@ -40,6 +43,11 @@ def read_header(data: bytes) -> Header:
             frames += 1
         elif kind in (b"ICCP", b"EXIF", b"XMP "):
             parts[kind] = data[start : start + length]
+        elif kind == b"C2PA":
+            remark(notes, CREDENTIALS)
+        elif kind not in _KNOWN and start < end:
+            # What lies behind the end need not be chunks.
+            remark(notes, unknown_chunk(kind))
     if size is None:
         raise BrokenPicture("truncated or corrupt WebP: it has no header")
     block = exif.bare(parts[b"EXIF"]) if b"EXIF" in parts else None
