@@ -233,8 +233,8 @@ def sources():
     yield "TIFF", "premultiplied alpha", tiff(np.asarray(four), **rgba)
     spare = np.dstack([photo, np.zeros_like(photo[..., 0])])
     unsaid = tiff(spare, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
-    # ExtraSamples, called something that nobody knows.
-    unsaid = unsaid.replace(struct.pack("<HHI", 338, 3, 1), struct.pack("<HHI", 60000, 3, 1))
+    # ExtraSamples, called padding.
+    unsaid = unsaid.replace(struct.pack("<HHI", 338, 3, 1), struct.pack("<HHI", 59932, 3, 1))
     yield "TIFF", "RGB and a sample that is 0 and not explained", unsaid
     yield "TIFF", "two pages", tiff(np.stack([photo, photo]), photometric="rgb")
     yield "WebP", "RGB with alpha", made.filed(four, "WEBP")
@@ -340,7 +340,11 @@ def on_the_way():
     thermal = imaging.open(jpeg[:2] + b"\xff\xe1\0\x08FLIR\0\1" + jpeg[2:])
     mastered = imaging.open(made.with_chunk(made.filed(made.photo(), "PNG"), b"cLLI", ">8s", b""))
     credited = imaging.open(made.filed(made.photo(), "WEBP") + b"C2PA\x04\0\0\0abcd")
-    missed = thermal.notes and mastered.notes and credited.notes
+    sink = io.BytesIO()
+    private = (65000, 3, 1, 1, True)
+    tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=[private])
+    fields = imaging.open(sink.getvalue())
+    missed = thermal.notes and mastered.notes and credited.notes and fields.notes
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
@@ -357,8 +361,8 @@ def on_the_way():
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
         ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
-         " levels, segments and chunks of unknown kinds (JPEG, PNG, WebP)", missed,
-         "dropped and said"),
+         " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"
+         " kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),

@@ -161,6 +161,25 @@ def test_layers_of_photoshop_and_credentials_of_a_tiff():
         assert imaging.open(tiff((tag, 7, len(layers), layers, True))).notes == (note,)
 
 
+@pytest.mark.parametrize(
+    ("tag", "note"),
+    [
+        (34118, "a field of an unknown kind (34118) was dropped"),
+        (65000, "a field of an unknown kind (65000) was dropped"),
+        (50721, "data for developing a raw picture (DNG) were dropped"),
+        # ImageJ's, between those of DNG.
+        (50839, "a field of an unknown kind (50839) was dropped"),
+        # Windows' padding, the depth of samples, a page's number.
+        (59932, None),
+        (32997, None),
+        (297, None),
+    ],
+)
+def test_private_fields_of_a_tiff(tag, note):
+    data = tiff((tag, 3, 1, 1, True))
+    assert imaging.open(data).notes == ((note,) if note else ())
+
+
 def test_an_exposure_outside_the_directory_of_exif_is_kept():
     given = {
         18249: (3, 1, 75),
