@@ -161,23 +161,51 @@ def test_layers_of_photoshop_and_credentials_of_a_tiff():
         assert imaging.open(tiff((tag, 7, len(layers), layers, True))).notes == (note,)
 
 
+DEVELOPING = "data for developing a raw picture (DNG) were dropped"
+
+
+def private(*tags):
+    return tiff(*((tag, 3, 1, 1, True) for tag in tags))
+
+
 @pytest.mark.parametrize(
-    ("tag", "note"),
+    ("tags", "notes"),
     [
-        (34118, "a field of an unknown kind (34118) was dropped"),
-        (65000, "a field of an unknown kind (65000) was dropped"),
-        (50721, "data for developing a raw picture (DNG) were dropped"),
-        # ImageJ's, between those of DNG.
-        (50839, "a field of an unknown kind (50839) was dropped"),
-        # Windows' padding, the depth of samples, a page's number.
-        (59932, None),
-        (32997, None),
-        (297, None),
+        ((34118,), ["private fields of unknown kinds (34118) were dropped"]),
+        ((65000, 34118), ["private fields of unknown kinds (34118, 65000) were dropped"]),
+        # Of DNG only where that is what the file is.
+        ((50721, 51123), ["private fields of unknown kinds (50721, 51123) were dropped"]),
+        ((50706, 50721, 53535), [DEVELOPING]),
+        ((36864, 37510), ["EXIF outside its own directory was dropped"]),
+        (
+            (52545, 50706, 36864, *range(60000, 60010)),
+            [
+                CREDENTIALS,
+                "EXIF outside its own directory was dropped",
+                DEVELOPING,
+                "private fields of unknown kinds (60000, 60001, 60002, 60003, 60004, 60005, 60006,"
+                " 60007, 2 more) were dropped",
+            ],
+        ),
+        # Windows' padding, the depth of samples, what LERC needs; a page's number.
+        ((59932, 32997, 50674, 297), []),
     ],
 )
-def test_private_fields_of_a_tiff(tag, note):
-    data = tiff((tag, 3, 1, 1, True))
-    assert imaging.open(data).notes == ((note,) if note else ())
+def test_private_fields_of_a_tiff(tags, notes):
+    assert list(imaging.open(private(*tags)).notes) == notes
+
+
+def test_private_fields_beside_a_thumbnail_are_of_the_photograph():
+    sink = io.BytesIO()
+    with tifffile.TiffWriter(sink) as writer:
+        writer.write(
+            made.photo()[::4, ::4], photometric="rgb", subfiletype=1, subifds=1, metadata=None,
+            extratags=[(65000, 3, 1, 1, True)],
+        )  # fmt: skip
+        writer.write(made.photo(), photometric="rgb", metadata=None)
+    got = imaging.open(sink.getvalue())
+    assert got.pixels.shape == made.photo().shape
+    assert got.notes == ("private fields of unknown kinds (65000) were dropped",)
 
 
 def test_an_exposure_outside_the_directory_of_exif_is_kept():

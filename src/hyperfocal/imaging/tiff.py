@@ -14,7 +14,7 @@ from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import exif, geo, ifd, jpeg_walk, photoshop, profile, tiff_pages, ycbcr
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster, remark
+from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster
 from hyperfocal.imaging.picture import Metadata, Pixels
 from hyperfocal.imaging.planes import unmultiplied
 from hyperfocal.imaging.threads import in_order
@@ -32,12 +32,16 @@ DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432,
                34850, 34852, 34855, 36867, 36868, *range(37377, 37390), 37393, 37395, 37397, 37399,
                *range(40091, 40096))  # fmt: skip
 RESOLUTION = (282, 283, 296)
-# Fields from here on are whoever's asked for one, and Adobe's for DNG among them. Of these few
-# nothing is lost: how deep samples and tiles are, how bright white is in LogLuv, Pixar's sizes,
-# Photoshop's cache, Windows' padding.
+# Fields from here on are whoever's asked for one. Of these nothing is lost: parameters of fax, JBIG
+# and LERC, how samples, rows and tiles are laid out, what white is in LogLuv, Windows' padding.
 _PRIVATE = 32768
-_DNG = {*range(50706, 50785), *range(50827, 50835), *range(50879, 52600)}
-_STORAGE = {*range(32995, 32999), 33300, 33301, 33302, 33303, 37439, 50784, 59932, 59933}
+_STORAGE = {*range(32995, 32999), 34019, 34232, 34750, *range(34908, 34912), 37439, 50674, 59932,
+            59933}  # fmt: skip
+# Of EXIF's own directory, where they are kept; and Adobe's for raw pictures.
+_OF_EXIF = {*range(34864, 34870), *range(36864, 37888), *range(40960, 42241)}
+_DNG_VERSION, _DNG = 50706, {*range(50706, 53600)}
+# Numbers of fields that anyone would read.
+_LISTED = 8
 
 _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 _MODES = {0: "grey", 1: "grey", 2: "rgb", 3: "palette", 5: "cmyk", 6: "rgb"}
@@ -58,7 +62,6 @@ _ANY_TILE = 1 << 26
 _LARGER, _ANY_PART, _ANY_PARTS = 4, 1 << 16, 1 << 22
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 _ORIENTATION = 274
-_OF_DNG = "data for developing a raw picture (DNG) were dropped"
 _TOLD = {_LAYERS: photoshop.OTHERS, _CREDENTIALS: CREDENTIALS}
 # What is read here; there may be hundreds of megabytes of others, such as Photoshop's layers.
 _READ = frozenset((
@@ -96,12 +99,7 @@ def read_header(data: bytes) -> Header:
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
-    for tag in sorted(main.fields):
-        if tag in _TOLD:
-            notes.append(_TOLD[tag])
-        elif tag >= _PRIVATE and tag not in _READ | _STORAGE:
-            known = tag in _DNG
-            remark(notes, _OF_DNG if known else f"a field of an unknown kind ({tag}) was dropped")
+    notes += _missed(main)
     return Header(
         format="tiff",
         width=width,
@@ -148,10 +146,33 @@ def _directory(data: bytes, where: ifd.Layout, page: tiff_pages.Page) -> ifd.Dir
     main = ifd.parse(data, where, page.offset, only=_READ)
     if page.offset != where.first:
         first = ifd.parse(data, where, where.first, only=_READ)
-        for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP, _LAYERS, _CREDENTIALS):
+        for tag in (*DESCRIPTIVE, *ifd.SUB_IFDS, XMP, IPTC, PHOTOSHOP, *_private(first)):
             if tag in first.fields:
                 main.fields.setdefault(tag, first.fields[tag])
     return main
+
+
+def _private(main: ifd.Directory) -> set[int]:
+    """Private fields that mean something and are not read."""
+    return {tag for tag in main.fields if tag >= _PRIVATE} - _READ - _STORAGE
+
+
+def _missed(main: ifd.Directory) -> list[str]:
+    """What else the fields hold and is not kept, as notes."""
+    private = _private(main)
+    notes = [said for tag, said in _TOLD.items() if tag in private]
+    private -= _TOLD.keys()
+    if private & _OF_EXIF:
+        notes.append("EXIF outside its own directory was dropped")
+        private -= _OF_EXIF
+    if _DNG_VERSION in private:
+        notes.append("data for developing a raw picture (DNG) were dropped")
+        private -= _DNG
+    if others := [str(tag) for tag in sorted(private)]:
+        more = [f"{len(others) - _LISTED} more"] if len(others) > _LISTED else []
+        listed = ", ".join([*others[:_LISTED], *more])
+        notes.append(f"private fields of unknown kinds ({listed}) were dropped")
+    return notes
 
 
 def _extra(main: ifd.Directory) -> tuple[int, ...]:

@@ -46,7 +46,8 @@ def read_header(data: bytes) -> Header:
         elif kind == b"C2PA":
             remark(notes, CREDENTIALS)
         elif kind not in _KNOWN and start < end:
-            # What lies behind the end need not be chunks.
+            # Behind the end there may be chunks whose writer forgot to count them, as above, or
+            # anything else.
             remark(notes, unknown_chunk(kind))
     if size is None:
         raise BrokenPicture("truncated or corrupt WebP: it has no header")
