@@ -122,7 +122,9 @@ def table() -> str:
         values = _DEFAULTS | row["values"]
         by = str(values["schedule.optimizer"])
         if "data.teacher" in values:
-            by += f", taught by {values['data.teacher']}"
+            teacher = values["data.teacher"]
+            told = teacher if isinstance(teacher, str) else " and ".join(teacher)
+            by += f", taught by {told}"
         lines.append(
             [
                 str(values["net.channels"]),

@@ -39,6 +39,7 @@ PARAMETERS = {
     "epochs": "3",
     "weight_decay": "0.01",
     "precision": "32-true",
+    "data.teacher": "bicubic-x2, bicubic-x4",
     "net.channels": "16",
     "schedule.steps": "20",
 }
@@ -132,7 +133,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def experiment(experiment_file: Path) -> Experiment:
     text = experiment_file.read_text().replace("steps = 250", "steps = 20")
-    text = text.replace("[data]", '[data]\ntest = "train"')
+    text = text.replace("[data]", '[data]\ntest = "train"\nteacher = ["bicubic-x2", "bicubic-x4"]')
     text += 'optimizer = "adamw"\nbeta2 = 0.99\nweight_decay = 0.01\n'
     experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 8"))
     return Experiment.read(experiment_file)

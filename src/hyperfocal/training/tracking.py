@@ -70,7 +70,8 @@ class Tracking(Logger):
     ) -> None:
         """Open the run, with everything that is known before the first step."""
         self._outbox.put(lambda: self._open(experiment.name), needed=True)
-        values = {**facts.flat(experiment.model_dump()), **_parameters(experiment, module)}
+        told = experiment.model_dump(exclude={"data": {"teacher"}})
+        values = {**facts.flat(told), **_parameters(experiment, module)}
         self._outbox.put(lambda: self._set_parameters(values))
         texts = {"experiment.toml": experiment.to_toml()}
         listing, digest = facts.manifest(data)
@@ -220,8 +221,10 @@ def track(
 
 def _parameters(experiment: Experiment, module: Restoration) -> dict[str, Any]:
     """The usual parameters under their usual names."""
-    schedule = experiment.schedule
+    schedule, teacher = experiment.schedule, experiment.data.teacher
     return {
+        # By its name alone where it is one, as when it could be no more.
+        **({"data.teacher": ", ".join(teacher)} if teacher else {}),
         "optimizer_name": OPTIMIZERS[schedule.optimizer].__name__,
         "lr": schedule.rate,
         "betas": (schedule.beta1, schedule.beta2),
