@@ -14,6 +14,7 @@ from hyperfocal.models.registry import SHIPPED
 
 _PURPOSES = {
     "photo-fast-x2": "Clean photographs, twice the size",
+    "photo-fast-x3": "Clean photographs, three times the size",
     "photo-fast-x4": "Clean photographs, four times the size",
     "restore-fast-x2": "Damaged photographs (compressed, noisy, soft), twice the size",
     "restore-fast-x4": "Damaged photographs (compressed, noisy, soft), four times the size",

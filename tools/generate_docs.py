@@ -34,7 +34,7 @@ def pages() -> dict[str, str]:
     from training_step import table as training_step
 
     ablation = "docs/decisions/0006-shape-and-optimiser.md"
-    plain = "docs/decisions/0005-training-plain-nets.md"
+    three = "docs/decisions/0011-scale-of-three.md"
     sharp = "docs/decisions/0009-every-sharpness.md"
     degraded = "docs/degradations.md"
     text = (ROOT / degraded).read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def pages() -> dict[str, str]:
         "docs/training.md": training((ROOT / "docs/training.md").read_text(encoding="utf-8")),
         "docs/service-reference.md": _service(),
         ablation: between((ROOT / ablation).read_text(encoding="utf-8"), "ablation", table()),
-        plain: between((ROOT / plain).read_text(encoding="utf-8"), "three times", three_times()),
+        three: between((ROOT / three).read_text(encoding="utf-8"), "three times", three_times()),
         sharp: between((ROOT / sharp).read_text(encoding="utf-8"), "sharpness", sharpness()),
         tiles: between((ROOT / tiles).read_text(encoding="utf-8"), "steps", training_step()),
         "README.md": filled((ROOT / "README.md").read_text(encoding="utf-8")),

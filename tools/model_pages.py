@@ -33,6 +33,7 @@ _UNLIKE = (
     "package ran as they ship, in int8, the median of 20 runs; `make bench` measures them. So "
     "milliseconds compare what one would run of each today, not nets in the same arithmetic."
 )
+_ALONE = "No published net was measured at this scale."
 _BEHIND = (
     "Beside the best published net that is no slower. `fine` models are behind: they are the",
     "`fast` net asked three times ([why](decisions/0007-fine-tier.md)), as a net of its own for",
@@ -109,6 +110,7 @@ def page() -> str:
     ]
     for scale in sorted({card.scale for card in cards}):
         lines += ["", f"### x{scale}", "", _compared(_rows(cards, scale))]
+        lines += [] if scale in _aimed_at() else ["", _ALONE]
     lines += ["", "## At the same milliseconds", "", *_BEHIND, "", _gaps(cards)]
     lines += ["", "## What is aimed at", "", *_AIMS, "", _aims(cards)]
     if damaged := restoring.table():
@@ -192,7 +194,7 @@ def _gaps(cards: list[ModelCard]) -> str:
     """
     table = [["model", "net ms", *(f"{suite}: ahead by, of" for suite in _SUITES)]]
     tiers = {card.name: card.tier for card in cards}
-    for scale in sorted({card.scale for card in cards}):
+    for scale in _aimed_at():
         rows = _rows(cards, scale)
         for mine in (row for row in rows if row.own):
             aim = _aim(tiers[mine.name], scale)["within_ms"]
@@ -202,6 +204,11 @@ def _gaps(cards: list[ModelCard]) -> str:
             told = f"up to {ms:.0f}" if mine.ms is None else f"{ms:.0f}"
             table.append([mine.name, told, *cells])
     return markdown(table, "-#---")
+
+
+def _aimed_at() -> list[int]:
+    """The scales that published nets were measured at."""
+    return sorted({aim["scale"] for aim in _peers()["aim"]})
 
 
 def _aim(tier: str, scale: int) -> dict[str, Any]:
@@ -216,7 +223,7 @@ def _aims(cards: list[ModelCard]) -> str:
     """What each of ours lacks of what its tier is to reach, in dB, and what it has beyond that."""
     table = [["model", "net ms", "asked", "as good as", *_SUITES]]
     tiers = {card.name: card.tier for card in cards}
-    for scale in sorted({card.scale for card in cards}):
+    for scale in _aimed_at():
         rows = _rows(cards, scale)
         for mine in (row for row in rows if row.own):
             aim = _aim(tiers[mine.name], scale)

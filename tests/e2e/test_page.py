@@ -69,10 +69,10 @@ def test_the_purpose_is_that_of_the_model_for_the_size(own_page: Any, photo: Pho
     choose(own_page, photo())
     own_page.get_by_text("More options").click()
     own_page.get_by_role("combobox", name="Model").select_option("photo-fast")
-    for size, said in (("2×", "twice the size"), ("3×", "four times"), ("4×", "four times")):  # noqa: RUF001
+    for size, said in (("2×", "twice the size"), ("3×", "three times"), ("4×", "four times")):  # noqa: RUF001
         own_page.get_by_role("radio", name=size).check()
         purpose = own_page.locator("#purpose").inner_text()
-        assert purpose.startswith("Made for 2×, 4×.")  # noqa: RUF001
+        assert purpose.startswith("Made for 2×, 3×, 4×.")  # noqa: RUF001
         assert said in purpose
 
 

@@ -79,7 +79,8 @@ def test_a_card_asks_for_it(settings, add_model, network):
 
 
 @pytest.mark.parametrize(
-    "name", ["photo-fine-x2", "photo-fine-x4", "restore-fine-x2", "restore-fine-x4"]
+    "name",
+    ["photo-fine-x2", "photo-fine-x3", "photo-fine-x4", "restore-fine-x2", "restore-fine-x4"],
 )
 def test_the_fine_models_are_the_fast_ones_asked_three_times(name):
     fine, fast = (models.show(one) for one in (name, name.replace("fine", "fast")))

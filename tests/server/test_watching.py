@@ -16,7 +16,7 @@ from hyperfocal.server import logs
 from hyperfocal.server.app import create_app
 from hyperfocal.server.errors import QueueFull, WorkerDied
 from hyperfocal.server.figures import FIGURES
-from hyperfocal.server.served import Served
+from hyperfocal.server.served import Served, expected
 from hyperfocal.server.settings import ServerSettings
 
 
@@ -97,7 +97,8 @@ def test_pictures_are_counted_by_model(running):
         ("model=photo-fast", FAST),
         ("model=photo-fast&scale=4", LARGE),
         ("model=photo-fast-x4&scale=2", LARGE),
-        ("model=auto&scale=3", LARGE),
+        ("scale=3", LARGE),
+        ("model=auto&scale=3", {"model": "photo-fast-x3", "version": "unknown"}),
         ("model=champion", FAST),
         ("model=champion&scale=4", LARGE),
         ("model=photo-fine-x2", {"model": "photo-fine-x2", "version": "unknown"}),
@@ -117,6 +118,18 @@ def test_what_fails_early_is_counted_for_the_model_that_would_have_had_it(
         running.until_idle()
         found = figures(running)
     assert series(found, "predict_requests_total", **labels, status="422") == 2
+
+
+@pytest.mark.parametrize(
+    ("restoring", "model"),
+    [((), "photo-fast-x3"), ((2,), "photo-fast-x3"), ((2, 4), "photo-fast-x4")],
+)
+def test_a_choice_that_is_loaded_is_made_among_what_is_loaded(restoring, model):
+    usual = {f"photo-fast-x{scale}": "1" for scale in (2, 4)}
+    loaded = {**usual, **{f"restore-fast-x{scale}": "1" for scale in restoring}}
+    names = {*loaded, "photo-fast-x3", "restore-fast-x4"}
+    assert expected("auto", 3, loaded=loaded, names=names).model == model
+    assert expected(None, 3, loaded=loaded, names=names).model == "photo-fast-x4"
 
 
 def test_what_fails_in_a_worker_is_counted_for_the_model_it_told(running):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,5 +30,19 @@ AUTOMATIC: Mapping[str, Families] = {
 
 
 def before_seeing(model: str) -> str:
-    """The family to plan with before the pixels are known: both take as long and as much memory."""
+    """The family to plan with before the pixels are known.
+
+    Both take as long and as much memory, but for scales that one of them lacks.
+    """
     return AUTOMATIC[model].photo if model in AUTOMATIC else model
+
+
+def can_choose(photo: Collection[int], restore: Collection[int]) -> bool:
+    """Whether there is a choice between two families of these native scales.
+
+    Else what can be had would depend on what a picture is like. A scale between others that
+    ``restore`` lacks is reached from above.
+    """
+    if not photo or not restore:
+        return False
+    return min(restore) <= min(photo) and max(photo) <= max(restore)

@@ -1,8 +1,8 @@
 """The end of a graph: from the sums of the last convolution to pixels in bytes.
 
-Enlarging four times, the last convolution makes 48 numbers of every input pixel, and moving them
-takes longer than a small net takes to compute them. So they are rounded as early as can be, when a
-quarter of the bytes have yet to move, and then moved in whole runs of pixels.
+Enlarging four times, the last convolution makes 48 numbers of every input pixel, three times 27,
+and moving them takes longer than a small net takes to compute them. So they are rounded as early as
+can be, when a quarter of the bytes have yet to move, and then moved in whole runs of pixels.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from hyperfocal.errors import UsageError
-from hyperfocal.models.automatic import AUTO, AUTOMATIC, before_seeing
+from hyperfocal.models.automatic import AUTO, AUTOMATIC, before_seeing, can_choose
 from hyperfocal.restore.passes import choose_passes
 
 _SCALE = re.compile(r"(.+)-x(\d+)")
@@ -40,7 +40,11 @@ def expected(
     Of an automatic choice the models for clean pictures; without a ``scale``, those of the
     smallest.
     """
-    shelf = _usual(loaded) if name is None else _called(name, {*names, *loaded}, aliases or {})
+    usual, damaged = _usual(loaded)
+    if name is None or (name == AUTO and can_choose(usual, damaged)):
+        shelf = usual or damaged
+    else:
+        shelf = _called(name, {*names, *loaded}, aliases or {})
     if not shelf:
         return UNKNOWN
     try:
@@ -52,15 +56,14 @@ def expected(
     return Served("+".join(models), "+".join(versions))
 
 
-def _usual(loaded: Iterable[str]) -> dict[int, str]:
-    """The first of each scale; those for damaged pictures only where there are no others."""
-    damaged = AUTOMATIC[AUTO].restore
-    names = list(loaded)
-    first = [name for name in names if _parts(name)[0] != damaged] or names
-    shelf: dict[int, str] = {}
-    for name in first:
-        shelf.setdefault(_parts(name)[1], name)
-    return shelf
+def _usual(loaded: Iterable[str]) -> tuple[dict[int, str], dict[int, str]]:
+    """The first of each scale, and those for damaged pictures."""
+    usual: dict[int, str] = {}
+    damaged: dict[int, str] = {}
+    for name in loaded:
+        family, scale = _parts(name)
+        (damaged if family == AUTOMATIC[AUTO].restore else usual).setdefault(scale, name)
+    return usual, damaged
 
 
 def _called(name: str, names: Collection[str], aliases: Mapping[str, str]) -> dict[int, str]:

@@ -64,7 +64,13 @@ class ServerSettings(BaseModel):
         default=0, ge=0, le=256, description="Threads of each worker; 0: cores // workers."
     )
     models: _Names = Field(
-        default=("photo-fast-x2", "photo-fast-x4", "restore-fast-x2", "restore-fast-x4"),
+        default=(
+            "photo-fast-x2",
+            "photo-fast-x3",
+            "photo-fast-x4",
+            "restore-fast-x2",
+            "restore-fast-x4",
+        ),
         description="Models to load before the service is ready, separated by commas. Requests"
         " that name none get the first of each scale; pictures with signs of damage get"
         " restore-fast, where it is among them.",

@@ -132,6 +132,22 @@ def test_restore_models_alone_serve_everything(settings: Settings) -> None:
     assert only.choose(None).upscaler(pictures()["photo"], 2).models == ("restore-fast-x2",)
 
 
-def test_a_scale_that_restoring_lacks_leaves_no_choice(settings: Settings) -> None:
-    models = Models(("bicubic-x3", "restore-fast-x2"), settings)
-    assert models.choose(None).upscaler(pictures()["restore"], 3).models == ("bicubic-x3",)
+@pytest.mark.parametrize(
+    ("usual", "restoring", "scale"),
+    [("bicubic-x3", "restore-fast-x2", 3), ("bicubic-x2", "restore-fast-x4", 2)],
+)
+def test_a_scale_out_of_the_reach_of_restoring_leaves_no_choice(
+    settings: Settings, usual: str, restoring: str, scale: int
+) -> None:
+    models = Models((usual, restoring), settings)
+    assert models.choose(None).upscaler(pictures()["restore"], scale).models == (usual,)
+
+
+def test_a_scale_that_restoring_lacks_is_reached_from_the_one_above(settings: Settings) -> None:
+    usual = ("bicubic-x2", "bicubic-x3", "bicubic-x4")
+    models = Models((*usual, "restore-fast-x2", "restore-fast-x4"), settings)
+    automatic = models.choose(None).upscaler
+    for kind, name in (("photo", "bicubic-x3"), ("restore", "restore-fast-x4")):
+        result = automatic(pictures()[kind], 3)
+        assert result.models == (name,)
+        assert result.scale == 3

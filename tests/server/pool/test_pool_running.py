@@ -202,6 +202,31 @@ def test_an_estimate_knows_a_model_that_has_made_nothing_yet(runner, desk, open_
     raise AssertionError((fast.estimate, fine.estimate))
 
 
+def test_an_estimate_knows_the_models_of_a_family_and_of_a_choice(runner, desk, open_pool, noise):
+    source = desk.write(noise(4, 200, 200))
+    asked = (("photo-realtime", 4), ("photo-fast", 3), ("auto", 3), ("auto", 3), ("auto-fine", 2))
+
+    async def each():
+        async with open_pool() as pool:
+            tasks = [
+                desk.task(source, kind="estimate", model=name, scale=scale) for name, scale in asked
+            ]
+            return [await pool.run(task, seconds=60) for task in tasks]
+
+    found = runner.run(each())
+    assert [answer.model for answer in found] == [
+        "photo-realtime-x4",
+        "photo-fast-x3",
+        "photo-fast-x3",
+        "photo-fast-x3",
+        "photo-fine-x2",
+    ]
+    # What is damaged is enlarged four times and then reduced.
+    named, automatic = found[1].estimate, found[3].estimate
+    assert automatic["memory_bytes"] > named["memory_bytes"] + 200 * 200 * (16 - 9)
+    assert automatic["seconds"] > 0
+
+
 def test_a_full_line_turns_away_and_jobs_come_last(runner, desk, open_pool, tricky):
     order = []
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hyperfocal.imaging import Facts
     from hyperfocal.models.loaded import LoadedModel
     from hyperfocal.restore import Target
+    from hyperfocal.restore.forecast import Forecast
     from hyperfocal.settings import Settings
 
 # Side in pixels of the tile on which a model is timed.
@@ -60,7 +61,9 @@ def estimate(
 ) -> Answer:
     """From the header, and from how fast the models are; one not used so far is tried out.
 
-    ``form``: the format of the result; ``timing_ms`` is left empty.
+    ``form``: the format of the result; ``timing_ms`` is left empty. ``choice``: its models are
+    loaded. Where the picture decides between two kinds of them, time and memory are those of the
+    kind that takes more.
 
     Raises TooLarge as the work itself would.
     """
@@ -70,15 +73,12 @@ def estimate(
 
     header = Header(facts.format, facts.width, facts.height, facts.mode, frames=facts.frames)
     check_limits(header, settings)
-    planned = forecast(facts, target, choice.shelf, settings)
+    shelves = [choice.shelf] if choice.damaged is None else [choice.shelf, choice.damaged]
+    plans = [forecast(facts, target, shelf, settings) for shelf in shelves]
+    planned = plans[0]
     height, width = planned.size
-    pixels = facts.width * facts.height
-    seconds = (pixels + width * height) * rates.around
-    for name, seen in zip(planned.models, planned.seen, strict=True):
-        if name not in rates.models:
-            # Loaded for this request, and nothing has been made with it yet.
-            rates.try_out(choice.nets[name])
-        seconds += seen * rates.models[name]
+    around = (facts.width * facts.height + width * height) * rates.around
+    seconds = around + max(_microseconds(plan, choice, rates) for plan in plans)
     served = choice.served(planned.models)
     return Answer(
         model=served.model,
@@ -97,7 +97,15 @@ def estimate(
         statistics={"width": float(facts.width), "height": float(facts.height)},
         estimate={
             "seconds": round(seconds / 1e6, 3),
-            "memory_bytes": float(planned.memory + (resident() or 0)),
+            "memory_bytes": float(max(plan.memory for plan in plans) + (resident() or 0)),
             "tiles": float(planned.tiles),
         },
     )
+
+
+def _microseconds(plan: Forecast, choice: Choice, rates: Rates) -> float:
+    """What the models take for a plan; those that nothing has been made with yet are tried out."""
+    for name in plan.models:
+        if name not in rates.models:
+            rates.try_out(choice.nets[name])
+    return sum(seen * rates.models[name] for name, seen in zip(plan.models, plan.seen, strict=True))

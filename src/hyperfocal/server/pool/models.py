@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hyperfocal.errors import ModelMissing
-from hyperfocal.models.automatic import AUTO, AUTOMATIC
+from hyperfocal.models.automatic import AUTO, AUTOMATIC, can_choose
 from hyperfocal.models.loaded import LoadedModel
 from hyperfocal.server.served import UNKNOWN, Served
 
@@ -73,9 +73,7 @@ class Models:
                 kind = restoring if _restores(net) else first
                 kind.setdefault(scale, net)
         shelf = Shelf.of((first or restoring).values())
-        # Every scale must be within reach of both, or the kind would decide what can be had.
-        both = first and first.keys() <= restoring.keys()
-        damaged = Shelf.of(restoring.values()) if both else None
+        damaged = Shelf.of(restoring.values()) if can_choose(first, restoring) else None
         self._automatic = damaged is not None
         self._usual = Choice(Upscaler(shelf, settings, damaged), shelf, self._loaded, damaged)
         self._others: OrderedDict[str, Choice] = OrderedDict()

@@ -100,12 +100,12 @@ def do(job: Job) -> Answer:
     height, width = choice.upscaler.plan(facts.height, facts.width, target)
     form = format_of(options, facts.format)
     check_writable(options, form, width, height)
-    if task.kind == "estimate":
-        found = estimate(facts, target, form, choice, job.rates, job.settings)
-        return replace(found, timing_ms=clock.milliseconds())
     choice.upscaler.warm(max(height / facts.height, width / facts.width))
     if job.models.loads != loads:
         job.model_loaded()
+    if task.kind == "estimate":
+        found = estimate(facts, target, form, choice, job.rates, job.settings)
+        return replace(found, timing_ms=clock.milliseconds())
     job.chosen(_served(choice, (facts.height, facts.width), (height, width)))
     with clock.phase("decode"):
         picture = imaging.open(data, settings=job.settings)
