@@ -31,7 +31,7 @@ def test_a_teacher_is_a_model_or_the_file_of_its_card(
     text = experiment_file.read_text().replace("[data]", f'[data]\nteacher = "{named}"')
     experiment_file.write_text(text)
     expected = str(experiment_file.parent.resolve() / named) if is_file else named
-    assert Experiment.read(experiment_file).data.teacher == expected
+    assert Experiment.read(experiment_file).data.teacher == (expected,)
 
 
 @pytest.mark.parametrize("text", ["data = 1", "sweep = 1", "[sweep]\nvariants = 1"])
