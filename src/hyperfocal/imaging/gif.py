@@ -8,7 +8,7 @@ import numpy as np
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging.guard import decoding
-from hyperfocal.imaging.header import Header, Raster
+from hyperfocal.imaging.header import Header, Raster, remark
 
 # More than any limit that is sensible; counting on would only cost time.
 _MOST_FRAMES = 100_000
@@ -36,8 +36,8 @@ def read_header(data: bytes) -> Header:
         if block == 0x21 and at + 2 <= len(data):
             if data[at + 1] == 0xF9 and frames == 0 and at + 4 <= len(data):
                 transparent = bool(data[at + 3] & 1)
-            elif (note := _dropped(data, at)) is not None and note not in notes:
-                notes.append(note)
+            elif (note := _dropped(data, at)) is not None:
+                remark(notes, note)
             at = _skip(data, at + 2)
         elif block == 0x2C and at + 10 <= len(data):
             frames += 1
