@@ -33,6 +33,21 @@ FOLLOW = """async () => {
   })();
 }"""
 
+# The first result that is fetched begins, and says no more than it is told to.
+DOWNLOAD = """() => {
+  const real = window.fetch;
+  window.begun = [];
+  window.fetch = (path, options) => {
+    if (!path.endsWith("/result") || begun.length) return real(path, options);
+    return Promise.resolve(new Response(new ReadableStream({
+      start(out) {
+        begun.push(out);
+        options.signal.addEventListener("abort", () => out.error(options.signal.reason));
+      },
+    })));
+  };
+}"""
+
 
 def test_a_job_whose_events_do_not_come_is_asked_for(own_page: Any, photo: Photo) -> None:
     own_page.clock.install()
@@ -70,6 +85,25 @@ def test_a_job_that_does_not_answer_is_asked_for_again(own_page: Any, photo: Pho
     own_page.clock.fast_forward(20_000)
     finish(own_page)
     assert len(asked) == 2
+
+
+def test_a_result_that_stops_coming_is_fetched_again(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.evaluate(DOWNLOAD)
+    states = note_states(own_page)
+    restore(own_page, photo())
+    wait_until(lambda: own_page.evaluate("begun.length") == 1)
+    own_page.clock.fast_forward(19_000)
+    own_page.evaluate("begun[0].enqueue(new Uint8Array(1))")
+    wait_until(lambda: own_page.evaluate("begun[0].desiredSize") == 1)
+    own_page.clock.fast_forward(19_000)
+    assert not any("Connection lost" in state for state in states())
+    own_page.clock.fast_forward(1_000)
+    wait_until(lambda: any("Connection lost, again in" in state for state in states()))
+    own_page.clock.fast_forward(20_000)
+    finish(own_page)
+    assert own_page.evaluate("begun.length") == 1
 
 
 def test_events_may_go_on_for_as_long_as_some_come(own_page: Any) -> None:

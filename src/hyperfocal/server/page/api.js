@@ -3,7 +3,7 @@
 import { Problem, Stopped, Unreachable } from "./problems.js";
 
 const KEY = "hyperfocal-key";
-/** Milliseconds without a byte before a job is asked after anew; the service says something every 5 s. */
+/** Milliseconds without a byte before a job or its result is asked for anew; events come every 5 s. */
 const SILENCE = 20_000;
 
 /** Waits, unless stopped first. */
@@ -27,7 +27,8 @@ export class Api {
 
   /**
    * askForKey: called when the service wants a key; resolves to one, or to null. silence: in
-   * milliseconds, after which a service that is followed or asked after a job counts as gone.
+   * milliseconds, after which a service that is followed, asked after a job or sends its result
+   * counts as gone.
    */
   constructor(askForKey, { silence = SILENCE } = {}) {
     Object.assign(this, { askForKey, silence });
@@ -89,6 +90,27 @@ export class Api {
   async blob(path, options) {
     const response = await this.send(path, options);
     return readBody(() => response.blob());
+  }
+
+  /** The same of something that lies ready: Unreachable where nothing of it comes for too long. */
+  async download(path, signal) {
+    const patience = new Patience(this.silence, signal);
+    try {
+      const { headers, body } = await this.send(path, { signal: patience.signal });
+      const heard = new TransformStream({
+        transform(chunk, out) {
+          patience.renew();
+          out.enqueue(chunk);
+        },
+      });
+      // A Response gathers it as the browser sees fit, on its disk where there is much of it.
+      const whole = new Response(body.pipeThrough(heard), { headers: { "Content-Type": headers.get("Content-Type") ?? "" } });
+      return await readBody(() => whole.blob());
+    } catch (error) {
+      throw patience.blame(error);
+    } finally {
+      patience.end();
+    }
   }
 
   /**

@@ -63,7 +63,7 @@ export async function restore(api, item, { signal, update, confirm }) {
     if (job.status === "expired") throw new Problem({ status: 410, code: "expired" });
     if (job.status !== "succeeded") throw Problem.fromJob(job);
     update({ state: "fetching" });
-    const fetchResult = () => api.blob(`v1/jobs/${job.id}/result`, { signal });
+    const fetchResult = () => api.download(`v1/jobs/${job.id}/result`, signal);
     // The work is done, and kept for a while: a connection that breaks must not lose it.
     return { job, blob: await patiently(fetchResult, signal, update, "fetching", mayPass) };
   } catch (error) {
