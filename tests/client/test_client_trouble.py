@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from hyperfocal import errors
 from hyperfocal.client import Client, Retry, ServiceError
-from hyperfocal.client.errors import StrangeAnswer
+from hyperfocal.client.errors import NoAnswer, StrangeAnswer
 from hyperfocal.client.retry import read_retry_after
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
@@ -130,6 +130,14 @@ def test_who_is_busy_is_told_where_a_proxy_says_so(fake: Fake, client: Client) -
         client.models()
 
 
+def test_a_proxy_that_got_no_answer_is_no_answer(fake: Fake, client: Client) -> None:
+    fake.otherwise = HTMLResponse("gateway timeout", 504)
+    with pytest.raises(NoAnswer, match=rf"{fake.url}/v1/models: the proxy .* no answer") as caught:
+        client.models()
+    assert caught.value.status == 504
+    assert len(fake.seen) == 1
+
+
 def test_an_output_that_cannot_be_is_told_before_the_work(
     fake: Fake, client: Client, tmp_path: Path
 ) -> None:
@@ -192,6 +200,8 @@ def test_a_name_that_no_file_can_have(client: Client) -> None:
 def test_waiting_goes_on_behind_a_proxy_that_has_no_service(fake: Fake, client: Client) -> None:
     fake.answers = [
         HTMLResponse("bad gateway", 502),
+        JSONResponse(job("running", 0.5)),
+        HTMLResponse("gateway timeout", 504),
         JSONResponse(job("running", 0.5)),
         problem(503, "draining"),
         HTMLResponse("bad gateway", 502),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx
@@ -263,6 +264,12 @@ def _refusal(response: httpx.Response) -> ServiceError:
         status = f"{response.status_code} {response.reason_phrase}".strip()
         title = f"{_shown(response.url)} is busy or away (HTTP status {status})"
         return error_of({"title": title}, response.status_code, request_id, retry_after)
+    if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
+        return NoAnswer(
+            f"{_shown(response.url)}: the proxy before the service got no answer in time",
+            status=response.status_code,
+            request_id=request_id,
+        )
     url, to = _shown(response.url), response.headers.get("location")
     said = (
         f"{url} redirects to {to}, which is not followed; give the address of the service itself"

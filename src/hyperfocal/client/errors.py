@@ -76,7 +76,7 @@ class Unreachable(ServiceError):
 
 
 class NoAnswer(ServiceError):
-    """Connected, and no answer within the client's time limit."""
+    """Connected, and no answer within the time limit of the client, or of a proxy (status 504)."""
 
     code = "no-answer"
     status = 0
