@@ -164,6 +164,36 @@ def test_what_others_put_there_is_left_alone(send: Call, fake: Fake, folder: Pat
     assert theirs.read_bytes() != b"theirs"
 
 
+def test_what_others_put_there_after_a_failure_is_left_alone(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    fake.answers = [problem(413, "too-large")]
+    assert send("-j", "1").exit_code == 1
+    theirs = folder.parent / "out/a.png"
+    assert not theirs.exists()
+    theirs.write_bytes(b"theirs")
+    answer = send()
+    assert answer.exit_code == 1
+    assert "is no result of this; use --overwrite" in answer.stderr
+    assert theirs.read_bytes() == b"theirs"
+    # Nor is it anybody's own after a failure to replace it.
+    fake.answers = [problem(413, "too-large")]
+    assert send("--overwrite", "-j", "1").exit_code == 1
+    assert send().exit_code == 1
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_what_is_no_result_since_a_failure_is_a_picture(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    fake.answers = [problem(413, "too-large")]
+    assert send("-f", "webp", "-o", "in", "-j", "1").exit_code == 1
+    (folder / "a.webp").write_bytes(b"RIFF1234WEBP a.webp")
+    sent(fake)
+    assert send("--suffix=2", "-o", "in").exit_code == 0
+    assert b"a.webp" in [name[-6:] for name in sent(fake)]
+
+
 def test_a_result_whose_last_line_was_lost_is_ones_own(
     send: Call, fake: Fake, folder: Path
 ) -> None:

@@ -23,15 +23,16 @@ _LOOKS, _BETWEEN = 10, 0.1
 class Entry:
     """One input. ``input``, ``output``: relative to their folders, with slashes. ``digest``:
     SHA-256 of the input's bytes. ``options``: what was asked for. ``state``: "begun" before the
-    input is sent, "done" when its result is in place. ``source``: identity of the input's folder;
-    "" in lines of versions that did not note it.
+    input is sent, "done" when its result is in place, "failed" when there is none, so that what
+    lies there then is somebody else's. ``source``: identity of the input's folder; "" in lines of
+    versions that did not note it.
     """
 
     input: str
     digest: str
     options: Mapping[str, str]
     output: str
-    state: Literal["begun", "done"]
+    state: Literal["begun", "done", "failed"]
     request_id: str = ""
     model: str = ""
     model_version: str = ""
@@ -62,12 +63,14 @@ class Ledger:
         self._lock = threading.Lock()
         lines = _read(self._path)
         self._entries = {entry.output: entry for entry in lines}
-        self._made = {(entry.input, entry.output) for entry in lines}
+        states = {(entry.input, entry.output): entry.state for entry in lines}
+        self._made = {of for of, state in states.items() if state != "failed"}
 
     def entry(self, output: str) -> Entry | None:
-        """The last that was noted about a result."""
+        """The last that was noted about a result; None where there is none of this ledger's."""
         with self._lock:
-            return self._entries.get(output)
+            found = self._entries.get(output)
+        return None if found is None or found.state == "failed" else found
 
     def made(self) -> set[tuple[str, str]]:
         """Every input with every result that earlier calls noted of it, under whatever name."""

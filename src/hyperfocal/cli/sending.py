@@ -193,12 +193,14 @@ class Sending:
             # What appears meanwhile is somebody else's.
             made = self._restored(source, output, given, self.overwrite or exists, halt)
         except BaseException as error:
-            if exists and known is not None and not known.is_of(begun):
-                # What lies there is still the other's.
-                self.ledger.note(known)
             # Another program that sends the same folder may have been quicker.
             if isinstance(error, OutputExists) and self.ledger.made_meanwhile(begun):
                 return Sent(job.found.name, str(output), "skipped")
+            if exists or isinstance(error, OutputExists) or not paths.exists(output):
+                # What lies there, or comes to lie there, is still whose it was.
+                before = known if exists and known is not None else replace(begun, state="failed")
+                with contextlib.suppress(OutputRefused):
+                    self.ledger.note(before)
             raise
         seconds = time.perf_counter() - start
         self.ledger.note(
