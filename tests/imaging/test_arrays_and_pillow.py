@@ -1,5 +1,7 @@
 """Arrays and Pillow images in and out."""
 
+import io
+
 import made
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import ArrayError
-from hyperfocal.imaging import exif
+from hyperfocal.imaging import exif, ifd
 
 
 @settings(max_examples=60)
@@ -137,6 +139,74 @@ def test_orientation_profile_and_resolution_of_an_image():
     assert got.metadata.exif is None
     assert got.metadata.dpi is None
     assert got.notes == (exif.DAMAGED,)
+
+
+def adobe_rgb_block(index=b"R03\0"):
+    """EXIF of an optional file of DCF 2.0, or of a usual one."""
+    related, photo, main = ifd.Directory(), ifd.Directory(), ifd.Directory()
+    related.fields[1] = ifd.Field(ifd.ASCII, index)
+    photo.put(0xA001, ifd.SHORT, 65535)
+    photo.fields[ifd.INTEROP_IFD] = ifd.Field(ifd.LONG, inside=related)
+    main.fields[ifd.EXIF_IFD] = ifd.Field(ifd.LONG, inside=photo)
+    return exif.PREFIX + ifd.block(main)
+
+
+@pytest.mark.parametrize("worked_on", [False, True])
+def test_an_image_whose_exif_says_adobe_rgb(worked_on):
+    def opened(format, **options):
+        data = made.filed(made.photo(), format, **options)
+        image = Image.open(io.BytesIO(data))
+        image = image.rotate(180) if worked_on and format == "JPEG" else image
+        return imaging.from_pil(image), imaging.open(data)
+
+    got, of_file = opened("JPEG", exif=adobe_rgb_block())
+    assert got.icc == of_file.icc is not None
+    assert opened("JPEG", exif=adobe_rgb_block(b"R98\0"))[0].icc is None
+    # Where the file says something else, and in other formats, it is no more than by path.
+    wide = made.wide_rgb_profile()
+    assert opened("JPEG", exif=adobe_rgb_block(), icc_profile=wide)[0].icc == wide
+    got, of_file = opened("PNG", exif=adobe_rgb_block())
+    assert got.icc == of_file.icc is None
+    grey = made.filed(made.photo(channels=1), "JPEG", exif=adobe_rgb_block())
+    assert imaging.from_pil(Image.open(io.BytesIO(grey))).icc is None
+
+
+DISPLAY_P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("channels", "chunks", "has_profile", "notes"),
+    [
+        (3, {b"cHRM": DISPLAY_P3}, True, ()),
+        (3, {b"cHRM": DISPLAY_P3, b"gAMA": (55556,)}, True, ()),
+        (3, {b"cHRM": SRGB, b"gAMA": (100_000,)}, True, ()),
+        (3, {b"cHRM": SRGB, b"gAMA": (45455,)}, False, ()),
+        (3, {b"gAMA": (100_000,)}, False, ("a gamma value without a colour profile was ignored",)),
+        (1, {b"cHRM": DISPLAY_P3}, False, ()),
+        (3, {b"cHRM": (0,) * 8}, False, ("a damaged cHRM chunk was dropped",)),
+    ],
+)  # fmt: skip
+def test_an_image_of_a_png_with_primaries_and_gamma(channels, chunks, has_profile, notes):
+    data = made.filed(made.photo(channels=channels), "PNG")
+    for kind, values in chunks.items():
+        data = made.with_chunk(data, kind, f">{len(values)}I", *values)
+    got, of_file = imaging.from_pil(Image.open(io.BytesIO(data))), imaging.open(data)
+    assert got.icc == of_file.icc
+    assert (got.icc is not None) == has_profile
+    assert got.notes == of_file.notes == notes
+    # sRGB's own chunk goes before both.
+    data = made.with_chunk(data, b"sRGB", ">B", 0)
+    assert imaging.from_pil(Image.open(io.BytesIO(data))).icc is None
+
+
+def test_an_image_with_primaries_that_are_none():
+    image = Image.fromarray(made.photo())
+    for values in ((), (0.3, 0.3), "rubbish", 5):
+        image.info.update(chromaticity=values, gamma="rubbish")
+        got = imaging.from_pil(image)
+        assert got.icc is None
+        assert len(got.notes) == 1
 
 
 def test_a_cmyk_image_with_a_profile():

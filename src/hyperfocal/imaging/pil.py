@@ -9,7 +9,17 @@ import numpy as np
 from PIL import Image
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.imaging import exif, ifd, orient, photoshop, profile, tiff, xmp
+from hyperfocal.imaging import (
+    code_points,
+    exif,
+    ifd,
+    orient,
+    photoshop,
+    png,
+    profile,
+    tiff,
+    xmp,
+)
 from hyperfocal.imaging.depth import convert
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
@@ -17,6 +27,8 @@ from hyperfocal.imaging.plan import corrected
 
 _TO_RGB = {"RGBX", "YCbCr", "HSV"}
 _SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
+# As Pillow calls them; an image that was worked on has no format any more.
+_OF_CAMERAS = {"JPEG", "MPO", None}
 
 
 def samples_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
@@ -52,6 +64,7 @@ def picture_of(image: Image.Image) -> Picture:
         image.load()
     notes: list[str] = []
     info = image.info
+    block, facts = _exif(image, notes)
     icc = _bytes(info.get("icc_profile"))
     alpha: Pixels | None = None
     if image.mode == "CMYK":
@@ -61,12 +74,13 @@ def picture_of(image: Image.Image) -> Picture:
         notes.append(note)
     else:
         pixels, alpha = samples_of(image)
+        if icc is None:
+            icc = _declared(image, facts, notes, grey=pixels.ndim == 2)
         icc, to_rgb = profile.fitting(icc, grey=pixels.ndim == 2, notes=notes)
         if to_rgb:
             pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
     if 0 in pixels.shape:
         raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
-    block, facts = _exif(image, notes)
     packet = _bytes(info.get("xmp"))
     return Picture(
         pixels=orient.upright(pixels, facts.orientation),
@@ -124,6 +138,23 @@ def _wide(values: np.ndarray[Any, Any]) -> Pixels:
     if not (low >= 0.0 and high <= 1.0):
         raise ArrayError(f"mode F must hold 0 to 1, this image goes from {low:g} to {high:g}")
     return cast(Pixels, values.astype(np.float32))
+
+
+def _declared(
+    image: Image.Image, facts: exif.Facts, notes: list[str], *, grey: bool
+) -> bytes | None:
+    """The profile for colours that a PNG's chunks state, or that EXIF of a camera's JPEG does."""
+    info = image.info
+    if "srgb" in info:
+        return None
+    if facts.is_adobe_rgb and not grey and image.format in _OF_CAMERAS:
+        return code_points.adobe_rgb()
+    primaries, gamma = info.get("chromaticity", ()), info.get("gamma")
+    return attempt(
+        lambda: png.of_primaries(primaries, gamma, notes, grey=grey),
+        notes,
+        "what the image says of its colours makes no sense and was ignored",
+    )
 
 
 def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Facts]:

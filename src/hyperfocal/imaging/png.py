@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,7 +36,7 @@ _HARMLESS = {b"IHDR", b"PLTE", b"bKGD", b"hIST", b"sPLT", b"sBIT", b"tIME", b"fc
              b"iDOT", b"vpAg", b"caNv", b"oFFs"}  # fmt: skip
 # Names of the drafts as well.
 _MASTERING = {b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
-_SRGB_GAMMA = 45455
+_SRGB_GAMMA, _ANY_SRGB_GAMMA = 0.45455, 0.02
 # In which cHRM and gAMA count.
 _UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
@@ -233,16 +233,26 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
 
 
 def _take_primaries(found: _Chunks, *, grey: bool) -> None:
-    """The profile that says what cHRM and gAMA do; a gamma alone is more often wrong than right."""
-    gamma, numbers = found.gamma, found.primaries
-    if numbers is None or grey:
-        if gamma is not None and abs(gamma - _SRGB_GAMMA) > 2000:
-            found.notes.append("a gamma value without a colour profile was ignored")
-        return
-    white, *colours = [(numbers[at] / _UNIT, numbers[at + 1] / _UNIT) for at in (0, 2, 4, 6)]
-    found.icc = attempt(
-        lambda: code_points.of_primaries(white, colours, _UNIT / gamma if gamma else None),
-        found.notes,
+    gamma = found.gamma / _UNIT if found.gamma is not None else None
+    primaries = [number / _UNIT for number in found.primaries or ()]
+    found.icc = of_primaries(primaries, gamma, found.notes, grey=grey)
+
+
+def of_primaries(
+    primaries: Sequence[float], gamma: float | None, notes: list[str], *, grey: bool
+) -> bytes | None:
+    """The profile that says what cHRM and gAMA do; a gamma alone is more often wrong than right.
+
+    ``primaries``: x and y of white, red, green and blue, or nothing. None where they are sRGB's.
+    """
+    if not primaries or grey:
+        if gamma is not None and abs(gamma - _SRGB_GAMMA) > _ANY_SRGB_GAMMA:
+            notes.append("a gamma value without a colour profile was ignored")
+        return None
+    white, *colours = [(primaries[at], primaries[at + 1]) for at in (0, 2, 4, 6)]
+    return attempt(
+        lambda: code_points.of_primaries(white, colours, 1 / gamma if gamma else None),
+        notes,
         "a damaged cHRM chunk was dropped",
     )
 
