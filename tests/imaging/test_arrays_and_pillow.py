@@ -117,6 +117,32 @@ def test_palettes_and_keys_with_transparency():
     assert np.array_equal(imaging.from_pil(grey).alpha == 0, np.asarray(grey) == 90)
 
 
+@pytest.mark.parametrize("mode", ["1", "I;16", "I"])
+def test_a_colour_key_in_grey_of_one_or_sixteen_bits(mode):
+    deep = np.round(made.photo(channels=1, dtype=np.uint16) / 4096).astype(np.uint16) * 4096
+    image = Image.fromarray(deep)
+    image, key = (image, 4096 * 5) if mode != "1" else (Image.fromarray(deep > 30000), 255)
+    data = made.filed(image, "PNG", transparency=1 if mode == "1" else key)
+    opened = Image.open(io.BytesIO(data))
+    if mode == "I":
+        opened = opened.convert("I")
+    assert (opened.mode, opened.info["transparency"]) == (mode, key)
+    got, of_file = imaging.from_pil(opened), imaging.open(data)
+    assert 0 < np.count_nonzero(got.alpha == 0) < got.alpha.size
+    assert np.array_equal(got.alpha == 0, got.pixels == key)
+    assert got.alpha.dtype == of_file.alpha.dtype
+    assert np.array_equal(got.alpha, of_file.alpha)
+    assert np.array_equal(got.pixels, of_file.pixels)
+
+
+@pytest.mark.parametrize("key", [b"\0\1", "rubbish", (1, 2, 3), 70_000, -1])
+def test_a_key_that_no_sample_can_be(key):
+    image = Image.fromarray(made.photo(channels=1, dtype=np.uint16))
+    image.info["transparency"] = key
+    alpha = imaging.from_pil(image).alpha
+    assert alpha is None or alpha.all()
+
+
 def test_orientation_profile_and_resolution_of_an_image():
     image = Image.fromarray(made.photo())
     image.info.update(

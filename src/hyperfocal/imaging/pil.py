@@ -20,7 +20,7 @@ from hyperfocal.imaging import (
     tiff,
     xmp,
 )
-from hyperfocal.imaging.depth import convert
+from hyperfocal.imaging.depth import convert, full_scale
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
 from hyperfocal.imaging.plan import corrected
@@ -35,11 +35,11 @@ def samples_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     """Pixels and alpha of an image in any mode but CMYK and LAB; ArrayError for those."""
     mode = image.mode
     if mode == "1":
-        return cast(Pixels, np.asarray(image).astype(np.uint8) * np.uint8(255)), None
+        return _keyed(cast(Pixels, np.asarray(image).astype(np.uint8) * np.uint8(255)), image)
     if mode in _SIXTEEN:
-        return cast(Pixels, np.asarray(image).astype(np.uint16)), None
+        return _keyed(cast(Pixels, np.asarray(image).astype(np.uint16)), image)
     if mode in ("I", "F"):
-        return _wide(np.asarray(image)), None
+        return _keyed(_wide(np.asarray(image)), image)
     if mode in ("La", "RGBa"):
         image = image.convert("LA" if mode == "La" else "RGBA")
     elif mode in ("P", "PA"):
@@ -119,6 +119,15 @@ def image_of(picture: Picture) -> Image.Image:
         if value:
             image.info[name] = value
     return image
+
+
+def _keyed(pixels: Pixels, image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """With the alpha of a colour key, in the modes of which Pillow makes none of it."""
+    key = image.info.get("transparency")
+    if not isinstance(key, int) or pixels.dtype == np.float32:
+        return pixels, None
+    alpha = np.where(pixels == key, 0, full_scale(pixels)).astype(pixels.dtype)
+    return pixels, cast(Pixels, alpha)
 
 
 def _out_of_palette(image: Image.Image) -> Image.Image:
