@@ -1,6 +1,7 @@
 """Whatever happens to a worker happens to one task only."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -63,6 +64,36 @@ def test_a_worker_being_replaced_is_waited_for_until_that_fails(
             return pool.ready and pool.accepts
 
     assert runner.run(gone())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+        OSError(errno.EMFILE, "Too many open files"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_a_system_without_room_for_a_worker_is_asked_again(
+    runner, desk, open_pool, tricky, monkeypatch, caplog, error
+):
+    def refuse(*_, **__):
+        raise error
+
+    async def gone():
+        async with open_pool() as pool:
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio, "create_subprocess_exec", refuse)
+                with pytest.raises(WorkerDied):
+                    await pool.run(desk.flat(tricky.CRASHING), seconds=60)
+                async with asyncio.timeout(60):
+                    while pool.accepts:
+                        await asyncio.sleep(0.01)
+            await pool.run(desk.flat(9), seconds=60)
+            return pool.ready and pool.accepts
+
+    assert runner.run(gone())
+    assert f"could not be replaced: a worker cannot be started: {error}" in caplog.text
 
 
 def test_all_workers_have_the_same_weights_where_a_model_is_overwritten(

@@ -70,18 +70,22 @@ class Worker:
         """A worker that has loaded its models.
 
         Raises the :class:`ModelError` that loading gave rise to; :class:`WorkerDied` where the
-        process did not get that far.
+        process did not get that far, or the system has no room for one.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            ENTRY,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=protocol.LONGEST,
-            env=_environment(threads),
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                ENTRY,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=protocol.LONGEST,
+                env=_environment(threads),
+            )
+        except (OSError, RuntimeError) as error:
+            # RuntimeError: where it takes a thread to wait for a process, and there is none left.
+            raise WorkerDied(f"a worker cannot be started: {error}") from error
         worker = cls(process, threads, slot)
         worker._send(do="load", order=order.to_plain())
         try:
