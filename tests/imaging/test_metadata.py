@@ -1,8 +1,10 @@
 """EXIF, XMP, IPTC, resolution and colour profile: kept, corrected, and never in the way."""
 
 import io
+import struct
 from dataclasses import replace
 
+import imagecodecs
 import made
 import numpy as np
 import pytest
@@ -178,7 +180,6 @@ def test_damaged_chunks_of_png_never_cost_the_picture(capfd):
 
 
 def test_compressed_text_that_explodes_is_dropped():
-    import struct
     import zlib
 
     body = png.XMP_KEYWORD + b"\0\1\0\0\0" + zlib.compress(bytes(80 << 20), 9)
@@ -321,6 +322,42 @@ def test_no_block_is_worse_than_a_value_error(data):
             action(block)
         except ValueError:
             continue
+
+
+UTF8, NAME = 129, "Zoë Åström\0".encode()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_text_in_utf_8_of_exif_3_is_kept(order, format):
+    """To formats that hold the resolution in EXIF it has to be added, which writes all anew."""
+    code = order + "HHII"
+    entries = struct.pack(code, 315, UTF8, len(NAME), 38) + struct.pack(code, 0x8769, 4, 1, 52)
+    inside = struct.pack(code, 0xA430, UTF8, len(NAME), 38)
+    block = struct.pack(order + "HIH", 42, 8, 2) + entries + bytes(4) + NAME.ljust(14, b"\0")
+    block += struct.pack(order + "H", 1) + inside + bytes(4)
+    block = (b"II" if order == "<" else b"MM") + block
+    data = made.filed(made.photo(), "JPEG", exif=exif.PREFIX + block, dpi=(300, 300))
+    given_ = imaging.open(data)
+    assert given_.notes == imaging.conversions(given_, format) == ()
+    written = imaging.encode(given_, format)
+    block = imaging.open(written).metadata.exif
+    assert (format in ("jpeg", "png")) or exif.read(block).dpi == (300.0, 300.0)
+    where = written if format == "tiff" else block
+    assert where in written
+    told = order if format in ("jpeg", "png") else "<"
+    for tag in (315, 0xA430):
+        at = where.index(struct.pack(told + "HHI", tag, UTF8, len(NAME)))
+        (place,) = struct.unpack_from(told + "I", where, at + 8)
+        assert where[place : place + len(NAME)] == NAME
+    if format == "tiff":
+        assert np.array_equal(imagecodecs.tiff_decode(written), given_.pixels)
+
+
+def test_exif_of_nothing_but_text_in_utf_8():
+    block = b"II*\0\x08\0\0\0" + struct.pack("<HHHI4sI", 1, 315, UTF8, 4, "Zoë".encode(), 0)
+    got = imaging.open(made.filed(made.photo(), "JPEG", exif=exif.PREFIX + block))
+    assert (got.metadata.exif, got.notes) == (block, ())
 
 
 def test_directories_that_point_at_themselves_end():

@@ -1,6 +1,6 @@
 """TIFF image file directories: the structure of EXIF blocks and of TIFF files.
 
-TIFF 6.0 (Adobe, 1992), section 2; BigTIFF as of libtiff; EXIF 2.32 (CIPA DC-008), section 4.6.
+TIFF 6.0 (Adobe, 1992), section 2; BigTIFF as of libtiff; EXIF 3.0 (CIPA DC-008), section 4.6.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import NamedTuple
 
-# Bytes a value of each field type takes. 13 is IFD; 16, 17, 18 are BigTIFF's LONG8s and IFD8.
+# Bytes a value of each field type takes. 13 is IFD; 16, 17, 18 are BigTIFF's LONG8s and IFD8,
+# 129 is EXIF's UTF-8.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
-          16: 8, 17: 8, 18: 8}  # fmt: skip
+          16: 8, 17: 8, 18: 8, 129: 1}  # fmt: skip
 # Unit in which a value's bytes are swapped between byte orders (rationals are two longs).
 _SWAP = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 13: 4, 12: 8, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
