@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 from doing import finish, note_states, restore
 from running import wait_until
 
@@ -45,6 +46,23 @@ DOWNLOAD = """() => {
         options.signal.addEventListener("abort", () => out.error(options.signal.reason));
       },
     })));
+  };
+}"""
+
+# What is sent arrives, but its answer is held back until holding ends or it is said.
+UPLOAD = """() => {
+  const Real = window.XMLHttpRequest;
+  window.holding = true;
+  window.held = [];
+  window.XMLHttpRequest = class extends Real {
+    send(form) {
+      if (holding) {
+        const { onload, onloadend } = this;
+        this.onload = () => held.push(() => { onload(); onloadend?.(); });
+        this.onloadend = null;
+      }
+      super.send(form);
+    }
   };
 }"""
 
@@ -124,3 +142,57 @@ def test_who_stops_does_not_call_it_silence(own_page: Any) -> None:
     own_page.evaluate(FOLLOW)
     own_page.evaluate("stop.abort()")
     wait_until(lambda: own_page.evaluate("heard") == ["Stopped"])
+
+
+def test_what_was_sent_and_is_not_answered_holds_up_nothing(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.evaluate(UPLOAD)
+    restore(own_page, *(photo(f"{name}.png", seed=seed) for seed, name in enumerate("abc")))
+    wait_until(lambda: own_page.evaluate("held.length") == 2)
+    own_page.get_by_role("button", name="Cancel a.png").click()
+    # An answer may still come: only that tells what has to be cancelled.
+    own_page.clock.fast_forward(30_000)
+    assert own_page.locator('.item[data-state="stopping"]').count() == 1
+    assert own_page.locator('.item[data-state="line"]').count() == 1
+    own_page.evaluate("holding = false")
+    own_page.clock.fast_forward(30_000)
+    wait_until(lambda: own_page.locator('.item[data-state="failed"]').count() == 2)
+    wait_until(lambda: own_page.locator('.item[data-state="done"]').count() == 1)
+    # There may be a job, so nobody says that nothing is kept; trying again finds it.
+    own_page.get_by_role("heading", name="The service cannot be reached").wait_for()
+    with own_page.expect_response("**/v1/jobs") as again:
+        own_page.get_by_role("button", name="Try again").click()
+    finish(own_page)
+    assert again.value.headers["idempotency-replayed"] == "true"
+
+
+def test_what_is_stopped_before_it_is_answered_is_cancelled(
+    own_page: Any, photo: Photo, service: str
+) -> None:
+    own_page.evaluate(UPLOAD)
+    with own_page.expect_response("**/v1/jobs") as made:
+        restore(own_page, photo())
+    wait_until(lambda: own_page.evaluate("held.length") == 1)
+    own_page.get_by_role("button", name="Cancel", exact=True).click()
+    own_page.evaluate("held[0]()")
+    own_page.get_by_role("heading", name="Stopped").wait_for()
+    job = httpx.get(f"{service}/v1/jobs/{made.value.json()['id']}", timeout=60).json()
+    assert job["status"] in ("cancelled", "expired")
+
+
+def test_a_service_that_does_not_answer_a_stop(own_page: Any, photo: Photo) -> None:
+    def hold_the_stop(route: Any) -> None:
+        if route.request.method != "DELETE":
+            route.continue_()
+
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/jobs/*", hold_the_stop)
+    own_page.route("**/v1/jobs/*/events", lambda route: None)
+    with own_page.expect_request("**/v1/jobs/*/events"):
+        restore(own_page, photo())
+    with own_page.expect_request(lambda request: request.method == "DELETE"):
+        own_page.get_by_role("button", name="Cancel", exact=True).click()
+    own_page.clock.fast_forward(20_000)
+    own_page.get_by_role("heading", name="The service cannot be reached").wait_for()

@@ -5,6 +5,11 @@ import { Problem, Stopped, Unreachable } from "./problems.js";
 const KEY = "hyperfocal-key";
 /** Milliseconds without a byte before a job or its result is asked for anew; events come every 5 s. */
 const SILENCE = 20_000;
+/**
+ * Milliseconds for the answer once a form has been sent. Longer, as what the system has taken
+ * counts as sent: on a slow line it is still under way, and the service waits for it half a minute.
+ */
+const ANSWER = 60_000;
 
 /** Waits, unless stopped first. */
 export function pause(milliseconds, signal) {
@@ -75,10 +80,10 @@ export class Api {
   }
 
   /** The JSON of a success that is there at once: Unreachable where nothing comes for too long. */
-  async ask(path, signal) {
+  async ask(path, { signal, ...options } = {}) {
     const patience = new Patience(this.silence, signal);
     try {
-      return await this.json(path, { signal: patience.signal });
+      return await this.json(path, { ...options, signal: patience.signal });
     } catch (error) {
       throw patience.blame(error);
     } finally {
@@ -116,7 +121,8 @@ export class Api {
   /**
    * Posts a form and gives the JSON of the answer. fetch cannot tell how much has been sent,
    * XMLHttpRequest can. Stopping it counts only while it is being sent: once everything has
-   * arrived there may be a job, and only the answer tells which one has to be cancelled.
+   * arrived there may be a job, and only the answer tells which one has to be cancelled. Where
+   * that does not come, stopped or not, it is Unreachable, and nobody can tell whether there is one.
    */
   upload(path, form, { headers = {}, signal, onProgress }) {
     return this.#withKey(
@@ -133,7 +139,15 @@ export class Api {
           request.upload.onprogress = (event) => {
             if (event.lengthComputable) onProgress?.(event.loaded / event.total);
           };
-          request.upload.onload = () => signal?.removeEventListener("abort", stop);
+          let limit;
+          request.upload.onload = () => {
+            signal?.removeEventListener("abort", stop);
+            limit = setTimeout(() => {
+              reject(new Unreachable());
+              request.abort();
+            }, ANSWER);
+          };
+          request.onloadend = () => clearTimeout(limit);
           request.onabort = () => reject(new Stopped());
           request.onerror = async () => reject(await reasonOf(form));
           request.onload = () => {

@@ -76,7 +76,7 @@ export async function restore(api, item, { signal, update, confirm }) {
 /** Stops a job; one that is over or gone needs no stopping. */
 export async function cancel(api, id) {
   try {
-    await api.send(`v1/jobs/${id}`, { method: "DELETE", keepalive: true });
+    await api.ask(`v1/jobs/${id}`, { method: "DELETE", keepalive: true });
   } catch (problem) {
     if (problem.status !== 404 && problem.status !== 409) throw problem;
   }
@@ -96,7 +96,7 @@ async function follow(api, job, signal, update) {
         tell(job, update);
       }
       if (OVER.has(job.status)) return job;
-      job = await api.ask(`v1/jobs/${job.id}`, signal);
+      job = await api.ask(`v1/jobs/${job.id}`, { signal });
       if (!OVER.has(job.status)) await pause(500, signal);
     } catch (problem) {
       failures += 1;
@@ -104,7 +104,7 @@ async function follow(api, job, signal, update) {
       await wait(problem, failures, signal, update, job.status === "running" ? "running" : "queued");
       try {
         // Asking gets through where events do not, for instance where too many are followed.
-        job = await api.ask(`v1/jobs/${job.id}`, signal);
+        job = await api.ask(`v1/jobs/${job.id}`, { signal });
         failures = 0;
       } catch (again) {
         if (!mayPass(again)) throw again;
