@@ -205,6 +205,12 @@ def test_a_preview(fake: Fake, client: Client) -> None:
     assert fake.seen[0].query == {"crop": "1,2,30,40"}
 
 
+def test_a_preview_is_of_the_format_of_its_name(fake: Fake, client: Client, tmp_path: Path) -> None:
+    client.preview(PNG, tmp_path / "x.jpg")
+    client.preview(PNG, tmp_path / "x.jpg", format="png")
+    assert [seen.query for seen in fake.seen] == [{"format": "jpeg"}, {"format": "png"}]
+
+
 def test_an_estimate(fake: Fake, client: Client) -> None:
     answer = {
         "width": 16,

@@ -8,7 +8,7 @@ from faking import BROKEN_OFF, Fake, events, job, made, picture, problem
 from starlette.responses import JSONResponse, Response
 
 from hyperfocal import errors
-from hyperfocal.client import Client, ServiceError
+from hyperfocal.client import Client, Retry, ServiceError
 from hyperfocal.client.errors import NoAnswer, NotFound, StrangeAnswer
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
@@ -95,6 +95,28 @@ def test_waiting_has_an_end(fake: Fake, client: Client) -> None:
     )
     with pytest.raises(NoAnswer, match="has not ended in time"):
         client.jobs.wait("job-1", timeout=0.05)
+
+
+@pytest.mark.parametrize("answer", [problem(503, "draining"), BROKEN_OFF])
+def test_waiting_ends_in_time_where_the_service_is_gone(
+    fake: Fake, client: Client, answer: Response
+) -> None:
+    fake.otherwise = answer
+    with (
+        Client(fake.url, retry=Retry(attempts=99, first=60.0, longest=60.0)) as patient,
+        pytest.raises(NoAnswer, match="no answer in time; the last was: "),
+    ):
+        patient.jobs.wait("job-1", timeout=5.0)
+    assert fake.paths() == ["/v1/jobs/job-1/events", "/v1/jobs/job-1"]
+
+
+def test_a_result_is_named_as_what_it_is(fake: Fake, client: Client, tmp_path: Path) -> None:
+    fake.otherwise = picture(media_type="image/jpeg")
+    with pytest.raises(errors.OutputRefused, match=r"is jpeg, and the name of .*x\.png says png"):
+        client.jobs.result("job-1", tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []
+    for name in ("x.JPG", "x", "x.part"):
+        assert client.jobs.result("job-1", tmp_path / name).path == tmp_path / name
 
 
 def test_the_result(fake: Fake, client: Client, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,6 +233,39 @@ def test_calls_in_progress_can_be_broken_off(fake: Fake, tmp_path: Path) -> None
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(errors.Cancelled):
             client.upscale(PNG)
+
+
+@pytest.mark.parametrize("name", [None, "x.png"])
+def test_what_is_broken_off_is_not_whole_where_no_length_is_told(
+    tmp_path: Path, name: str | None
+) -> None:
+    """Behind a proxy that takes the length away, the end of the connection is the answer's."""
+    answer = picture(b"half")
+    lines = [f"{key}: {value}" for key, value in answer.headers.items() if key != "content-length"]
+    head = "\r\n".join(["HTTP/1.1 200 OK", *lines, "connection: close", "", ""])
+    caught: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            client.upscale(PNG, None if name is None else tmp_path / name)
+        except errors.HyperfocalError as error:
+            caught.append(error)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Client(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=60) as client,
+    ):
+        thread = threading.Thread(target=call)
+        thread.start()
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(60)
+            assert connection.recv(1)
+            connection.sendall(head.encode() + b"half a picture")
+            client.cancel()
+            thread.join(60)
+    assert [type(error) for error in caught] == [errors.Cancelled]
+    assert list(tmp_path.iterdir()) == []
 
 
 def _but_never_end(send: Any) -> Any:

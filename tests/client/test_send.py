@@ -284,7 +284,7 @@ def test_what_takes_too_long_for_a_request_becomes_a_job(
         if seen.path.endswith("/events"):
             return events(job("running", 0.5), job("succeeded", 1.0, result=made()))
         if seen.path.endswith("/result"):
-            return picture(b"made by a job")
+            return picture(b"made by a job", "image/jpeg")
         return picture(b"2x" + seen.body)
 
     fake.otherwise = answer
@@ -522,6 +522,18 @@ def test_what_every_picture_would_fail_of_ends_it(
     assert results(folder) == {}
 
 
+def test_it_is_told_once_why_the_service_is_waited_for(send: Call, fake: Fake) -> None:
+    busy = problem(503, "queue-full", "16 pictures wait", retry_after="0")
+    fake.answers = [busy, busy, HTMLResponse("bad gateway", 502), busy]
+    answer = send("-j", "1")
+    assert answer.exit_code == 0
+    first, second = (line for line in answer.stderr.splitlines() if "trying again" in line)
+    assert first == "16 pictures wait; trying again"
+    assert second.endswith(" is busy or away (HTTP status 502 Bad Gateway); trying again")
+    fake.answers = [busy]
+    assert "trying again" not in send("--overwrite", "--quiet").stderr
+
+
 def test_a_service_that_is_gone_ends_it(send: Call, folder: Path) -> None:
     answer = send("--retries", "0", "-j", "1", url=f"http://127.0.0.1:{silent_port()}")
     assert answer.exit_code == 1
@@ -567,6 +579,7 @@ def test_the_key_comes_from_a_file_or_the_environment(
         (["--url", "nonsense"], "no address"),
         (["--size", "big"], "is not a size"),
         (["-o", "in/a.png"], "must name a folder"),
+        (["-o", ""], "-o names nothing"),
         (["--no-recursive", "-f", "tga"], "tga"),
         (["--report", "no/where.json"], "does not exist"),
         (["--timeout", "0"], "timeout"),

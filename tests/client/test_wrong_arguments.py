@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ MADE: dict[str, Callable[[], object]] = {
     "a timeout beyond every float": lambda: Client(NOBODY, timeout=10**400),
     "patience of a number": lambda: Client(NOBODY, retry=3),  # type: ignore[arg-type]
     "authorities of a number": lambda: Client(NOBODY, verify=5),  # type: ignore[arg-type]
+    "what is told of a retry": lambda: Client(NOBODY, on_retry=5),  # type: ignore[arg-type]
     "attempts of a text": lambda: Retry(attempts="3"),  # type: ignore[arg-type]
     "a pause of a text": lambda: Retry(first="3"),  # type: ignore[arg-type]
 }
@@ -58,6 +60,9 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "events for a text": lambda client: list(client.jobs.events("job-1", timeout="5")),
     "a wait for a text": lambda client: client.jobs.wait("job-1", timeout="5"),
     "a wait that tells a number": lambda client: client.jobs.wait("job-1", on_progress=5),
+    "strip_metadata": lambda client: client.upscale(PNG, strip_metadata="no"),
+    "overwrite": lambda client: client.upscale(PNG, "x.png", overwrite="no"),
+    "keep_picture": lambda client: client.feedback("r", "up", keep_picture="no", picture=PNG),
     "idempotency_key": lambda client: client.jobs.submit(PNG, idempotency_key=5),
     "no request": lambda client: client.feedback(None, "up"),
     "verdict": lambda client: client.feedback("request-1", 5),
@@ -85,6 +90,11 @@ def test_what_is_not_sent(fake: Fake, client: Client, what: str) -> None:
 def test_numbers_of_numpy_are_numbers(fake: Fake, client: Client) -> None:
     client.upscale(PNG, size=(np.int64(64), None), min_fidelity=np.float32(30))
     assert fake.seen[0].query == {"width": "64", "min_fidelity": "30.0"}
+
+
+def test_fractions_are_numbers(fake: Fake, client: Client) -> None:
+    client.upscale(PNG, scale=Fraction(3, 2))
+    assert fake.seen[0].query == {"scale": "1.5"}
 
 
 def test_a_file_that_is_closed(fake: Fake, client: Client) -> None:

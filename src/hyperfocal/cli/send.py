@@ -38,7 +38,7 @@ def send(
     url: str = typer.Option(
         ..., "--url", metavar="URL", help="The service, such as http://127.0.0.1:8000."
     ),
-    output: Path = typer.Option(
+    output_name: str = typer.Option(
         ..., "-o", "--output", metavar="OUT", help="Folder of the results; mirrors DIR."
     ),
     scale: float | None = typer.Option(
@@ -93,7 +93,11 @@ def send(
         120.0, "--timeout", metavar="SECONDS", help="Wait so long for an answer."
     ),
     retries: int = typer.Option(
-        8, "--retries", min=0, metavar="N", help="Try so often again where the service is busy."
+        8,
+        "--retries",
+        min=0,
+        metavar="N",
+        help="Try so often again where the service is busy or cannot be reached.",
     ),
     recurse: bool = typer.Option(
         True, "--recursive/--no-recursive", help="Look into sub-folders too, linked ones included."
@@ -122,7 +126,7 @@ def send(
     from hyperfocal.cli.place import Destination, place
     from hyperfocal.cli.progress import report
     from hyperfocal.cli.sending import Sending
-    from hyperfocal.cli.sending_told import telling
+    from hyperfocal.cli.sending_told import say_once, telling
     from hyperfocal.client.client import Client
     from hyperfocal.client.retry import Retry
     from hyperfocal.imaging.atomic import check_target
@@ -136,6 +140,10 @@ def send(
         check_depth(form, bit_depth)
     if any(mark in suffix for mark in ("/", "\\", "\0")):
         raise UsageError(f"--suffix is part of a name and cannot hold '{suffix}'")
+    if not output_name:
+        # As a path it would be the current folder.
+        raise UsageError("-o names nothing; it must name a folder")
+    output = Path(output_name)
     where = Destination(folder=output, form=form, suffix=suffix)
     given = {
         "scale": scale,
@@ -158,7 +166,13 @@ def send(
         say.line(passed_over(found.results, "sent"))
     retry = Retry(attempts=retries + 1, patience=600.0)
     with (
-        Client(url, _key(key_file), timeout=timeout, retry=retry) as client,
+        Client(
+            url,
+            _key(key_file),
+            timeout=timeout,
+            retry=retry,
+            on_retry=None if quiet else say_once(),
+        ) as client,
         telling(len(found.inputs), quiet=quiet, verbose=verbose) as tell,
     ):
         sending = Sending(client, given, output, ledger, jobs, overwrite)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Outcome
 from hyperfocal.cli.progress import describe, size_of
+from hyperfocal.client.errors import ServiceError
 
 
 @contextmanager
@@ -47,6 +49,21 @@ def telling(total: int, *, quiet: bool, verbose: bool) -> Iterator[Callable[[Out
             progress.advance(bar)
 
         yield line_and_bar
+
+
+def say_once() -> Callable[[ServiceError, float], None]:
+    """Tells why the service is waited for, the first time for each reason; for many threads."""
+    said: set[str] = set()
+    lock = threading.Lock()
+
+    def say_it(error: ServiceError, pause: float) -> None:
+        with lock:
+            if error.code in said:
+                return
+            said.add(error.code)
+        say.line(f"{error}; trying again")
+
+    return say_it
 
 
 def told(outcome: Outcome, *, verbose: bool = False) -> list[str]:

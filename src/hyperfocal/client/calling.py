@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,8 +55,10 @@ class Caller:
         timeout: float,
         retry: Retry,
         verify: bool | str | ssl.SSLContext = True,
+        on_retry: Callable[[ServiceError, float], None] | None = None,
     ) -> None:
         self.retry = retry
+        self._on_retry = on_retry
         self._stopped = threading.Event()
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -88,9 +91,9 @@ class Caller:
             for connection in self._sockets:
                 _shut(connection)
 
-    def json(self, call: Call, *, retry: Retry | None = None) -> Any:
+    def json(self, call: Call, *, retry: Retry | None = None, until: float | None = None) -> Any:
         """The answer's JSON."""
-        return self.run(call, _json, retry=retry)
+        return self.run(call, _json, retry=retry, until=until)
 
     def run(
         self,
@@ -99,17 +102,19 @@ class Caller:
         *,
         retry: Retry | None = None,
         timeout: float | None = None,
+        until: float | None = None,
     ) -> _T:
         """``use`` of the answer, which it may stream; tried again where that may help.
 
-        Raises what the service's problem document says, Unreachable or NoAnswer.
+        Raises what the service's problem document says, Unreachable or NoAnswer. ``until``: of
+        ``time.monotonic``; NoAnswer then, be there patience left or not.
         """
         retry = self.retry if retry is None else retry
         tried, waited = 0, 0.0
         while True:
             tried += 1
             try:
-                with self._answer(call, timeout) as response:
+                with self._answer(call, self._limit(timeout, until)) as response:
                     return use(response)
             except ServiceError as error:
                 if not _may_help(error, call):
@@ -117,8 +122,19 @@ class Caller:
                 pause = retry.pause(tried, waited, error.retry_after)
                 if pause is None:
                     raise
+                if until is not None and time.monotonic() + pause >= until:
+                    raise NoAnswer(f"no answer in time; the last was: {error}") from error
+                if self._on_retry is not None:
+                    self._on_retry(error, pause)
             self.sleep(pause)
             waited += pause
+
+    def _limit(self, timeout: float | None, until: float | None) -> float | None:
+        """Seconds that a try may take; None: the client's own limits."""
+        if until is None:
+            return timeout
+        left = max(until - time.monotonic(), 1e-3)
+        return min(left, self._http.timeout.read or left, timeout or left)
 
     def stream(
         self,
@@ -133,14 +149,18 @@ class Caller:
 
     def sleep(self, seconds: float) -> None:
         """Wait; Cancelled when :meth:`cancel` is called meanwhile."""
-        if self._stopped.wait(seconds):
+        self._stopped.wait(seconds)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Cancelled where :meth:`cancel` has been called."""
+        if self._stopped.is_set():
             raise Cancelled("stopped on request")
 
     @contextmanager
     def _answer(self, call: Call, timeout: float | None) -> Iterator[httpx.Response]:
         """A good answer, its body not yet read."""
-        if self._stopped.is_set():
-            raise Cancelled("stopped on request")
+        self.go_on()
         if self._http.is_closed:
             raise UsageError("the client has been closed")
         options: dict[str, Any] = {} if timeout is None else {"timeout": timeout}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,7 +36,8 @@ class Client:
 
     ``key``: an API key, where the service wants one. ``timeout``: seconds to wait for the
     service to say anything; a picture that takes longer belongs into a job. ``retry``: how
-    patient to be with a service that is busy or away. ``verify``: check the certificate of
+    patient to be with a service that is busy or away; ``on_retry``: is told why, and for how many
+    seconds, before every pause, in the thread that waits. ``verify``: check the certificate of
     https, or the path of a file of authorities to trust.
 
     Pictures are given as a path, bytes of a picture file, a binary file, a Pillow image, or an
@@ -54,6 +55,7 @@ class Client:
         timeout: float = 120.0,
         retry: Retry | None = None,
         verify: bool | str | ssl.SSLContext = True,
+        on_retry: Callable[[ServiceError, float], None] | None = None,
     ) -> None:
         if timeout is None:
             raise UsageError("a client needs a timeout, a number of seconds")
@@ -62,10 +64,16 @@ class Client:
             key=(key, str | None),
             retry=(retry, Retry | None),
             verify=(verify, bool | str | ssl.SSLContext),
+            on_retry=(on_retry, Callable | None),
         )
         self._given: dict[str, Any] = {"url": url, "key": key, "timeout": timeout, "verify": verify}
         self._caller = Caller(
-            url, headers=_headers(key), timeout=timeout, retry=retry or Retry(), verify=verify
+            url,
+            headers=_headers(key),
+            timeout=timeout,
+            retry=retry or Retry(),
+            verify=verify,
+            on_retry=on_retry,
         )
         self.jobs = Jobs(self._caller)
 
@@ -131,24 +139,20 @@ class Client:
         is left out, it is by ``output``'s suffix or that of the input.
         """
         check_output(output, overwrite, picture)
-        if format is None and output is not None:
-            from hyperfocal.imaging.formats import format_of_suffix
-
-            format = format_of_suffix(Path(output))
         options = Options(
             scale=scale,
             size=size,
             long_edge=long_edge,
             megapixels=megapixels,
             model=model,
-            format=format,
+            format=_format(format, output),
             quality=quality,
             bit_depth=bit_depth,
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
         )
         call = picture_call("/v1/upscale", picture, options, reference)
-        return self._caller.run(call, receiver(output, overwrite))
+        return self._caller.run(call, receiver(output, overwrite, self._caller.go_on))
 
     def preview(
         self,
@@ -162,12 +166,12 @@ class Client:
         """Restore a part of a picture with the fastest model.
 
         ``crop``: x, y, width and height in pixels of the input, at most 512 x 512; left out, the
-        middle.
+        middle. ``output`` and ``format``: as for :meth:`upscale`.
         """
         check_output(output, picture=picture)
-        options = Options(scale=scale, format=format, crop=crop)
+        options = Options(scale=scale, format=_format(format, output), crop=crop)
         call = picture_call("/v1/preview", picture, options)
-        return self._caller.run(call, receiver(output, True))
+        return self._caller.run(call, receiver(output, True, self._caller.go_on))
 
     def estimate(
         self,
@@ -240,6 +244,7 @@ class Client:
         if picture is not None and not keep_picture:
             raise UsageError("a picture is sent only with keep_picture=True, your consent")
         check_kinds(
+            keep_picture=(keep_picture, bool),
             request_id=(request_id, str),
             verdict=(verdict, str),
             reasons=(reasons, Iterable),
@@ -292,6 +297,15 @@ class Client:
         except ServiceError:
             version = None
         return Health(alive=True, ready=ready, version=version)
+
+
+def _format(format: str | None, output: str | Path | None) -> str | None:
+    """The one asked for, or that of the name of the file."""
+    if format is not None or output is None:
+        return format
+    from hyperfocal.imaging.formats import format_of_suffix
+
+    return format_of_suffix(Path(output))
 
 
 def _base64(picture: object) -> str:

@@ -119,7 +119,7 @@ class Jobs:
                     if now.ended or (end is not None and time.monotonic() >= end):
                         break
             if now is None or not now.ended:
-                now = self.get(name)
+                now = read_job(self._caller.json(Call("GET", _path(name)), until=end))
             if now.ended:
                 return _succeeded(now)
             self._caller.sleep(min(_left(end, name), self._caller.retry.first))
@@ -129,10 +129,12 @@ class Jobs:
     ) -> Restored:
         """What a job made; ``output``: stream it into this file.
 
-        A ServiceError of status 409 says that there is no result yet, or will be none.
+        A ServiceError of status 409 says that there is no result yet, or will be none; an
+        OutputRefused, that the picture is of another format than the name says.
         """
         check_output(output, overwrite)
-        return self._caller.run(Call("GET", _path(job, "/result")), receiver(output, overwrite))
+        receive = receiver(output, overwrite, self._caller.go_on, as_named=True)
+        return self._caller.run(Call("GET", _path(job, "/result")), receive)
 
     def cancel(self, job: Job | str) -> Job:
         """Stop a job, and give it as it is then."""

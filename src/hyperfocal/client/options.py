@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 from hyperfocal.errors import UsageError
 from hyperfocal.kinds import check_kinds
@@ -49,7 +50,11 @@ class Options:
         parts = _parts(self.crop)
         if self.crop is not None and (len(parts) != 4 or not all(map(is_finite_number, parts))):
             raise UsageError(f"crop is x, y, width and height in pixels, not {shown(self.crop)}")
-        check_kinds(model=(self.model, str | None), format=(self.format, str | None))
+        check_kinds(
+            model=(self.model, str | None),
+            format=(self.format, str | None),
+            strip_metadata=(self.strip_metadata, bool),
+        )
         check_text({"model": self.model, "format": self.format})
 
     def fields(self) -> dict[str, str]:
@@ -61,15 +66,22 @@ class Options:
                 continue
             if field.name == "size":
                 sent |= {
-                    name: str(side)
+                    name: _written(side)
                     for name, side in zip(("width", "height"), value, strict=True)
                     if side is not None
                 }
             elif field.name == "crop":
-                sent["crop"] = ",".join(str(part) for part in value)
+                sent["crop"] = ",".join(map(_written, value))
             else:
-                sent[field.name] = "true" if value is True else str(value)
+                sent[field.name] = _written(value)
         return sent
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Real) and not isinstance(value, bool | Integral):
+        # Fractions would write themselves as such.
+        value = float(value)
+    return "true" if value is True else str(value)
 
 
 def _parts(value: object) -> tuple[object, ...]:

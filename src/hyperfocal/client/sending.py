@@ -15,7 +15,7 @@ from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
-from hyperfocal.errors import OutputError
+from hyperfocal.errors import OutputError, OutputRefused
 from hyperfocal.kinds import check_kinds
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def check_output(
 
     :class:`OutputError` where it cannot, or would replace the picture itself.
     """
-    check_kinds(output=(output, str | os.PathLike | None))
+    check_kinds(output=(output, str | os.PathLike | None), overwrite=(overwrite, bool))
     if output is None:
         return
     from hyperfocal.imaging.atomic import check_target
@@ -72,19 +72,32 @@ def check_output(
     check_target(Path(output), overwrite=overwrite)
 
 
-def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Response], Restored]:
-    """Takes a picture out of an answer: into memory, or into a file that is whole or not there."""
+def receiver(
+    output: str | Path | None,
+    overwrite: bool,
+    go_on: Callable[[], None],
+    *,
+    as_named: bool = False,
+) -> Callable[[httpx.Response], Restored]:
+    """Takes a picture out of an answer: into memory, or into a file that is whole or not there.
+
+    ``go_on``: raises where the call was broken off meanwhile, which may look like an answer's end.
+    ``as_named``: :class:`OutputRefused` where the picture is not of the format of the file's name.
+    """
 
     def receive(response: httpx.Response) -> Restored:
         if output is None:
             data = response.read()
+            go_on()
             _check_size(len(data))
             return read_restored(response.headers, data=data, path=None, size=len(data))
         from hyperfocal.imaging.atomic import write_file
 
         path = Path(output)
         # First of all, so that a stranger's page does not end in the file.
-        read_restored(response.headers, data=None, path=path, size=0)
+        facts = read_restored(response.headers, data=None, path=path, size=0)
+        if as_named:
+            _check_name(path, facts.media_type)
 
         size = 0
 
@@ -93,12 +106,25 @@ def receiver(output: str | Path | None, overwrite: bool) -> Callable[[httpx.Resp
             for chunk in response.iter_bytes(1 << 20):
                 # A proxy may have compressed what arrives.
                 size += file.write(chunk)
+            go_on()
             _check_size(size)
 
         write_file(path, fill, overwrite=overwrite)
         return read_restored(response.headers, data=None, path=path, size=size)
 
     return receive
+
+
+def _check_name(path: Path, media_type: str) -> None:
+    from hyperfocal.imaging.formats import FORMATS, format_of_suffix
+
+    named = format_of_suffix(path)
+    if named is not None and FORMATS[named].media_type != media_type:
+        made = media_type.removeprefix("image/")
+        raise OutputRefused(
+            f"the picture is {made}, and the name of {path} says {named}; choose another name, "
+            f"or submit the picture with format='{named}'"
+        )
 
 
 def _check_size(size: int) -> None:
