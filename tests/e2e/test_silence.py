@@ -10,6 +10,7 @@ import httpx
 from doing import finish, note_states, restore
 from running import wait_until
 
+Open = Callable[..., Any]
 Photo = Callable[..., Path]
 
 # In the place of fetch, an answer that says what it is told to; a stop ends it, as it ends a real
@@ -196,3 +197,26 @@ def test_a_service_that_does_not_answer_a_stop(own_page: Any, photo: Photo) -> N
         own_page.get_by_role("button", name="Cancel", exact=True).click()
     own_page.clock.fast_forward(20_000)
     own_page.get_by_role("heading", name="The service cannot be reached").wait_for()
+
+
+def test_who_is_asked_for_a_key_is_not_hurried(open_page: Open, service: str, photo: Photo) -> None:
+    page = open_page(service, expected=("Failed to load resource",))
+
+    def want_a_key(route: Any) -> None:
+        if route.request.method == "DELETE" and "authorization" not in route.request.headers:
+            route.fulfill(status=401)
+        else:
+            route.continue_()
+
+    page.clock.install()
+    page.reload()
+    page.route("**/v1/jobs/*", want_a_key)
+    page.route("**/v1/jobs/*/events", lambda route: None)
+    with page.expect_request("**/v1/jobs/*/events"):
+        restore(page, photo())
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    dialog = page.get_by_role("dialog", name="This service needs a key")
+    dialog.get_by_label("API key").fill("hf_abc")
+    page.clock.fast_forward(20_000)
+    dialog.get_by_role("button", name="Use this key").click()
+    page.get_by_role("heading", name="Stopped").wait_for()

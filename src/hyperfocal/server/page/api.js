@@ -59,18 +59,18 @@ export class Api {
   }
 
   /** A request by fetch; the Response of a success, or throws Problem, Unreachable, Stopped. */
-  send(path, { headers, ...rest } = {}) {
+  send(path, { headers, patience, signal = patience?.signal, ...rest } = {}) {
     return this.#withKey(async (authorization) => {
       let response;
       try {
-        response = await fetch(path, { cache: "no-store", headers: { ...authorization, ...headers }, ...rest });
+        response = await fetch(path, { cache: "no-store", headers: { ...authorization, ...headers }, signal, ...rest });
       } catch (error) {
         throw error.name === "AbortError" ? new Stopped() : new Unreachable();
       }
       if (response.ok) return response;
       const text = await response.text().catch(() => "");
       throw Problem.fromAnswer(response.status, (name) => response.headers.get(name), text);
-    });
+    }, patience);
   }
 
   /** The JSON of a success. */
@@ -83,7 +83,7 @@ export class Api {
   async ask(path, { signal, ...options } = {}) {
     const patience = new Patience(this.silence, signal);
     try {
-      return await this.json(path, { ...options, signal: patience.signal });
+      return await this.json(path, { ...options, patience });
     } catch (error) {
       throw patience.blame(error);
     } finally {
@@ -101,7 +101,7 @@ export class Api {
   async download(path, signal) {
     const patience = new Patience(this.silence, signal);
     try {
-      const { headers, body } = await this.send(path, { signal: patience.signal });
+      const { headers, body } = await this.send(path, { patience });
       const heard = new TransformStream({
         transform(chunk, out) {
           patience.renew();
@@ -176,7 +176,7 @@ export class Api {
     const patience = new Patience(this.silence, signal);
     let reader = null;
     try {
-      const response = await this.send(path, { signal: patience.signal, headers: { Accept: "text/event-stream" } });
+      const response = await this.send(path, { patience, headers: { Accept: "text/event-stream" } });
       reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       for (;;) {
@@ -198,7 +198,7 @@ export class Api {
     }
   }
 
-  async #withKey(attempt) {
+  async #withKey(attempt, patience) {
     for (;;) {
       const key = this.key;
       try {
@@ -209,7 +209,10 @@ export class Api {
         if (this.key !== key) continue;
         // Several requests may be refused at once; the question is asked once.
         this.#asking ??= this.askForKey(Boolean(key)).finally(() => (this.#asking = null));
+        // The service has answered; now it waits for somebody who has to look for a key.
+        patience?.rest();
         const given = await this.#asking;
+        patience?.renew();
         if (!given) throw problem;
         this.key = given;
       }
@@ -234,12 +237,16 @@ class Patience {
   }
 
   renew() {
-    clearTimeout(this.timer);
+    this.rest();
     this.timer = setTimeout(this.#lose, this.milliseconds);
   }
 
-  end() {
+  rest() {
     clearTimeout(this.timer);
+  }
+
+  end() {
+    this.rest();
     this.other?.removeEventListener("abort", this.#lose);
   }
 
