@@ -249,6 +249,9 @@ def sources():
     unused = imaging.Picture(photo, np.zeros_like(photo[..., 0]))
     yield "BMP", "RGB with an alpha of 0", imaging.encode(unused, "bmp")
     yield "GIF", "palette with transparency", made.filed(keyed, "GIF", transparency=3)
+    grown = made.filed(keyed, "GIF")
+    grown = grown[:6] + struct.pack("<HH", 100, 100) + grown[10:]
+    yield "GIF", "a first frame that does not fill the picture", grown
     yield "GIF", "animation", frames("GIF")
 
 

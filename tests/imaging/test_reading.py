@@ -409,6 +409,36 @@ def test_gif_transparency_and_frames():
     assert made.psnr(got.pixels, RGB) > 25
 
 
+@pytest.mark.parametrize("key", [None, 3])
+@pytest.mark.parametrize("mode", ["P", "L"])
+def test_around_the_first_frame_of_a_gif_it_is_transparent(mode, key):
+    image = Image.fromarray(RGB[:20, :30]).quantize(16) if mode == "P" else Image.new("L", (30, 20))
+    options = {} if key is None else {"transparency": key}
+    data = bytearray(made.filed(image, "GIF", optimize=False, **options))
+    data[6:10] = struct.pack("<HH", 50, 40)
+    at = data.index(b"," + struct.pack("<4H", 0, 0, 30, 20))
+    data[at + 1 : at + 5] = struct.pack("<HH", 7, 11)
+    got, facts = imaging.open(bytes(data)), imaging.inspect(bytes(data))
+    assert (facts.width, facts.height, facts.has_alpha) == (50, 40, True)
+    wanted = np.zeros((40, 50), np.uint8)
+    wanted[11:31, 7:37] = np.where(np.asarray(image) == key, 0, 255)
+    assert np.array_equal(got.alpha, wanted)
+    inside = got.pixels[11:31, 7:37]
+    assert np.array_equal(inside, np.asarray(image.convert("L" if mode == "L" else "RGB")))
+    assert got.notes == ()
+
+
+def test_a_gif_has_the_colours_that_pillow_makes_of_its_palette():
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image.fromarray(indices, "P")
+    image.putpalette(made.photo(16, 16).tobytes())
+    data = made.filed(image, "GIF", optimize=False)
+    # Indices beyond the palette, too.
+    data = data[:10] + bytes((data[10] & ~7 | 3,)) + data[11 : 13 + 48] + data[13 + 768 :]
+    opened = Image.open(io.BytesIO(data))
+    assert np.array_equal(imaging.open(data).pixels, np.asarray(opened.convert("RGB")))
+
+
 def test_what_is_dropped_of_a_gif_is_told():
     image = Image.fromarray(RGB)
     data = made.filed(image, "GIF", comment=b"by hand", loop=0)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
+import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging.guard import decoding
@@ -14,7 +18,9 @@ from hyperfocal.imaging.header import Header, Raster, remark
 _MOST_FRAMES = 100_000
 # Beyond its own limit Pillow prints a warning when a frame overhangs the picture.
 _LARGEST_OVERHANG = 1 << 26
-_COMMENT, _APPLICATION = 0xFE, 0xFF
+_EXTENSION, _PICTURE = 0x21, 0x2C
+_CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
+_ROWS = 64
 # By the eleven bytes that say whose an extension is (XMP part 3, 1.1.2; ICC.1, annex B.4).
 _OF_APPLICATIONS = {
     b"XMP DataXMP": "XMP was dropped",
@@ -22,35 +28,43 @@ _OF_APPLICATIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a frame lies in the picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def fills(self, width: int, height: int) -> bool:
+        """Whether nothing of a picture of that size lies around it."""
+        return (self.left, self.top, self.width, self.height) == (0, 0, width, height)
+
+
 def read_header(data: bytes) -> Header:
     """The header of a GIF file, with its frames counted; BrokenPicture when it has none."""
     if len(data) < 13:
         raise BrokenPicture("truncated GIF: it has no header")
-    width, height = _int16(data, 6), _int16(data, 8)
-    at = 13 + _table(data[10])
+    first = None
     frames = 0
     transparent = False
     notes: list[str] = []
-    while at < len(data):
-        block = data[at]
-        if block == 0x21 and at + 2 <= len(data):
-            if data[at + 1] == 0xF9 and frames == 0 and at + 4 <= len(data):
-                transparent = bool(data[at + 3] & 1)
-            elif (note := _dropped(data, at)) is not None:
-                remark(notes, note)
-            at = _skip(data, at + 2)
-        elif block == 0x2C and at + 10 <= len(data):
+    for at in _blocks(data):
+        if data[at] == _PICTURE:
             frames += 1
-            if frames == 1:  # a first frame that overhangs enlarges the picture
-                width = max(width, _int16(data, at + 1) + _int16(data, at + 5))
-                height = max(height, _int16(data, at + 3) + _int16(data, at + 7))
-            at = _skip(data, at + 10 + _table(data[at + 9]) + 1)
-        else:
-            break
-        if frames > _MOST_FRAMES:
-            break
-    if frames == 0:
+            first = first or _frame(data, at)
+            if frames > _MOST_FRAMES:
+                break
+        elif data[at + 1] == _CONTROL and first is None and at + 4 <= len(data):
+            transparent = bool(data[at + 3] & 1)
+        elif (note := _dropped(data, at)) is not None:
+            remark(notes, note)
+    if first is None:
         raise BrokenPicture("truncated or corrupt GIF: there is no picture in it")
+    # A first frame that overhangs enlarges the picture.
+    width = max(_int16(data, 6), first.left + first.width)
+    height = max(_int16(data, 8), first.top + first.height)
     if width * height > max(_LARGEST_OVERHANG, _int16(data, 6) * _int16(data, 8)):
         raise BrokenPicture("corrupt GIF: the first frame lies far outside the picture")
     return Header(
@@ -58,7 +72,7 @@ def read_header(data: bytes) -> Header:
         width=width,
         height=height,
         mode="palette",
-        has_alpha=transparent,
+        has_alpha=transparent or not first.fills(width, height),
         frames=frames,
         lossless=True,
         notes=tuple(notes),
@@ -66,24 +80,74 @@ def read_header(data: bytes) -> Header:
 
 
 def read_pixels(data: bytes, header: Header) -> Raster:
-    """Decode the first frame; its palette and transparency become plain samples."""
+    """Decode the first frame; its palette and transparency become plain samples.
+
+    What it does not cover is transparent, as browsers have it.
+    """
     from PIL import GifImagePlugin
 
-    from hyperfocal.imaging.pil import samples_of
-
+    first = next(_frame(data, at) for at in _blocks(data) if data[at] == _PICTURE)
     with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
         image.load()
-        table = np.reshape(image.getpalette() or (), (-1, 3)) if image.mode == "P" else None
-        pixels, alpha = samples_of(image)
-    if table is not None and len(table) and np.all(table == table[:, :1]):
-        # GIF has no other way to be grey.
-        pixels = np.ascontiguousarray(pixels[..., 0])  # type: ignore[assignment]
-    if pixels.shape[:2] != (header.height, header.width):
+        indices = np.asarray(image)
+    if indices.shape != (header.height, header.width):
         raise BrokenPicture("corrupt GIF: its size is not the declared one")
-    if alpha is not None and np.all(alpha == 255):
-        alpha = None
-    return Raster(pixels, alpha, None)
+    # Without a palette of colours each index is its own grey.
+    table = np.arange(256, dtype=np.uint8)[:, None]
+    if image.mode == "P":
+        table = np.zeros((256, 3), np.uint8)
+        stored = np.reshape(image.getpalette() or (), (-1, 3))
+        table[: len(stored)] = stored
+        if np.all(table == table[:, :1]):
+            # GIF has no other way to be grey.
+            table = table[:, :1]
+    alpha = None
+    key = image.info.get("transparency")
+    del image
+    if key is not None or not first.fills(header.width, header.height):
+        alpha = np.zeros(indices.shape, np.uint8)
+        seen = np.s_[first.top : first.top + first.height, first.left : first.left + first.width]
+        alpha[seen] = 255 if key is None else np.where(indices[seen] == key, 0, np.uint8(255))
+        alpha = None if alpha.all() else alpha
+    pixels = _looked_up(table, indices)
+    return Raster(pixels if pixels.shape[2] == 3 else pixels[..., 0], alpha, None)
+
+
+def _looked_up(
+    table: npt.NDArray[np.uint8], indices: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """``(H, W, C)`` of a table of ``(256, C)``, for which numpy makes eight bytes of each index."""
+    out = np.empty((*indices.shape, table.shape[1]), np.uint8)
+    for top in range(0, len(indices), _ROWS):
+        rows = indices[top : top + _ROWS]
+        for channel in range(table.shape[1]):
+            # By channel it takes a third of the time.
+            out[top : top + _ROWS, :, channel] = table[:, channel][rows]
+    return out
+
+
+def _blocks(data: bytes) -> Iterator[int]:
+    """Where each extension and each frame begins; stops where the file is cut or damaged."""
+    at = 13 + _table(data[10])
+    while at < len(data):
+        if data[at] == _EXTENSION and at + 2 <= len(data):
+            yield at
+            at = _skip(data, at + 2)
+        elif data[at] == _PICTURE and at + 10 <= len(data):
+            yield at
+            at = _skip(data, _codes(data, at))
+        else:
+            return
+
+
+def _frame(data: bytes, at: int) -> _Frame:
+    return _Frame(*struct.unpack_from("<4H", data, at + 1))
+
+
+def _codes(data: bytes, at: int) -> int:
+    """Where the codes of the frame at ``at`` begin."""
+    return at + 10 + _table(data[at + 9]) + 1
 
 
 def _dropped(data: bytes, at: int) -> str | None:
