@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import BrokenPicture, UnknownFormat
@@ -259,3 +259,41 @@ def test_comments_of_a_gif_are_told_once() -> None:
     at = data.index(b",")
     header = gif.read_header(data[:at] + b"!\xfe\x01x\0" * 1000 + data[at:])
     assert header.notes == ("a comment was dropped",)
+
+
+def tiny_gif(screen: int, frame: int) -> bytes:
+    """A whole picture of one pixel, whatever its frame's size is said to be."""
+    sizes = struct.pack("<HHBBB", screen, screen, 0, 0, 0)
+    return b"GIF89a" + sizes + b"," + struct.pack("<4HB", 0, 0, frame, frame, 0) + b"\2\2D\1\0;"
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"), [(1, "far larger than its first frame"), (20_000, "truncated GIF")]
+)
+def test_a_gif_of_next_to_no_bytes(
+    frame: int, message: str, within: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before anything of that size is made."""
+    monkeypatch.delattr(GifImagePlugin, "GifImageFile")
+    with pytest.raises(BrokenPicture, match=message):
+        imaging.open(tiny_gif(20_000, frame))
+    within(4)
+
+
+def test_a_large_gif_of_one_colour_is_no_bomb(within: Callable[[int], None]) -> None:
+    """Codes as long as there can be, and no more memory than twice what the pixels take."""
+    image = Image.new("P", (4000, 3000))
+    image.putpalette((10, 200, 30, 1, 2, 3))
+    buffer = io.BytesIO()
+    image.save(buffer, "GIF")
+    assert len(buffer.getvalue()) < 12_000_000 / 1000
+    tracemalloc.reset_peak()
+    picture = imaging.open(buffer.getvalue())
+    within(2 * 3 * 4000 * 3000 >> 20)
+    assert (picture.pixels == (10, 200, 30)).all()
+
+
+def test_a_small_first_frame_of_a_gif_is_no_bomb() -> None:
+    alpha = imaging.open(tiny_gif(300, 1)).alpha
+    assert alpha is not None
+    assert np.count_nonzero(alpha) == 1

@@ -20,6 +20,10 @@ _MOST_FRAMES = 100_000
 _LARGEST_OVERHANG = 1 << 26
 _EXTENSION, _PICTURE = 0x21, 0x2C
 _CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
+# A code has twelve bits at most and stands for 4096 pixels at most; shorter ones for fewer a bit.
+_MOST_PIXELS_A_BYTE = 4096 * 8 / 12
+# Pixels that a picture may have however small its first frame is, and how much larger it may be.
+_ANY_SCREEN, _LARGER = 1 << 26, 4
 _ROWS = 64
 # By the eleven bytes that say whose an extension is (XMP part 3, 1.1.2; ICC.1, annex B.4).
 _OF_APPLICATIONS = {
@@ -30,12 +34,13 @@ _OF_APPLICATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where a frame lies in the picture."""
+    """Where a frame lies in the picture, and ``stored``: the bytes that hold it."""
 
     left: int
     top: int
     width: int
     height: int
+    stored: int
 
     def fills(self, width: int, height: int) -> bool:
         """Whether nothing of a picture of that size lies around it."""
@@ -87,6 +92,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     from PIL import GifImagePlugin
 
     first = next(_frame(data, at) for at in _blocks(data) if data[at] == _PICTURE)
+    _check_frame(first, header)
     with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
         image.load()
@@ -112,6 +118,15 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         alpha = None if alpha.all() else alpha
     pixels = _looked_up(table, indices)
     return Raster(pixels if pixels.shape[2] == 3 else pixels[..., 0], alpha, None)
+
+
+def _check_frame(first: _Frame, header: Header) -> None:
+    """BrokenPicture where pixels are far more than there can be anything to see of them."""
+    pixels = first.width * first.height
+    if pixels > _MOST_PIXELS_A_BYTE * first.stored:
+        raise BrokenPicture("truncated GIF: the end of the picture is missing")
+    if header.width * header.height > max(_ANY_SCREEN, _LARGER * pixels):
+        raise BrokenPicture("corrupt GIF: the picture is far larger than its first frame")
 
 
 def _looked_up(
@@ -142,7 +157,10 @@ def _blocks(data: bytes) -> Iterator[int]:
 
 
 def _frame(data: bytes, at: int) -> _Frame:
-    return _Frame(*struct.unpack_from("<4H", data, at + 1))
+    start = _codes(data, at)
+    stored = min(_skip(data, start), len(data)) - start
+    left, top, width, height = struct.unpack_from("<4H", data, at + 1)
+    return _Frame(left, top, width, height, stored)
 
 
 def _codes(data: bytes, at: int) -> int:
