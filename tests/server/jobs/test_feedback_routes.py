@@ -122,6 +122,26 @@ def test_bodies_that_are_no_verdict(served, body):
         assert problem(long, 413) == "body-too-large"
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"verdict": "down"',
+        '"keep_picture": true, "keep_picture": false',
+        '"comment": "\\ud800"',
+        '"more": NaN',
+        '"more": ' + "[" * 40 + "]" * 40,
+    ],
+)
+def test_json_that_readers_take_differently_is_no_verdict(served, more):
+    with served() as s:
+        record(s)
+        body = f'{{"request_id": "r", "verdict": "up", {more}}}'
+        headers = {"content-type": "application/json"}
+        answer = s.client.post("/v1/feedback", content=body, headers=headers)
+        assert problem(answer, 422) == "malformed"
+        assert verdicts(s) == []
+
+
 def test_a_picture_needs_consent(served):
     with served() as s:
         record(s)

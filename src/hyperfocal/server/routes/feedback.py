@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +15,9 @@ from hyperfocal.errors import UsageError
 from hyperfocal.feedback import MAX_COMMENT, Opinion, Reason, Verdict, book
 from hyperfocal.feedback.records import PictureInTheWay, Written, now
 from hyperfocal.imaging.formats import FORMATS
-from hyperfocal.server.errors import BodyTooLarge, Malformed, RateLimited, UnsupportedBody
+from hyperfocal.server.errors import BodyTooLarge, RateLimited, UnsupportedBody
 from hyperfocal.server.intake import chunks
+from hyperfocal.server.json_body import parse_object
 from hyperfocal.server.kind import kind_of
 from hyperfocal.server.multipart import read_form_data
 from hyperfocal.server.pool import Task
@@ -249,16 +249,13 @@ async def _keep(request: Request, form: FeedbackForm, picture: Path) -> tuple[st
     return name, kind.media_type, size
 
 
-async def _json(request: Request) -> object:
+async def _json(request: Request) -> dict[str, Any]:
     body = bytearray()
     async for chunk in chunks(request):
         body += chunk
         if len(body) > _MOST_JSON:
             raise BodyTooLarge(f"a verdict has {_MOST_JSON:,} bytes at most")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Malformed("the body is not JSON") from error
+    return parse_object(bytes(body))
 
 
 def _checked(content: object) -> FeedbackForm:
