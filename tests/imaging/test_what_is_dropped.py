@@ -235,6 +235,45 @@ def test_a_rating_in_percent_of_a_jpeg_is_kept_in_tiff():
     assert (written.get(18246), written.get(18249)) == (4, 75)
 
 
+PRINTING = "a camera's hints for printers (PrintIM) were dropped"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "note"),
+    [
+        (11, "digiKam-8.0", None),
+        (337, "An ink-jet printer", None),
+        (50341, b"PrintIM\x000300\0\0", PRINTING),
+        (65000, "theirs", "private fields of unknown kinds (65000) were dropped"),
+        (20506, "theirs", "private fields of unknown kinds (20506) were dropped"),
+        # Whether colour samples lie between the others, and how pixels are to be understood that
+        # are others now.
+        (531, 2, False),
+        (318, (0.3127, 0.329), False),
+    ],
+)
+def test_main_fields_of_exif_in_a_tiff(tag, value, note):
+    """Kept (None), told, or of no meaning there (False), whichever file they come from."""
+    block = Image.Exif()
+    block[tag] = value
+    block[271] = "Maker"
+    data = made.filed(made.photo(), "JPEG", exif=block)
+    got = imaging.open(data)
+    assert got.notes == ()
+    assert imaging.conversions(got, "tiff") == ((note,) if note else ())
+    assert imaging.conversions(got, "png") == ()
+    written = tags_of(imaging.encode(got, "tiff"))
+    assert written[271] == "Maker"
+    assert written.get(tag) == (value if note is None else None)
+    # A file of this kind to begin with.
+    kind, number = {str: (2, 0), bytes: (7, 13), int: (3, 1)}.get(type(value), (5, 2))
+    packed = value if kind != 5 else (3127, 10000, 3290, 10000)
+    from_tiff = imaging.open(tiff((tag, kind, number, packed, True)))
+    assert from_tiff.notes == ((note,) if note else ())
+    assert imaging.conversions(from_tiff, "tiff") == ()
+    assert tags_of(imaging.encode(from_tiff, "tiff")).get(tag) == written.get(tag)
+
+
 def test_iptc_of_a_jpeg_that_pillow_has_opened():
     path = b"8BIM\x07\xd0\0\0\0\0\0\x04" + bytes(4)
     blocks = photoshop.resources_of(made.IPTC)

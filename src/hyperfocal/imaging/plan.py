@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, geo, profile, xmp
+from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp
 from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
@@ -274,7 +274,7 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
     block, packet, iptc = found.exif, found.xmp, found.iptc
     if form.name == "tiff" and block is not None:
         whole = block
-        block = attempt(lambda: _without_layout(whole, notes), notes, exif.DAMAGED)
+        block = attempt(lambda: _of_tiff(whole, notes), notes, exif.DAMAGED)
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":
@@ -300,7 +300,10 @@ def _place(picture: Picture, form: Format, notes: list[str]) -> Georeference | N
     return attempt(lambda: geo.resized(found, picture.width, picture.height), notes, geo.UNCLEAR)
 
 
-def _without_layout(block: bytes, notes: list[str]) -> bytes | None:
+def _of_tiff(block: bytes, notes: list[str]) -> bytes | None:
+    """The block that a TIFF file's own directory takes up, as far as its fields belong there."""
+    where = ifd.layout(block)
+    notes += tiff.missed(ifd.parse(block, where, where.first))
     left = exif.without_layout(block)
     if left is not block:
         notes.append("a description of how another TIFF file is laid out was dropped")

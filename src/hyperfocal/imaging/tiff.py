@@ -25,18 +25,23 @@ XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 # Photoshop's layers and what else belongs to its documents (Adobe's TIFF Technical Notes of 2002),
 # and the content credentials of C2PA.
 _LAYERS, _CREDENTIALS = 37724, 52545
-# What describes the photograph rather than how its pixels are stored: name, description, maker,
-# model, page, software, date, artist, computer, rating (in stars and percent), copyright and
-# Windows' five; and the exposure as TIFF/EP (ISO 12234-2) has it, outside EXIF's directory.
-DESCRIPTIVE = (269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33434, 33437,
-               34850, 34852, 34855, 36867, 36868, *range(37377, 37390), 37393, 37395, 37397, 37399,
-               *range(40091, 40096))  # fmt: skip
+# Print Image Matching (Epson), by which cameras tell printers what to do.
+_PRINTING = 50341
+# What describes the photograph rather than how its pixels are stored: what it was processed with,
+# name, description, maker, model, page, software, date, artist, computer, printer, rating (in stars
+# and percent), copyright and Windows' five; and the exposure as TIFF/EP (ISO 12234-2) has it,
+# outside EXIF's directory.
+DESCRIPTIVE = (11, 269, 270, 271, 272, 285, 305, 306, 315, 316, 337, 18246, 18249, 33432, 33434,
+               33437, 34850, 34852, 34855, 36867, 36868, *range(37377, 37390), 37393, 37395, 37397,
+               37399, *range(40091, 40096))  # fmt: skip
 RESOLUTION = (282, 283, 296)
-# Fields from here on are whoever's asked for one. Of these nothing is lost: parameters of fax, JBIG
-# and LERC, how samples, rows and tiles are laid out, what white is in LogLuv, Windows' padding.
-_PRIVATE = 32768
-_STORAGE = {*range(32995, 32999), 34019, 34232, 34750, *range(34908, 34912), 37439, 50674, 59932,
-            59933}  # fmt: skip
+# TIFF's own fields, which but for those above are about how pixels are stored, how a page lies
+# among others, or colour that the profile tells. Others are whoever's asked for one. Of these
+# nothing is lost: tables of JPEG, parameters of fax, JBIG and LERC, how samples, rows and tiles are laid out,
+# what white is in LogLuv, Windows' padding.
+_OWN = {*range(254, 348), *range(400, 406), *range(433, 435), *range(512, 533), 559}
+_STORAGE = {20624, 20625, *range(32995, 32999), 34019, 34232, 34750, *range(34908, 34912), 37439,
+            50674, 59932, 59933}  # fmt: skip
 # Of EXIF's own directory, where they are kept; and Adobe's for raw pictures.
 _OF_EXIF = {*range(34864, 34870), *range(36864, 37888), *range(40960, 42241)}
 _DNG_VERSION, _DNG = 50706, {*range(50706, 53600)}
@@ -62,7 +67,11 @@ _ANY_TILE = 1 << 26
 _LARGER, _ANY_PART, _ANY_PARTS = 4, 1 << 16, 1 << 22
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 _ORIENTATION = 274
-_TOLD = {_LAYERS: photoshop.OTHERS, _CREDENTIALS: CREDENTIALS}
+_TOLD = {
+    _LAYERS: photoshop.OTHERS,
+    _CREDENTIALS: CREDENTIALS,
+    _PRINTING: "a camera's hints for printers (PrintIM) were dropped",
+}
 # What is read here; there may be hundreds of megabytes of others, such as Photoshop's layers.
 _READ = frozenset((
     WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, FORMAT, XMP, IPTC, PHOTOSHOP, ICC,
@@ -99,7 +108,7 @@ def read_header(data: bytes) -> Header:
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
-    notes += _missed(main)
+    notes += missed(main)
     return Header(
         format="tiff",
         width=width,
@@ -154,11 +163,11 @@ def _directory(data: bytes, where: ifd.Layout, page: tiff_pages.Page) -> ifd.Dir
 
 def _private(main: ifd.Directory) -> set[int]:
     """Private fields that mean something and are not read."""
-    return {tag for tag in main.fields if tag >= _PRIVATE} - _READ - _STORAGE
+    return main.fields.keys() - _OWN - _READ - _STORAGE
 
 
-def _missed(main: ifd.Directory) -> list[str]:
-    """What else the fields hold and is not kept, as notes."""
+def missed(main: ifd.Directory) -> list[str]:
+    """What else the fields of a TIFF file, or of EXIF for one, hold and is not kept, as notes."""
     private = _private(main)
     notes = [said for tag, said in _TOLD.items() if tag in private]
     private -= _TOLD.keys()
