@@ -37,8 +37,8 @@ DESCRIPTIVE = (11, 269, 270, 271, 272, 285, 305, 306, 315, 316, 337, 18246, 1824
 RESOLUTION = (282, 283, 296)
 # TIFF's own fields, which but for those above are about how pixels are stored, how a page lies
 # among others, or colour that the profile tells. Others are whoever's asked for one. Of these
-# nothing is lost: tables of JPEG, parameters of fax, JBIG and LERC, how samples, rows and tiles are laid out,
-# what white is in LogLuv, Windows' padding.
+# nothing is lost: tables of JPEG, parameters of fax, JBIG and LERC, how samples, rows and tiles
+# are laid out, what white is in LogLuv, Windows' padding.
 _OWN = {*range(254, 348), *range(400, 406), *range(433, 435), *range(512, 533), 559}
 _STORAGE = {20624, 20625, *range(32995, 32999), 34019, 34232, 34750, *range(34908, 34912), 37439,
             50674, 59932, 59933}  # fmt: skip
