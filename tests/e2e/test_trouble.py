@@ -171,6 +171,33 @@ def test_a_question_does_not_hold_up_the_others(troubled: Any, photo: Photo) -> 
     troubled.get_by_role("heading", name="Stopped").wait_for()
 
 
+def test_answered_questions_wait_their_turn(troubled: Any, photo: Photo) -> None:
+    estimate = {"output_width": 16000, "output_height": 12000, "seconds": 95, "memory_bytes": 9}
+    troubled.route("**/v1/estimate", lambda route: route.fulfill(json=estimate))
+    troubled.route("**/v1/jobs", lambda route: None)
+    names = ("one.jpg", "two.jpg", "three.jpg", "four.jpg")
+    choose(troubled, *(photo(name, 4000, 3000) for name in names))
+    troubled.get_by_role("radio", name="4×").check()  # noqa: RUF001
+    for name in names:
+        troubled.get_by_role("button", name=f"{name} 4,000 × 3,000").wait_for()  # noqa: RUF001
+    troubled.get_by_role("button", name="Restore 4 photographs").click()
+    wait_until(lambda: troubled.locator('.item[data-state="asking"]').count() == 4)
+    for name in names:
+        troubled.get_by_role("button", name=f"{name} Waiting for your answer").click()
+        troubled.get_by_role("button", name="Continue").click()
+
+    def states() -> list[str]:
+        return [str(one.get_attribute("data-state")) for one in troubled.locator(".item").all()]
+
+    assert states() == ["sending", "sending", "line", "line"]
+    # What waits can still be left out, and what comes to its turn goes on where it was.
+    troubled.get_by_role("button", name="Cancel three.jpg").click()
+    assert states() == ["sending", "sending", "stopped", "line"]
+    with troubled.expect_request("**/v1/jobs"):
+        troubled.get_by_role("button", name="Cancel one.jpg").click()
+    assert states() == ["stopped", "sending", "stopped", "sending"]
+
+
 def test_a_key_with_what_no_key_has(open_page: Open, service: str, photo: Photo) -> None:
     page = open_page(service, expected=("Failed to load resource",))
     keys: list[str | None] = []

@@ -17,6 +17,7 @@ function token() {
 
 /**
  * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, judged, … };
+ * begin: called when its turn has come; answer: takes the answer to the question about it, or null;
  * judged: the verdict that was sent, or null; removal: aborted when it is taken off the page.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
@@ -52,6 +53,7 @@ export class Queue extends EventTarget {
       const isSame = item.isUnsure && JSON.stringify(options) === JSON.stringify(item.options);
       const key = isSame ? item.token : token();
       Object.assign(item, { token: key, isUnsure: false, options: { ...options }, control: new AbortController() });
+      item.begin = () => this.#work(item);
       this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: null });
     }
     this.#next();
@@ -79,11 +81,13 @@ export class Queue extends EventTarget {
       if (!item) return;
       this.#working += 1;
       this.update(item, { state: "sending", progress: 0 });
-      this.#work(item).finally(() => {
-        this.#working -= 1;
-        this.#next();
-      });
+      item.begin();
     }
+  }
+
+  #leave() {
+    this.#working -= 1;
+    this.#next();
   }
 
   async #work(item) {
@@ -100,20 +104,32 @@ export class Queue extends EventTarget {
     } catch (problem) {
       if (problem instanceof Stopped) this.update(item, { state: "stopped" });
       else this.update(item, { state: "failed", problem, isUnsure: mayPass(problem) });
+    } finally {
+      this.#leave();
     }
   }
 
   #ask(item, estimate) {
     return new Promise((resolve) => {
-      item.answer = (yes) => {
+      const end = (yes) => {
         item.answer = null;
-        this.#working += 1;
         resolve(yes);
+      };
+      item.answer = (yes) => {
+        if (yes) {
+          // Its place may be another's by now. While it waits for one it can still be stopped.
+          item.begin = () => end(true);
+          this.update(item, { state: "line" });
+          this.#next();
+        } else {
+          // Over at once, whoever has the places; what ends leaves one.
+          this.#working += 1;
+          end(false);
+        }
       };
       this.update(item, { state: "asking", estimate });
       // Others go on meanwhile: nobody may be there to answer.
-      this.#working -= 1;
-      this.#next();
+      this.#leave();
     });
   }
 }
