@@ -33,7 +33,7 @@ def between(before: Sequence[float], after: Sequence[float], *, new: bool = True
 
 def compared(gain: float, *, new: bool) -> Compared:
     return Compared(
-        "suite", new, 5, "int8", 30.0, 32.0, 0.9, 32.0 + gain, 0.9, 4, 1, -0.01, spread=0.01
+        "suite", new, 5, 5, "int8", 30.0, 32.0, 0.9, 32.0 + gain, 0.9, 4, 1, -0.01, spread=0.01
     )
 
 
@@ -91,6 +91,19 @@ def test_a_gain_that_may_be_luck_is_refused_with_what_it_would_take() -> None:
     alone = judge([between([30.0], [31.0])], 0.02, 0.02)
     assert not alone.better
     assert "a single picture" in alone.reasons[2]
+
+
+def test_parts_of_one_original_count_as_one() -> None:
+    before, after = [30.0] * 8, [30.5] * 4 + [29.75] * 2 + [29.8] * 2
+    original_of = {str(at): "ab"[at // 4] for at in range(8)}
+    found = Compared.of(report(before), report(after), new=True, original_of=original_of)
+    assert (found.images, found.originals, found.better, found.worse) == (8, 2, 1, 1)
+    assert found.sure == pytest.approx(lower_bound(found.gain, found.spread, 2))
+    assert found.worst == pytest.approx(-0.225)
+    met, most, sure = judge([found], 0.02, 0.02).reasons
+    assert "+0.137 dB over 8 pictures of 2 originals" in met
+    assert "better on 1 of the 2 originals that differ" in most
+    assert "24 pictures, the most that are held back" in sure
 
 
 def test_what_changes_nothing_is_seldom_called_better() -> None:

@@ -500,6 +500,21 @@ def test_the_command_exits_with_5_where_nothing_was_gained(
     assert "two/report.md" in answer.stdout
 
 
+def test_the_command_tells_a_lack_of_memory(
+    champion: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hyperfocal.training.module.Restoration.training_step", fail)
+    given = ["retrain", "--data", str(originals), "--from", str(champion), "--steps", "2"]
+    answer = CliRunner().invoke(build(), [*given, "--no-suite", "--any-quality", "--json"])
+    assert answer.exit_code == 2
+    assert "not enough memory" in json.loads(answer.stdout)["error"]["message"]
+    assert "--resume" in answer.stderr
+
+
 def test_the_command_judges_by_the_suites_that_are_there(
     champion: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from discs import discs
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from hyperfocal import imaging
 from hyperfocal.errors import InputMissing
+from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.quality.evidence import judge
+from hyperfocal.restore.auto import choose
 from hyperfocal.retrain.data import survey
+from hyperfocal.retrain.staging import HELD_BACK, original_of, stage
 from hyperfocal.settings import Settings
 
 _LEAST = 48
@@ -59,6 +64,49 @@ def test_damaged_ones_are_left_out_of_the_others(kept: Path, originals: Path) ->
     assert all("kept" in why and "a JPEG of quality 20" in why for why in parted.damaged)
     used = {pair.name for pair in (*parted.training, *parted.choosing, *parted.held_back)}
     assert used == {str(at) for at in range(10)}
+
+
+def test_what_is_cut_out_is_judged_by_what_is_seen_of_it(originals: Path) -> None:
+    noise = np.random.default_rng(0).normal(0.0, 10.0, (96, 96, 3))
+    for path in (originals / "0.png", originals / "1.png"):
+        noisy = np.clip(np.asarray(Image.open(path)) + noise, 0, 255).astype(np.uint8)
+        cut_out, disc = Image.fromarray(noisy), Image.new("L", (96, 96))
+        ImageDraw.Draw(disc).ellipse((24, 24, 72, 72), fill=255)
+        cut_out.putalpha(disc)
+        cut_out.save(path)
+    damaged = {p for p in originals.iterdir() if choose(imaging.open(p)).kind == "restore"}
+    parted = survey(originals, 2, _LEAST, Settings())
+    assert len(damaged) == 2
+    assert {Path(why.partition(": ")[0]) for why in parted.damaged} == damaged
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "real"])
+def test_whose_original_each_picture_held_back_is(
+    originals: Path, tmp_path: Path, degradation: str
+) -> None:
+    parted = survey(originals, 2, _LEAST, Settings())
+    stage(parted, 2, degradation, tmp_path / "staged", Settings())
+    suite = find_suite(tmp_path / "staged" / HELD_BACK, 2)
+    found = original_of(parted, degradation)
+    assert {pair.name for pair in suite.pairs} == found.keys()
+    assert len(set(found.values())) == len(parted.held_back) == 2
+
+
+def test_several_pictures_of_one_original_are_of_one(originals: Path, tmp_path: Path) -> None:
+    high, low = tmp_path / "pairs" / "HR", tmp_path / "pairs" / "LR"
+    low.mkdir(parents=True)
+    originals.rename(high)
+    for path in sorted(high.iterdir()):
+        picture = Image.open(path)
+        for quality in (60, 90):
+            picture.reduce(2).save(low / f"{path.stem}-{quality}.jpg", quality=quality)
+            shutil.copy(path, high / f"{path.stem}-{quality}.png")
+        path.unlink()
+    found = original_of(survey(tmp_path / "pairs", 2, _LEAST, Settings()), "given")
+    assert len(found) == 4
+    assert len(set(found.values())) == 2
+    for name, original in found.items():
+        assert found[f"{name.partition('-')[0]}-60"] == original
 
 
 def test_of_pairs_the_originals_must_be_sound(originals: Path, tmp_path: Path) -> None:

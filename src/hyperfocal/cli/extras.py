@@ -22,8 +22,10 @@ def needs_torch(*others: str) -> None:
 
 
 @contextmanager
-def enough_memory() -> Iterator[None]:
-    """:class:`SettingsError` where a training asks for more memory than there is."""
+def enough_memory(
+    advice: str = "make data.batch, data.patch or the net smaller",
+) -> Iterator[None]:
+    """:class:`SettingsError`, with ``advice``, where a training has not enough memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -35,7 +37,6 @@ def enough_memory() -> Iterator[None]:
             or _NO_MEMORY in str(error)
         ):
             raise SettingsError(
-                "there is not enough memory for this training: make data.batch, data.patch or the "
-                "net smaller"
+                f"there is not enough memory for this training: {advice}"
             ) from error
         raise

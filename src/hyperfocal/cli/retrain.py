@@ -10,7 +10,7 @@ import typer
 
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import JSON, only_one, read_settings
-from hyperfocal.cli.extras import needs_torch
+from hyperfocal.cli.extras import enough_memory, needs_torch
 from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.errors import UsageError
 
@@ -31,6 +31,7 @@ class MadeHow(StrEnum):
 
 
 @terminated_as_interrupt()
+@enough_memory("end other programs, or go on with --resume on a machine that has more")
 def retrain(
     data: Path = typer.Option(
         ...,

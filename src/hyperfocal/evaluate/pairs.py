@@ -39,11 +39,14 @@ class Example:
     """A low-resolution picture and the original to score against, cropped to fit it exactly.
 
     Both uint8, ``(H, W)`` or ``(H, W, 3)``; ``high`` is ``scale`` times ``low`` on both sides.
+    ``visible``: ``(H, W)`` of the original, false where it is wholly transparent; None where all of
+    it is to be seen.
     """
 
     name: str
     low: Bytes
     high: Bytes
+    visible: npt.NDArray[np.bool_] | None = None
 
 
 def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Example:
@@ -53,20 +56,24 @@ def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Ex
     multiple of ``scale`` at its right and lower edge, then reduced as MATLAB does. With one, it
     must be the reduced original: :class:`PairMismatch` says what is wrong otherwise.
     """
-    high = _read(pair.high, settings)
+    high, visible = _read(pair.high, settings)
     height, width = (side - side % scale for side in high.shape[:2])
     if min(height, width) == 0:
         raise PairMismatch(f"{pair.high} is smaller than {scale}x{scale} pixels")
     if pair.low is None:
         high = np.ascontiguousarray(high[:height, :width])
-        return Example(pair.name, make_low(high, scale), high)
-    low = _read(pair.low, settings)
+        return Example(pair.name, make_low(high, scale), high, _cropped(visible, high))
+    low, _ = _read(pair.low, settings)
     if low.ndim != high.ndim:
         raise PairMismatch(f"{pair.low} and {pair.high}: one is grey, the other is not")
     check_sizes(pair, low.shape, high.shape, scale)
     high = np.ascontiguousarray(high[: low.shape[0] * scale, : low.shape[1] * scale])
     check_content(pair, low, make_low(high, scale))
-    return Example(pair.name, low, high)
+    return Example(pair.name, low, high, _cropped(visible, high))
+
+
+def _cropped(visible: npt.NDArray[np.bool_] | None, high: Bytes) -> npt.NDArray[np.bool_] | None:
+    return None if visible is None else visible[: high.shape[0], : high.shape[1]]
 
 
 def make_low(high: Bytes, scale: int) -> Bytes:
@@ -135,7 +142,8 @@ def _distance(one: Bytes, other: Bytes) -> float:
     return max(float(np.square(difference).mean()), 1.0)
 
 
-def _read(path: Path, settings: Settings | None) -> Bytes:
+def _read(path: Path, settings: Settings | None) -> tuple[Bytes, npt.NDArray[np.bool_] | None]:
     picture = imaging.open(path, settings=settings)
-    pixels = picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha)
-    return to_8_bit(pixels)
+    if picture.alpha is None:
+        return to_8_bit(picture.pixels), None
+    return to_8_bit(bleed(picture.pixels, picture.alpha)), picture.alpha != 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperfocal.errors import BrokenPicture, InputError, InputMissing, TooLarge, UnknownFormat
-from hyperfocal.evaluate.pairs import Bytes, Example, read_example
+from hyperfocal.evaluate.pairs import Example, read_example
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.quality.evidence import judge
@@ -34,7 +34,8 @@ _UNREADABLE = (InputMissing, UnknownFormat, BrokenPicture, TooLarge)
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """Where every picture goes. ``group``: one original, with one or more LR pictures of it.
+    """Where every picture goes. ``judging``: the digest of the original of each held back, which
+    may have several LR pictures.
 
     ``copies``, ``small``: how many were left out because they are there already, or too small to
     cut a patch from; ``unreadable``: for each that cannot be read, what is wrong with it;
@@ -46,6 +47,7 @@ class Parted:
     training: tuple[Pair, ...]
     choosing: tuple[Pair, ...]
     held_back: tuple[Pair, ...]
+    judging: tuple[str, ...]
     copies: int
     small: int
     unreadable: tuple[str, ...]
@@ -104,7 +106,7 @@ def survey(
         if (known is not None and not suite.brings_low) or (seen.digest, low) in used:
             copies += 1
             continue
-        if not any_quality and (signs := _damage(pair.high, example.high)):
+        if not any_quality and (signs := _damage(pair.high, example)):
             damaged.append(f"{pair.high}: {signs}")
             continue
         used.add((seen.digest, low))
@@ -126,15 +128,19 @@ def survey(
             f"{folder} has {len(groups)} different pictures to train on, and at least "
             f"{LEAST_PICTURES} are needed{_why(copies, small, least, unreadable, damaged)}"
         )
-    ordered = [group for _, group in sorted(zip(digests, groups, strict=True), key=_first)]
+    by_digest = sorted(zip(digests, groups, strict=True), key=_first)
+    ordered = [group for _, group in by_digest]
     judges = _share(len(ordered), HELD_BACK_SHARE, 2, MOST_HELD_BACK)
     chooses = judges + _share(len(ordered), _CHOOSING, 1, _MOST_CHOOSING)
+    held_back = _sorted(ordered[:judges])
+    original = {pair.name: digest for digest, group in by_digest for pair in group}
     every = "\n".join(sorted(f"{high} {low}".strip() for high, low in used))
     return Parted(
         folder=folder,
         training=_sorted(ordered[chooses:]),
         choosing=_sorted(ordered[judges:chooses]),
-        held_back=_sorted(ordered[:judges]),
+        held_back=held_back,
+        judging=tuple(original[pair.name] for pair in held_back),
         copies=copies,
         small=small,
         unreadable=tuple(unreadable),
@@ -157,9 +163,11 @@ def _sorted(groups: Sequence[list[Pair]]) -> tuple[Pair, ...]:
     return tuple(sorted((pair for group in groups for pair in group), key=lambda pair: pair.name))
 
 
-def _damage(path: Path, pixels: Bytes) -> str:
+def _damage(path: Path, example: Example) -> str:
     """Signs that a picture is no original; empty if there are none."""
-    kind, reasons, _ = judge(estimate_jpeg_quality(path.read_bytes()), pixels)
+    kind, reasons, _ = judge(
+        estimate_jpeg_quality(path.read_bytes()), example.high, example.visible
+    )
     return "; ".join(reasons) if kind == "restore" else ""
 
 

@@ -28,15 +28,17 @@ class Compared:
     """Champion and challenger on the same pictures. PSNR in dB and SSIM are means of luma.
 
     No picture's PSNR counts for more than :data:`CEILING`. ``new``: whether these are the new
-    pictures held back, or else a frozen suite. ``better``, ``worse``: on how many pictures the
-    challenger has the higher or lower PSNR; ``worst``: its smallest gain, dB; ``spread``: standard
-    deviation of its gains, dB, 0 for a single picture. ``lineage``: the highest mean PSNR of a
-    model that the champion comes from, dB, where one is known.
+    pictures held back, or else a frozen suite. ``originals``: of how many originals the pictures
+    are; those of one original count as one, by their mean. ``better``, ``worse``: on how many
+    originals the challenger has the higher or lower PSNR; ``worst``: its smallest gain, dB;
+    ``spread``: standard deviation of its gains, dB, 0 for a single original. ``lineage``: the
+    highest mean PSNR of a model that the champion comes from, dB, where one is known.
     """
 
     suite: str
     new: bool
     images: int
+    originals: int
     precision: str
     bicubic_psnr: float
     champion_psnr: float
@@ -51,15 +53,27 @@ class Compared:
 
     @classmethod
     def of(
-        cls, champion: Report, challenger: Report, *, new: bool, lineage: float | None = None
+        cls,
+        champion: Report,
+        challenger: Report,
+        *,
+        new: bool,
+        lineage: float | None = None,
+        original_of: Mapping[str, str] | None = None,
     ) -> Compared:
-        """From the reports of both on one suite."""
-        ours, theirs = counted(champion), counted(challenger)
+        """From the reports of both on one suite.
+
+        ``original_of``: the original of each picture by its name; left out, all are of their own.
+        """
+        ours, theirs = (
+            _by_original(report, original_of or {}) for report in (champion, challenger)
+        )
         gains = [after - before for before, after in zip(ours, theirs, strict=True)]
         return cls(
             suite=NEW if new else champion.suite,
             new=new,
-            images=len(gains),
+            images=len(champion.images),
+            originals=len(gains),
             precision=champion.precision,
             bicubic_psnr=champion.bicubic.psnr,
             champion_psnr=fmean(ours),
@@ -82,14 +96,26 @@ class Compared:
     def sure(self) -> float | None:
         """The gain on all pictures like these is over this, dB, with a confidence of 90 %.
 
-        See :func:`lower_bound`; None for a single picture, which says nothing about others.
+        See :func:`lower_bound`; None for a single original, which says nothing about others.
         """
-        return lower_bound(self.gain, self.spread, self.images)
+        return lower_bound(self.gain, self.spread, self.originals)
 
 
 def counted(report: Report) -> list[float]:
     """PSNR of each picture as the verdict counts it, dB."""
     return [min(image.psnr, CEILING) for image in report.images]
+
+
+def _by_original(report: Report, original_of: Mapping[str, str]) -> list[float]:
+    """Mean PSNR of the pictures of each original, in the order of the first of each.
+
+    Several pictures of one original say about the same; as so many they would make a gain look
+    surer than it is.
+    """
+    found: dict[str, list[float]] = {}
+    for image, psnr in zip(report.images, counted(report), strict=True):
+        found.setdefault(original_of.get(image.name, image.name), []).append(psnr)
+    return [fmean(psnrs) for psnrs in found.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +137,7 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
     better, reasons = True, []
     for found in compared:
         about = f"{found.suite}, {found.precision} weights"
-        told = f"{about}: {found.gain:+.3f} dB over {found.images} pictures"
+        told = f"{about}: {found.gain:+.3f} dB over {_pictures(found)}"
         if found.new and found.precision == compared[0].precision:
             asked = f"{told}; at least {margin:+.3f} dB is asked for"
             tests = [(found.gain >= margin, asked), _most(found, about), _sure(found, about)]
@@ -128,9 +154,15 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
     return Verdict(better, tuple(reasons))
 
 
+def _pictures(found: Compared) -> str:
+    of = "" if found.originals == found.images else f" of {found.originals} originals"
+    return f"{found.images} pictures{of}"
+
+
 def _most(found: Compared, about: str) -> tuple[bool, str]:
     differ = found.better + found.worse
-    text = f"{about}: better on {found.better} of the {differ} pictures that differ"
+    kind = "pictures" if found.originals == found.images else "originals"
+    text = f"{about}: better on {found.better} of the {differ} {kind} that differ"
     return 2 * found.better > differ, f"{text}; more than half is asked for"
 
 
@@ -142,11 +174,11 @@ def _sure(found: Compared, about: str) -> tuple[bool, str]:
     text = f"{told}; over 0 is asked for"
     if found.sure > 0.0 or found.gain <= 0.0:
         return found.sure > 0.0, text
-    enough = pictures_needed(found.gain, found.spread, found.images)
+    enough = pictures_needed(found.gain, found.spread, found.originals)
     if enough is None or enough > MOST_HELD_BACK:
         beyond = f"{MOST_HELD_BACK} pictures, the most that are held back, would not do either"
         return False, f"{text}; too few pictures to say, and {beyond}"
-    more = enough - found.images
+    more = enough - found.originals
     new = math.ceil(more / HELD_BACK_SHARE)
     return False, (
         f"{text}; too few pictures to say: {more} more like these held back, about {new} more new "
@@ -294,7 +326,7 @@ def _write(path: Path, text: str) -> None:
 def _row(found: Compared) -> str:
     cells = (
         found.suite,
-        str(found.images),
+        _pictures(found).replace(" pictures", ""),
         found.precision,
         f"{found.bicubic_psnr:.2f}",
         f"{found.champion_psnr:.3f} / {found.champion_ssim:.4f}",

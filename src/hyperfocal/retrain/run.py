@@ -8,7 +8,7 @@ becomes a model.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hyperfocal.errors import Cancelled, GarbledOutput, OutputExists
@@ -38,7 +38,7 @@ from hyperfocal.retrain.plan import (
     source_of,
 )
 from hyperfocal.retrain.report import JSON, MARKDOWN, Compared, RetrainReport, Verdict, judge
-from hyperfocal.retrain.staging import HELD_BACK
+from hyperfocal.retrain.staging import HELD_BACK, original_of
 from hyperfocal.settings import Settings
 from hyperfocal.text import check_text
 from hyperfocal.training.experiment import Experiment
@@ -112,7 +112,15 @@ def retrain(
         )
         card.write(path)
         compared, verdict = _judged(
-            plan, champion.card.lineage, champions, path, precisions, work, settings, say
+            plan,
+            champion.card.lineage,
+            champions,
+            path,
+            precisions,
+            original_of(parted, degradation),
+            work,
+            settings,
+            say,
         )
         report = RetrainReport(
             champion=champion.card.name,
@@ -201,6 +209,7 @@ def _judged(
     champions: list[Report],
     path: Path,
     precisions: tuple[Precision, ...],
+    originals: Mapping[str, str],
     work: Path,
     settings: Settings,
     say: Callable[[str], None],
@@ -213,7 +222,7 @@ def _judged(
     compared = tuple(
         Compared.of(ours, theirs, new=False, lineage=best_psnr(lineage, ours))
         if ours in frozen
-        else Compared.of(ours, theirs, new=True)
+        else Compared.of(ours, theirs, new=True, original_of=originals)
         for ours, theirs in zip(champions, challengers, strict=True)
     )
     for report in challengers:

@@ -16,6 +16,7 @@ from hyperfocal.evaluate.pairs import Bytes, Example, read_example
 from hyperfocal.evaluate.suites import Pair
 from hyperfocal.retrain.data import Parted
 from hyperfocal.settings import Settings
+from hyperfocal.training.degraded import part_names
 from hyperfocal.training.given_pairs import HIGH, LOW
 from hyperfocal.training.suite import write_suite
 
@@ -67,6 +68,15 @@ def _hold_back(
         _save(example.high, high_at / f"{pair.name}.png", colour=False)
     if degradation == "real":
         write_suite(originals, out, scale)
+
+
+def original_of(parted: Parted, degradation: str) -> dict[str, str]:
+    """The original of each picture of the suite ``held-back``, by its name there."""
+    return {
+        name: original
+        for pair, original in zip(parted.held_back, parted.judging, strict=True)
+        for name in (part_names(pair.name) if degradation == "real" else [pair.name])
+    }
 
 
 def _spread(pairs: tuple[Pair, ...], scale: int, settings: Settings) -> set[tuple[int, int]]:

@@ -8,6 +8,7 @@ the size of a patch that costs no more.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -94,11 +95,16 @@ def degraded_pair(
 def parts(hr: Pixels, name: str, side: int) -> list[tuple[str, Pixels]]:
     """The picture in :data:`PARTS` by :data:`PARTS` parts, sides multiples of ``side``, named."""
     height, width = (length // PARTS // side * side for length in hr.shape[:2])
+    cuts = product(range(PARTS), repeat=2)
     return [
-        (f"{name}-{row}{column}", hr[row * height :, column * width :][:height, :width])
-        for row in range(PARTS)
-        for column in range(PARTS)
+        (part, hr[row * height :, column * width :][:height, :width])
+        for part, (row, column) in zip(part_names(name), cuts, strict=True)
     ]
+
+
+def part_names(name: str) -> list[str]:
+    """What the parts of a picture are called, row by row."""
+    return [f"{name}-{row}{column}" for row, column in product(range(PARTS), repeat=2)]
 
 
 def degraded_pairs(
