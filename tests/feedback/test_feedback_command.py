@@ -298,6 +298,14 @@ def test_a_model_may_be_named_by_its_family_or_alias(run, filled, tmp_path, monk
     assert [json.loads(line)["request_id"] for line in lines] == ids
 
 
+def test_the_automatic_choice_is_no_model(run, filled):
+    for name in ("auto", "auto-fine"):
+        result = run("list", "--model", name)
+        assert result.exit_code == 0
+        assert f"'{name}' is no model" in result.stderr
+        assert f"name photo-{'fine' if 'fine' in name else 'fast'} or restore-" in result.stderr
+
+
 def test_a_name_that_is_no_models_is_told(run, filled):
     for verb in ("list", "export"):
         result = run(verb, "--model", "photo-fats-x2")

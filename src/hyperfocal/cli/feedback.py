@@ -283,7 +283,13 @@ def _models(store: Store, name: str | None) -> list[str] | None:
     found = [
         model for model in judged if model == name or all(map(meant.fullmatch, model.split("+")))
     ]
-    if not found and target not in AUTOMATIC and not is_model(target, settings):
+    if not found and target in AUTOMATIC:
+        families = AUTOMATIC[target]
+        say.error(
+            f"'{name}' is no model, and verdicts are about the one that the picture led to: "
+            f"name {families.photo} or {families.restore}"
+        )
+    elif not found and not is_model(target, settings):
         say.error(f"no verdict is about '{name}', and there is no model of that name")
     return found
 
