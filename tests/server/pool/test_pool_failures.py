@@ -395,13 +395,24 @@ def test_replacing_slows_down():
     assert pauses[2:] == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
 
 
-def test_a_line_that_is_no_message_ends_the_worker(runner, desk, open_pool, caplog):
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"no message",
+        b"[" * 100_000,
+        b'{"say": "progress", "number": NUMBER, "done": 1%s}' % (b"0" * 400),
+        b'{"say": "error", "number": NUMBER, "error": []}',
+    ],
+    ids=["text", "deep", "large", "odd"],
+)
+def test_whatever_is_no_message_ends_the_worker(runner, desk, open_pool, tricky, caplog, said):
+    (desk.folder / "said").write_bytes(said + b"\n")
+
     async def babbling():
         async with open_pool() as pool:
-            worker = pool._crew.workers[0]
-            worker._take = lambda message: {}["say"]
+            task = desk.flat(tricky.BABBLING)
             with pytest.raises(WorkerDied):
-                await pool.run(desk.flat(9), seconds=60)
+                await pool.run(task, seconds=60, on_progress=lambda done: None)
             await pool.run(desk.flat(9), seconds=60)
             return pool.restarts
 

@@ -2,7 +2,8 @@
 
 ``HOLDING`` names a folder with two named pipes: a tile of the level HELD writes its process id
 to ``begun`` and goes on when there is a byte in ``go``, which it takes; with the byte LATE, only
-once the worker has been told that its task is cancelled.
+once the worker has been told that its task is cancelled. A tile of the level BABBLING makes it say
+what is in the file ``said`` there, in which NUMBER stands for its task's.
 """
 
 import os
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 LATE = b"!"
-HELD, HUNGRY, CRASHING, ABORTING, FAULTY, BROKEN = 201, 202, 203, 204, 205, 206
+HELD, HUNGRY, CRASHING, ABORTING, FAULTY, BROKEN, BABBLING = range(201, 208)
 
 
 workers = []
@@ -44,6 +45,10 @@ def behave(tile):
         raise ZeroDivisionError("nobody foresaw this")
     elif level == BROKEN:
         os.write(1, b"a library prints this\n")
+    elif level == BABBLING:
+        outbox = workers[0]._outbox
+        outbox.write((folder / "said").read_bytes().replace(b"NUMBER", b"%d" % workers[0].number))
+        outbox.flush()
     return None
 
 
@@ -67,6 +72,10 @@ def main():
         def __init__(self, *given):
             super().__init__(*given)
             workers.append(self)
+
+        def _task(self, number, task):
+            self.number = number
+            super()._task(number, task)
 
     worker.warm_up = patched
     worker.Worker = Tricky

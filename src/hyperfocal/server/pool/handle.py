@@ -179,9 +179,9 @@ class Worker:
         try:
             while line := await stdout.readline():
                 self._take(protocol.decode(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it said, its end must be noticed
             # Not a message: nothing that comes from this process can be believed any more.
-            _log.error("worker %d spoke nonsense: %s", self.pid, error)
+            _log.error("worker %d spoke nonsense: %r", self.pid, error)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         code = await self._process.wait()
