@@ -26,6 +26,9 @@ def to_srgb(pixels, icc):
         ImageCms.ImageCmsProfile(io.BytesIO(icc)),
         ImageCms.createProfile("sRGB"),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        # By no table of its own, which is too coarse for dark levels of linear grey.
+        flags=ImageCms.Flags.NOOPTIMIZE,
     )
     return np.asarray(image)
 
@@ -44,8 +47,8 @@ def heic(primaries, transfer):
     return sink.getvalue()
 
 
-def png(primaries, transfer, **options):
-    data = made.filed(RGB, "PNG", **options)
+def png(primaries, transfer, pixels=RGB, **options):
+    data = made.filed(pixels, "PNG", **options)
     body = b"cICP" + bytes((primaries, transfer, 0, 1))
     chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
     return data[:33] + chunk + data[33:]
@@ -196,3 +199,46 @@ def test_grey_stays_grey():
         made.photo(channels=1), 95, pixelformat="400", primaries=12, transfer=13
     )
     assert imaging.open(grey).is_grey
+
+
+RAMP = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+
+
+@pytest.mark.parametrize("format", ["png", "avif"])
+@pytest.mark.parametrize(("transfer", "gamma"), [(4, 2.2), (5, 2.8), (8, 1.0)])
+@pytest.mark.parametrize("primaries", [1, 2, BT2020])
+def test_grey_of_a_gamma_gets_a_profile_that_says_the_same(format, transfer, gamma, primaries):
+    if format == "png":
+        data = png(primaries, transfer, RAMP)
+    else:
+        data = imagecodecs.avif_encode(
+            RAMP, 100, pixelformat="400", speed=9, primaries=primaries, transfer=transfer
+        )
+    got = imaging.open(data)
+    assert (got.is_grey, got.code_points, got.notes) == (True, None, ())
+    assert np.array_equal(got.pixels, RAMP)
+    light = (RAMP / 255) ** gamma
+    wanted = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(to_srgb(RAMP, got.icc) - wanted[..., None]).max() < 1.01
+    assert profile.describe(got.icc) == f"Grey, gamma {gamma:.3g}"
+    assert imaging.open(imaging.encode(got, "tiff")).icc == got.icc
+    # Where there are no profiles, it comes out as bright as it was.
+    assert np.abs(imaging.open(imaging.encode(got, "gif")).pixels - wanted).max() < 1.01
+
+
+@pytest.mark.parametrize("points", [(1, SRGB_CURVE), (1, 1), (2, 2), (BT2020, 14)])
+def test_grey_of_the_usual_curve_gets_no_profile(points):
+    got = imaging.open(png(*points, RAMP))
+    assert (got.icc, got.code_points, got.notes) == (None, None, ())
+
+
+@pytest.mark.parametrize("transfer", [7, 9, 17])
+def test_grey_of_a_rare_curve_is_declared_again(transfer):
+    got = imaging.open(png(1, transfer, RAMP))
+    assert (got.icc, got.code_points) == (None, (1, transfer))
+    assert imaging.open(imaging.encode(got, "png")).code_points == (1, transfer)
+    assert any("cannot declare the colour" in note for note in imaging.conversions(got, "jpeg"))
+
+
+def test_grey_of_no_known_curve_is_told():
+    assert any("no known colour" in note for note in imaging.open(png(1, 200, RAMP)).notes)

@@ -58,14 +58,14 @@ def declared(
     """The profile for what a file declares, or that itself where no profile can say the same.
 
     Neither where sRGB is meant, or, which is noted, where the numbers have no meaning. Of ``grey``
-    only the curves of HDR count.
+    only the curve counts.
     """
-    if points is None or is_srgb(points) or (grey and points[1] not in _CURVES_OF_HDR):
+    if points is None or is_srgb(points) or (grey and points[1] in _SRGB_CURVE):
         return None, None
     if points[0] not in _MEANT_PRIMARIES or points[1] not in _MEANT_CURVES:
         notes.append(f"{describe(points)}: no known colour, treated as sRGB")
         return None, None
-    made = profile(*points)
+    made = grey_profile(points[1]) if grey else profile(*points)
     return made, points if made is None else None
 
 
@@ -86,6 +86,14 @@ def profile(primaries: int, transfer: int) -> bytes | None:
         return None
     name, white, *colours = known
     return _of(name, white, colours, _GAMMAS.get(transfer))
+
+
+def grey_profile(transfer: int) -> bytes | None:
+    """A grey profile that says the same; None for curves that are no mere gamma."""
+    gamma = _GAMMAS.get(transfer)
+    if gamma is None:
+        return None
+    return _file(b"GRAY", f"Grey, gamma {gamma:.3g}", _D65, {b"kTRC": _curve(gamma)})
 
 
 def of_primaries(white: _Point, colours: list[_Point], gamma: float | None) -> bytes | None:
@@ -116,25 +124,20 @@ def adobe_rgb() -> bytes:
 
 def _of(name: str, white: _Point, colours: list[_Point], gamma: float | None) -> bytes:
     """``gamma``: None for sRGB's curve."""
-    adaptation = _adaptation(_xyz(white))
-    columns = (adaptation @ _to_xyz(white, colours)).T
     if gamma is not None:
-        curve = struct.pack(">4sIHHi", b"para", 0, 0, 0, _fixed(gamma))
         name += f", gamma {gamma:.3g}"
-    else:
-        values = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-        curve = struct.pack(">4sIHH5i", b"para", 0, 3, 0, *map(_fixed, values))
-    chad = struct.pack(">4sI9i", b"sf32", 0, *map(_fixed, adaptation.ravel()))
-    return _file(
-        {
-            b"desc": _text(name),
-            b"cprt": _text("Public domain"),
-            b"wtpt": _colour(_D50),
-            b"chad": chad,
-            **dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_colour, columns), strict=True)),
-            **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
-        }
-    )
+    columns = (_adaptation(_xyz(white)) @ _to_xyz(white, colours)).T
+    places = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_colour, columns), strict=True))
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma))
+    return _file(b"RGB ", name, white, {**places, **curves})
+
+
+def _curve(gamma: float | None) -> bytes:
+    """``gamma``: None for sRGB's curve."""
+    if gamma is not None:
+        return struct.pack(">4sIHHi", b"para", 0, 0, 0, _fixed(gamma))
+    values = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    return struct.pack(">4sIHH5i", b"para", 0, 3, 0, *map(_fixed, values))
 
 
 def _xyz(point: _Point) -> _Matrix:
@@ -171,22 +174,30 @@ def _text(text: str) -> bytes:
     return struct.pack(">4sIII4sII", b"mluc", 0, 1, 12, b"enUS", len(data), 28) + data
 
 
-def _file(tags: dict[bytes, bytes]) -> bytes:
+def _file(space: bytes, name: str, white: _Point, more: dict[bytes, bytes]) -> bytes:
     """Header, table and data; tags with the same data share it."""
+    adaptation = _adaptation(_xyz(white)).ravel()
+    tags = {
+        b"desc": _text(name),
+        b"cprt": _text("Public domain"),
+        b"wtpt": _colour(_D50),
+        b"chad": struct.pack(">4sI9i", b"sf32", 0, *map(_fixed, adaptation)),
+        **more,
+    }
     table, body, places = b"", b"", dict[bytes, int]()
     start = 128 + 4 + 12 * len(tags)
-    for name, data in tags.items():
+    for tag, data in tags.items():
         if data not in places:
             places[data] = start + len(body)
             body += data + b"\0" * (-len(data) % 4)
-        table += struct.pack(">4sII", name, places[data], len(data))
+        table += struct.pack(">4sII", tag, places[data], len(data))
     head = struct.pack(
         ">I4sI4s4s4s12s4s28s3i48s",
         start + len(body),
         b"",
         0x04300000,
         b"mntr",
-        b"RGB ",
+        space,
         b"XYZ ",
         struct.pack(">6H", 2026, 1, 1, 0, 0, 0),
         b"acsp",

@@ -112,8 +112,14 @@ def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes) -> npt.NDArray[np.uint8]:
 
     An unusable profile leaves the samples as they are.
     """
-    mode = "L" if pixels.ndim == 2 else "RGB"
-    return _by_stripes(pixels, mode, _to_srgb(icc, mode))
+    if pixels.ndim == 3:
+        return _by_stripes(pixels, "RGB", _to_srgb(icc, "RGB"))
+    levels = np.arange(256, dtype=np.uint8)[None]
+    table = _by_stripes(levels, "L", _to_srgb(icc, "L"))[0]
+    out = np.empty((*pixels.shape, 3), np.uint8)
+    for top in range(0, pixels.shape[0], _ROWS):
+        out[top : top + _ROWS] = table[pixels[top : top + _ROWS]]
+    return out
 
 
 def _by_stripes(
@@ -135,6 +141,10 @@ def _to_srgb(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     from PIL import ImageCms
 
     assert icc is not None
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "L":
+        # Grey it would put into a table too coarse for the dark levels of a linear profile.
+        flags |= ImageCms.Flags.NOOPTIMIZE
     try:
         return ImageCms.ImageCmsTransform(
             ImageCms.ImageCmsProfile(BytesIO(icc)),
@@ -142,7 +152,7 @@ def _to_srgb(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            flags=flags,
         )
     except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
         return None
