@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from pretending import check_problem
@@ -13,6 +15,8 @@ from waiting import wait_until
 from hyperfocal import Settings, models
 from hyperfocal.errors import ModelBroken
 from hyperfocal.server import loading
+from hyperfocal.server.errors import Draining
+from hyperfocal.server.service import Chosen
 
 
 @pytest.fixture
@@ -243,3 +247,34 @@ def test_an_alias_of_nothing_stops_the_start(monkeypatch, tmp_path):
     settings = ServerSettings(data=tmp_path / "data", port=0)
     with pytest.raises(ModelBroken, match="aliases"):
         http_server.serve(create_app(settings), settings, lambda _: None)
+
+
+def test_a_change_that_fails_when_nobody_waits_for_it_is_no_error_of_its_own():
+    told = []
+
+    async def main():
+        begun, fail, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def reload(models):
+            begun.set()
+            await fail.wait()
+            ended.set()
+            raise Draining("stopping")
+
+        asyncio.get_running_loop().set_exception_handler(lambda _, found: told.append(found))
+        service = SimpleNamespace(
+            pool=SimpleNamespace(reload=reload), changing=asyncio.Lock(), chosen=Chosen((), ())
+        )
+        waiting = asyncio.create_task(loading.load(service, ("bicubic-x2",)))
+        await begun.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        fail.set()
+        await ended.wait()
+        await asyncio.sleep(0)
+        # What was lost is told when it is thrown away.
+        gc.collect()
+
+    asyncio.run(main())
+    assert told == []

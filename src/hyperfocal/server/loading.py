@@ -134,8 +134,11 @@ def _models(chosen: Chosen, names: Iterable[str]) -> dict[str, str]:
 
 
 async def _change(service: Service, wish: Chosen) -> str:
+    reloading = asyncio.ensure_future(service.pool.reload(wish.models))
+    # Looked at here because whoever waits for it may be cancelled before it fails.
+    reloading.add_done_callback(lambda done: done.cancelled() or done.exception())
     # Not undone when the client leaves: the new workers may be in place by then.
-    version = await asyncio.shield(service.pool.reload(wish.models))
+    version = await asyncio.shield(reloading)
     service.chosen = wish
     await service.tell_models()
     _log.info("models loaded", extra={"fields": {"models": wish.models, "version": version}})

@@ -346,6 +346,24 @@ def test_draining_ends(runner, desk, open_pool, tricky, monkeypatch):
     assert desk.leftovers() == []
 
 
+def test_draining_does_not_wait_for_models_that_load(runner, desk, open_pool, monkeypatch):
+    async def reloading():
+        async with open_pool() as pool:
+            pids = pool.pids
+            monkeypatch.setattr(handle, "ENTRY", "silent_worker")
+            reload = asyncio.create_task(pool.reload(("bicubic-x3",)))
+            loading = await desk.begun()
+            async with asyncio.timeout(60):
+                await pool.drain(0)
+            with pytest.raises(Draining):
+                await reload
+            return *pids, loading
+
+    for pid in runner.run(reloading()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path

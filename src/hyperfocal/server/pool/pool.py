@@ -46,6 +46,7 @@ class Pool:
         self._crew: Crew | None = None
         self._models: tuple[str, ...] = settings.models
         self._reloading = asyncio.Lock()
+        self._loading: asyncio.Task[Crew] | None = None
         self._draining = False
         self._busy: dict[Errand, Worker] = {}
         self._settling: set[asyncio.Task[None]] = set()
@@ -161,7 +162,7 @@ class Pool:
         """Change the models without dropping anything; gives the new :attr:`version`.
 
         New workers load first, then take over; the old ones finish what they are at. Raises
-        :class:`ModelError`, and then nothing has changed.
+        :class:`ModelError`, or :class:`Draining`, and then nothing has changed.
         """
         async with self._reloading:
             if self._draining or self._crew is None:
@@ -175,6 +176,9 @@ class Pool:
         too, with :class:`Draining`.
         """
         self._draining = True
+        if self._loading is not None:
+            # Those workers would get nothing to do, and loading can take minutes.
+            self._loading.cancel()
         self._line.turn_away(_draining(), jobs_only=True)
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
@@ -244,7 +248,15 @@ class Pool:
         self._line.give(worker, job=job)
 
     async def _change(self, old: Crew, models: tuple[str, ...]) -> str:
-        crew = await self._new_crew(models)
+        self._loading = asyncio.create_task(self._new_crew(models))
+        try:
+            crew = await self._loading
+        except asyncio.CancelledError:
+            if self._draining:
+                raise _draining() from None
+            raise
+        finally:
+            self._loading = None
         if self._draining:
             await crew.end()
             raise _draining()
