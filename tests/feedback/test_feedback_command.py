@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
@@ -296,6 +298,19 @@ def test_a_model_may_be_named_by_its_family_or_alias(run, filled, tmp_path, monk
     assert result.stderr == ""
     lines = run("export", "--model", name).stdout.splitlines()
     assert [json.loads(line)["request_id"] for line in lines] == ids
+
+
+@pytest.mark.parametrize("verb", [["list"], ["stats"], ["export"], ["delete", "r1"]])
+def test_a_database_without_tables_is_left_without(run, settings, verb):
+    file = settings.data / "hyperfocal.db"
+    file.parent.mkdir()
+    sqlite3.connect(file).close()
+    file.touch()
+    result = run(*verb, "--database", f"sqlite:///{file}")
+    assert result.exit_code == 2
+    assert "the database is empty" in result.stderr
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
 def test_the_automatic_choice_is_no_model(run, filled):

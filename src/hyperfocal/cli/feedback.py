@@ -256,7 +256,7 @@ def _store(database: str | None) -> Iterator[tuple[Store, ServerSettings]]:
     file = sqlite_file(settings.database_url)
     if file is not None and not file.exists():
         raise InputMissing(f"{file}: there is no database; has the service run yet?")
-    store = Store.open(settings)
+    store = Store.open(settings, as_it_is=True)
     try:
         yield store, settings
     finally:

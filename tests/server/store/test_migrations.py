@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from hyperfocal.errors import SettingsError
+from hyperfocal.server.settings import ServerSettings
 from hyperfocal.server.store import Store
 from hyperfocal.server.store.engine import open_engine
 from hyperfocal.server.store.migrate import configuration, migrate
@@ -65,6 +66,28 @@ def test_a_database_of_a_newer_program_is_refused(engine):
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SettingsError, match="newer version"):
         migrate(engine)
+
+
+def test_a_look_changes_no_tables(engine, tmp_path):
+    settings = ServerSettings(data=tmp_path, database=str(engine.url))
+
+    def look(words):
+        with engine.connect() as connection:
+            before = inspect(connection).get_table_names()
+        with pytest.raises(SettingsError, match=words):
+            Store.open(settings, as_it_is=True)
+        with engine.connect() as connection:
+            assert inspect(connection).get_table_names() == before
+
+    look("is empty; has the service run")
+    migrate(engine)
+    Store.open(settings, as_it_is=True).close()
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "-1")
+    look("of an older version")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    look("newer version")
 
 
 def test_several_services_may_start_at_once(settings):

@@ -18,6 +18,8 @@ _FOLDER = Path(__file__).parent / "migrations"
 # Any number, the same in every process that may start at once.
 _ADVISORY_LOCK = 0x68796665
 
+_NEWER = "the database was made by a newer version of hyperfocal; update the program"
+
 
 def migrate(engine: Engine) -> None:
     """Apply what is missing, in one transaction and one process at a time.
@@ -35,10 +37,28 @@ def migrate(engine: Engine) -> None:
         try:
             command.upgrade(configuration(connection), "head")
         except CommandError as error:
-            raise SettingsError(
-                "the database was made by a newer version of hyperfocal; update the program"
-            ) from error
+            raise SettingsError(_NEWER) from error
         _identify(connection)
+
+
+def refuse_others(connection: Connection) -> None:
+    """:class:`SettingsError` unless the tables are those of this program; writes nothing."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    script = ScriptDirectory.from_config(configuration(connection))
+    if found == set(script.get_heads()):
+        return
+    if not found:
+        raise SettingsError("the database is empty; has the service run on it yet?")
+    known = {revision.revision for revision in script.walk_revisions()}
+    if found <= known:
+        raise SettingsError(
+            "the database is of an older version of hyperfocal; the service brings it up to date "
+            "when it starts"
+        )
+    raise SettingsError(_NEWER)
 
 
 def configuration(connection: Connection) -> Config:

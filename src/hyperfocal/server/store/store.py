@@ -18,7 +18,7 @@ from hyperfocal.feedback import Request, Retention, Verdict, book
 from hyperfocal.feedback.records import Given
 from hyperfocal.feedback.tables import RequestRow
 from hyperfocal.server.store.engine import READS, open_engine, refuse_foreign
-from hyperfocal.server.store.migrate import migrate
+from hyperfocal.server.store.migrate import migrate, refuse_others
 from hyperfocal.storage import Storage
 
 if TYPE_CHECKING:
@@ -63,16 +63,21 @@ class Store:
         self.id = self.reading(book.identity)
 
     @classmethod
-    def open(cls, settings: ServerSettings) -> Store:
+    def open(cls, settings: ServerSettings, *, as_it_is: bool = False) -> Store:
         """Open the database of the settings, bringing its tables up to date. Blocks.
 
-        Raises :class:`SettingsError` where there is none to open, or a SQLite file that belongs to
-        another program.
+        ``as_it_is``: to look at that of a service, which may be another version: tables are neither
+        made nor changed. Raises :class:`SettingsError` where there is none to open, for a SQLite
+        file that belongs to another program and, as it is, for tables of another version.
         """
         refuse_foreign(settings.database_url, RequestRow.__tablename__)
         engine = open_engine(settings.database_url)
         try:
-            migrate(engine)
+            if as_it_is:
+                with engine.connect() as connection:
+                    refuse_others(connection)
+            else:
+                migrate(engine)
         except DatabaseError as error:
             engine.dispose()
             raise SettingsError(f"the database cannot be opened: {_reason(error)}") from error
