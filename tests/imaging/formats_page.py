@@ -18,6 +18,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
+from hyperfocal.imaging import ifd
 from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
@@ -352,9 +353,18 @@ def on_the_way():
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
     laid_out = any("laid out" in note for note in shaped)
+    subject = made.parsed(made.exif_block(orientation=6, size=(83, 61)))
+    subject.fields[0x8769].inside.put(0x9214, ifd.SHORT, 10, 20)
+    face = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.75"/>'
+    seen = made.filed(made.photo(), "WEBP", exif=ifd.block(subject), xmp=face)
+    seen = imaging.open(seen).metadata
+    pointed = made.parsed(seen.exif).fields[0x8769].inside.integers(0x9214) == (60 - 20, 10)
+    pointed = pointed and seen.xmp == face.replace(b"0.75", b"0.25")
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
+        ("places of faces in XMP (MWG) and of the subject in EXIF", pointed,
+         "turned with the picture, and true of its size"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"

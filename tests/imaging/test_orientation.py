@@ -1,6 +1,8 @@
 """Every orientation, in every format that states one, against Pillow."""
 
 import io
+from dataclasses import replace
+from xml.etree import ElementTree
 
 import made
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from hyperfocal import imaging
-from hyperfocal.imaging import bmff, exif, orient
+from hyperfocal.imaging import bmff, exif, ifd, orient, xmp
 
 RGB = made.photo(48, 72)
 
@@ -97,3 +99,167 @@ def test_turn_and_mirror_boxes():
                 array = array[:, ::-1] if mirror else array[::-1]
             number = bmff.Contents(turns=turns, mirror=mirror).orientation
             assert np.array_equal(orient.upright(RGB, number), array)
+
+
+# What the metadata say of places in the picture
+
+AREA, DIMENSIONS = (
+    "{http://ns.adobe.com/xmp/sType/Area#}",
+    "{http://ns.adobe.com/xap/1.0/sType/Dimensions#}",
+)
+ATTRIBUTES = """<mwg-rs:AppliedToDimensions stDim:w="72" stDim:h="48" stDim:unit="pixel"/>
+<mwg-rs:RegionList><rdf:Bag><rdf:li><rdf:Description mwg-rs:Name="Ann"><mwg-rs:Area
+ stArea:x="0.25" stArea:y="0.75" stArea:w="0.25" stArea:h="0.125" stArea:unit="normalized"/>
+</rdf:Description></rdf:li></rdf:Bag></mwg-rs:RegionList>"""
+ELEMENTS = """<mwg-rs:AppliedToDimensions rdf:parseType="Resource"><stDim:h>48</stDim:h><stDim:w>
+72</stDim:w><stDim:unit>pixel</stDim:unit></mwg-rs:AppliedToDimensions><mwg-rs:RegionList><rdf:Seq><rdf:li
+ rdf:parseType="Resource"><mwg-rs:Area rdf:parseType="Resource"><stArea:h>0.125</stArea:h><stArea:w>
+0.25</stArea:w><stArea:y>0.75</stArea:y><stArea:x>0.25</stArea:x></mwg-rs:Area></rdf:li></rdf:Seq>
+</mwg-rs:RegionList>"""
+
+
+def packet(regions):
+    return f"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+ xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+ xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"><mwg-rs:Regions rdf:parseType="Resource">
+{regions}</mwg-rs:Regions></rdf:Description></rdf:RDF></x:xmpmeta>""".encode()
+
+
+def numbers(tree, prefix, names):
+    """Of attributes and of elements."""
+    said = {key: value for element in tree.iter() for key, value in element.attrib.items()}
+    said |= {element.tag: element.text for element in tree.iter()}
+    return [float(said[prefix + name]) for name in names]
+
+
+def a_face():
+    """Where the regions say that it is."""
+    pixels = np.zeros((48, 72, 3), np.uint8)
+    pixels[33:39, 9:27] = 255
+    return pixels
+
+
+def box_of(pixels):
+    """Left, top, width, height."""
+    rows, columns = np.nonzero(pixels[..., 0] > 128)
+    left, top = columns.min(), rows.min()
+    return [left, top, columns.max() - left + 1, rows.max() - top + 1]
+
+
+@pytest.mark.parametrize("by_pillow", [False, True])
+@pytest.mark.parametrize("regions", [ATTRIBUTES, ELEMENTS], ids=["attributes", "elements"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_regions_of_xmp_turn_with_the_picture(orientation, regions, by_pillow):
+    data = made.filed(a_face(), "WEBP", exif=block(orientation), xmp=packet(regions), lossless=True)
+    got = imaging.from_pil(Image.open(io.BytesIO(data))) if by_pillow else imaging.open(data)
+    tree = ElementTree.fromstring(got.metadata.xmp)
+    x, y, width, height = numbers(tree, AREA, "xywh")
+    left, top, wide, high = box_of(got.pixels)
+    assert (x * got.width, y * got.height) == pytest.approx((left + wide / 2, top + high / 2))
+    assert (width * got.width, height * got.height) == pytest.approx((wide, high))
+    assert numbers(tree, DIMENSIONS, "wh") == [got.width, got.height]
+    assert got.notes == ()
+    if orientation == 1:
+        assert got.metadata.xmp == packet(regions)
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        ATTRIBUTES.replace("normalized", "pixel"),
+        '<MPReg:Rectangle="0.1, 0.2, 0.3, 0.4"/>',
+        "<Iptc4xmpExt:rbX>0.25</Iptc4xmpExt:rbX>",
+    ],
+)
+def test_regions_that_stay_where_they_were_are_told(regions):
+    given = packet(regions)
+    notes = []
+    assert b'stArea:x="0.25"' not in given or b'stArea:x="0.25"' in xmp.turned(given, 6, notes)
+    xmp.turned(given, 6, notes)
+    assert xmp.MISPLACED in notes
+    upright_notes = []
+    assert xmp.turned(given, 1, upright_notes) == given
+    assert upright_notes == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["<mwg-rs:Area", '<mwg-rs:Area stArea:x="left" stArea:y="1e"/>', '<mwg-rs:Area stArea:x="1"/>',
+     '<mwg-rs:Area stArea:x="" stArea:y="."/>', "<mwg-rs:Area>", "<mwg-rs:AppliedToDimensions/>"],
+)  # fmt: skip
+def test_regions_that_make_no_sense_never_cost_the_packet(part):
+    assert xmp.turned(part.encode(), 3, []) == part.encode()
+
+
+def test_a_point_has_no_size_to_turn():
+    given = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.75"/>'
+    assert xmp.turned(given, 6, []) == b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.25"/>'
+
+
+def subject_block(orientation, place, order):
+    """EXIF with a subject's place, and twice as many pixels across a unit of the sensor as down."""
+    main = made.parsed(made.exif_block(orientation=orientation, size=(72, 48)))
+    inside = main.fields[ifd.EXIF_IFD].inside
+    inside.put(0x9214, ifd.SHORT, *place)
+    inside.put(0xA214, ifd.SHORT, *place[:2])
+    inside.put(0xA20E, ifd.RATIONAL, 4000, 1)
+    inside.put(0xA20F, ifd.RATIONAL, 2000, 1)
+    return ifd.block(main) if order == "<" else made.big_endian(main)
+
+
+def photo_fields(data):
+    found = Image.open(io.BytesIO(data)).getexif().get_ifd(0x8769)
+    return found[0x9214], found[0xA214], float(found[0xA20E]), float(found[0xA20F])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_place_of_the_subject_is_true_of_the_result(orientation, order):
+    # EXIF 2.32, 4.6.5: the middle and the size of the face, in pixels as they are stored.
+    given = subject_block(orientation, (17, 35, 18, 6), order)
+    got = imaging.open(made.filed(a_face(), "WEBP", exif=given, lossless=True))
+    larger = replace(got, pixels=got.pixels.repeat(3, 0).repeat(3, 1))
+    area, point, across, down = photo_fields(imaging.encode(larger, "png"))
+    left, top, wide, high = box_of(larger.pixels)
+    assert area[2:] == (wide, high)
+    assert abs(area[0] - (left + wide / 2)) <= 3
+    assert abs(area[1] - (top + high / 2)) <= 3
+    assert point == area[:2]
+    assert (across, down) == ((12_000, 6000) if orientation < 5 else (6000, 12_000))
+    # What has its size stays as it is, and so does what is of an unknown one.
+    same = imaging.encode(got, "png")
+    assert imaging.open(same).metadata.exif == got.metadata.exif
+    assert orientation != 1 or got.metadata.exif == given
+
+
+def test_the_place_of_the_subject_in_a_heic():
+    heif = pytest.importorskip("pillow_heif")
+    sink = io.BytesIO()
+    heif.encode("RGB", (72, 48), a_face().tobytes(), sink, quality=98, chroma=444,
+                xmp=packet(ELEMENTS),
+                exif=exif.PREFIX + subject_block(6, (17, 35, 18, 6), "<"))  # fmt: skip
+    got = imaging.open(sink.getvalue())
+    left, top, wide, high = box_of(got.pixels)
+    area, _, across, _ = photo_fields(imaging.encode(got, "png"))
+    assert np.abs(np.subtract(area, (left + wide / 2, top + high / 2, wide, high))).max() <= 1
+    assert across == 2000
+    x, y, *_ = numbers(ElementTree.fromstring(got.metadata.xmp), AREA, "xywh")
+    assert (x * 48, y * 72) == pytest.approx((left + wide / 2, top + high / 2), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "size"),
+    [(ifd.SHORT, (5,), (72, 48)), (ifd.SHORT, (1, 2, 3, 4, 5), (72, 48)),
+     (ifd.LONG, (1, 2), (72, 48)), (ifd.SHORT, (5, 6), (0, 48))],
+)  # fmt: skip
+def test_a_subject_that_makes_no_sense_never_costs_the_block(kind, values, size):
+    main = made.parsed(made.exif_block(orientation=6, size=size))
+    main.fields[ifd.EXIF_IFD].inside.put(0x9214, kind, *values)
+    got = imaging.open(made.filed(RGB, "WEBP", exif=ifd.block(main)))
+    inside = (
+        made.parsed(imaging.open(imaging.encode(got, "png")).metadata.exif).fields[0x8769].inside
+    )
+    assert inside.integers(0x9214) == values
+    assert got.notes == ()

@@ -9,13 +9,18 @@ import contextlib
 import struct
 from dataclasses import dataclass
 
-from hyperfocal.imaging import ifd
+from hyperfocal.imaging import ifd, orient
 
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 # Of the interoperability directory.
 _RELATED_WIDTHS, _RELATED_HEIGHTS = (0x1001,), (0x1002,)
+_WIDTH, _HEIGHT = 0xA002, 0xA003
+_WIDTHS, _HEIGHTS = (0x0100, _WIDTH), (0x0101, _HEIGHT)
+# Where the subject lies, in pixels: a point, and perhaps a diameter or a width and height.
+_SUBJECTS = (0x9214, 0xA214)
+# Pixels in a unit of the sensor.
+_FOCAL_X, _FOCAL_Y = 0xA20E, 0xA20F
 _DESCRIPTION = 0x010E
 _COLOUR_SPACE, _SRGB, _UNCALIBRATED = 0xA001, 1, 65535
 _INTEROP_INDEX = 1
@@ -70,18 +75,18 @@ def _is_adobe_rgb(main: ifd.Directory) -> bool:
     return is_uncalibrated and index is not None and index.data.rstrip(b"\0") == b"R03"
 
 
-def cleaned(block: bytes, *, turned: bool = False) -> bytes:
+def cleaned(block: bytes, *, orientation: int = 1) -> bytes:
     """The block with orientation 1 and without its thumbnail; ValueError if unparsable.
 
-    ``turned``: the orientation swaps the sides, and so the resolution across and down.
+    ``orientation``: what was applied to the pixels. What it says of across and down, and where the
+    subject lies, is true of the upright picture.
     """
     data = bytearray(block)
     where = ifd.layout(data)
     # What this refuses has been told as dropped.
     ifd.parse(data, where, where.first)
     found, second, second_at = ifd.entries(data, where, where.first)
-    if turned:
-        _swap_resolutions(data, found)
+    _turn(data, where, found, orientation)
     for entry in found:
         if entry.tag == _ORIENTATION and not where.big:
             _make_upright(data, where, entry)
@@ -98,6 +103,8 @@ def resized(block: bytes, width: int, height: int) -> bytes:
     found, _, _ = ifd.entries(data, where, where.first)
     inside = _inside(data, where, found, ifd.EXIF_IFD)
     related = _inside(data, where, inside, ifd.INTEROP_IFD)
+    if (stated := _stated(data, where, inside)) is not None:
+        _scale(data, where, inside, width / stated[0], height / stated[1])
     for entries, widths, heights in (
         (found + inside, _WIDTHS, _HEIGHTS),
         (related, _RELATED_WIDTHS, _RELATED_HEIGHTS),
@@ -200,11 +207,69 @@ def _inside(
     return inside
 
 
-def _swap_resolutions(data: bytearray, found: list[ifd.Entry]) -> None:
+def _turn(data: bytearray, where: ifd.Layout, found: list[ifd.Entry], orientation: int) -> None:
+    """Make what is said of across and down true of the picture turned by ``orientation``."""
+    inside = _inside(data, where, found, ifd.EXIF_IFD)
+    stated = _stated(data, where, inside)
+    if orient.swaps_sides(orientation):
+        _swap_rationals(data, found, _X_RESOLUTION, _Y_RESOLUTION)
+        _swap_rationals(data, inside, _FOCAL_X, _FOCAL_Y)
+    if stated is None:
+        return
+    width, height = stated[::-1] if orient.swaps_sides(orientation) else stated
+    for entry in inside:
+        if entry.tag in (_WIDTH, _HEIGHT):
+            _put_integer(data, where, entry, width if entry.tag == _WIDTH else height)
+        elif (place := _subject(data, where, entry)) is not None:
+            x, y, *size = place
+            if orient.swaps_sides(orientation):
+                x, y, size = y, x, size[::-1]
+            across, down = orient.mirrors(orientation)
+            x, y = width - 1 - x if across else x, height - 1 - y if down else y
+            _put_subject(data, where, entry, (x, y, *size))
+
+
+def _scale(
+    data: bytearray, where: ifd.Layout, inside: list[ifd.Entry], across: float, down: float
+) -> None:
+    """Make what is in pixels true of the picture enlarged or reduced so many times."""
+    if across == down == 1:
+        return
+    for entry in inside:
+        if (place := _subject(data, where, entry)) is not None:
+            scaled = (value * by for value, by in zip(place, (across, down) * 2, strict=False))
+            _put_subject(data, where, entry, tuple(map(round, scaled)))
+        elif entry.tag in (_FOCAL_X, _FOCAL_Y) and entry.size == 8:
+            up, below = struct.unpack_from(where.order + "II", data, entry.start)
+            if below:
+                value = _as_rational(up / below * (across if entry.tag == _FOCAL_X else down))
+                struct.pack_into(where.order + "II", data, entry.start, *value)
+
+
+def _stated(data: bytearray, where: ifd.Layout, inside: list[ifd.Entry]) -> tuple[int, int] | None:
+    """Width and height that EXIF's own directory states."""
+    found = {entry.tag: ifd.integers(data, where, entry) for entry in inside}
+    sides = [found.get(tag, ())[:1] for tag in (_WIDTH, _HEIGHT)]
+    return (sides[0][0], sides[1][0]) if all(side and side[0] for side in sides) else None
+
+
+def _subject(data: bytearray, where: ifd.Layout, entry: ifd.Entry) -> tuple[int, ...] | None:
+    is_place = entry.tag in _SUBJECTS and entry.type == ifd.SHORT and 2 <= entry.number <= 4
+    return ifd.integers(data, where, entry) if is_place else None
+
+
+def _put_subject(
+    data: bytearray, where: ifd.Layout, entry: ifd.Entry, place: tuple[int, ...]
+) -> None:
+    fitting = (min(max(0, value), 0xFFFF) for value in place)
+    struct.pack_into(f"{where.order}{entry.number}H", data, entry.start, *fitting)
+
+
+def _swap_rationals(data: bytearray, found: list[ifd.Entry], one: int, other: int) -> None:
     at = {entry.tag: entry.start for entry in found if entry.type == ifd.RATIONAL}
-    if _X_RESOLUTION in at and _Y_RESOLUTION in at:
-        across, down = (slice(at[tag], at[tag] + 8) for tag in (_X_RESOLUTION, _Y_RESOLUTION))
-        data[across], data[down] = data[down], data[across]
+    if one in at and other in at:
+        first, second = (slice(at[tag], at[tag] + 8) for tag in (one, other))
+        data[first], data[second] = data[second], data[first]
 
 
 def _put_integer(data: bytearray, where: ifd.Layout, entry: ifd.Entry, value: int) -> None:

@@ -26,7 +26,8 @@ class Header:
     ``width``, ``height``: as stored, before the orientation is applied. ``mode``: ``"grey"``,
     ``"rgb"``, ``"palette"``, ``"cmyk"`` or ``"1 bit"``. ``bit_depth``: of the file; ``is_float``:
     of floating-point samples, which are 16, 32 or 64 bits long as integers may be. ``metadata``:
-    as stored; ``orientation``: the EXIF number 1 to 8. ``lossless``: the file stores its pixels
+    as stored; ``orientation``: the EXIF number 1 to 8; ``applied``: the same of what the decoder
+    has turned itself, which the metadata are still about. ``lossless``: the file stores its pixels
     without loss. ``jpeg_quality``, ``code_points``: see :class:`Picture`. ``notes``: what could
     not be read. ``coded``: width and height of what is decoded, where the picture is only a
     part of it.
@@ -40,6 +41,7 @@ class Header:
     has_alpha: bool = False
     frames: int = 1
     orientation: int = 1
+    applied: int = 1
     icc: bytes | None = None
     metadata: Metadata = field(default_factory=Metadata)
     lossless: bool = False

@@ -47,6 +47,7 @@ def read_header(data: bytes) -> Header:
         frames=max(len(image), found.frames),
         # libheif turns the picture upright itself, so the EXIF number must not be obeyed.
         orientation=1,
+        applied=found.orientation,
         icc=icc,
         metadata=Metadata(block, info.get("xmp") or None, None, dpi),
         code_points=points,

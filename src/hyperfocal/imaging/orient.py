@@ -14,6 +14,11 @@ def swaps_sides(orientation: int) -> bool:
     return orientation >= 5
 
 
+def mirrors(orientation: int) -> tuple[bool, bool]:
+    """Whether left and right, and top and bottom, are mirrored once the sides are swapped."""
+    return orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+
+
 def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
     """Horizontal and vertical resolution of the upright picture."""
     return dpi[::-1] if dpi is not None and swaps_sides(orientation) else dpi
@@ -23,7 +28,5 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     """``(H, W)`` or ``(H, W, 3)`` as it should be seen; contiguous."""
     if orientation >= 5:
         pixels = np.swapaxes(pixels, 0, 1)
-    # After the transposition: 2, 3, 6, 7 mirror left and right; 3, 4, 7, 8 top and bottom.
-    across = -1 if orientation in (2, 3, 6, 7) else 1
-    down = -1 if orientation in (3, 4, 7, 8) else 1
+    across, down = (-1 if mirrored else 1 for mirrored in mirrors(orientation))
     return cast(Pixels, np.ascontiguousarray(pixels[::down, ::across]))

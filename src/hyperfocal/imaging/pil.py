@@ -82,13 +82,16 @@ def picture_of(image: Image.Image) -> Picture:
     if 0 in pixels.shape:
         raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
     packet = _bytes(info.get("xmp"))
+    if packet is not None:
+        packet = xmp.cleaned(packet, turned=facts.orientation != 1)
+        packet = xmp.turned(packet, facts.orientation, notes)
     return Picture(
         pixels=orient.upright(pixels, facts.orientation),
         alpha=None if alpha is None else orient.upright(alpha, facts.orientation),
         icc=icc,
         metadata=Metadata(
             exif=block,
-            xmp=None if packet is None else xmp.cleaned(packet, turned=facts.orientation != 1),
+            xmp=packet,
             iptc=_iptc(info.get("photoshop"), notes),
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
         ),
@@ -175,8 +178,8 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Fact
     facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
     if facts is None:
         return None, exif.Facts()
-    turned = orient.swaps_sides(facts.orientation)
-    return attempt(lambda: exif.cleaned(whole, turned=turned), notes, exif.DAMAGED), facts
+    orientation = facts.orientation
+    return attempt(lambda: exif.cleaned(whole, orientation=orientation), notes, exif.DAMAGED), facts
 
 
 def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
@@ -189,8 +192,7 @@ def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
     main = ifd.parse(whole, where, where.first)
     facts = exif.facts(main)
     block = tiff.photographic(main)
-    turned = orient.swaps_sides(facts.orientation)
-    return None if block is None else exif.cleaned(block, turned=turned), facts
+    return None if block is None else exif.cleaned(block, orientation=facts.orientation), facts
 
 
 def _iptc(resources: object, notes: list[str]) -> bytes | None:

@@ -179,21 +179,23 @@ def _check_finite(raster: Raster) -> None:
 
 def _cleaned(header: Header, notes: list[str]) -> Metadata:
     """True of the upright picture, without thumbnails and without what could not be parsed."""
-    found, turned = header.metadata, orient.swaps_sides(header.orientation)
+    found = header.metadata
+    orientation = header.applied if header.orientation == 1 else header.orientation
     block, packet = found.exif, found.xmp
     if block is not None:
         whole = block
-        block = attempt(lambda: exif.cleaned(whole, turned=turned), notes, exif.DAMAGED)
+        block = attempt(lambda: exif.cleaned(whole, orientation=orientation), notes, exif.DAMAGED)
     if packet is not None:
         # Decoders of these two may have turned it already.
         turned_before = header.format in ("avif", "heic")
-        packet = xmp.cleaned(packet, turned=turned_before or header.orientation != 1)
+        packet = xmp.cleaned(packet, turned=turned_before or orientation != 1)
+        packet = xmp.turned(packet, orientation, notes)
     if header.mode == "cmyk":
         block = None if block is None else exif.in_srgb(block)
         packet = None if packet is None else xmp.in_srgb(packet)
-    dpi = orient.upright_dpi(found.dpi, header.orientation)
+    dpi = orient.upright_dpi(found.dpi, orientation)
     place = found.geo
-    if place is not None and header.orientation != 1:
+    if place is not None and orientation != 1:
         # Its numbers are about the raster as it is stored.
         notes.append(geo.TURNED)
         place = None

@@ -1,12 +1,16 @@
 """XMP packets: reset the orientation, correct the size, drop what is no longer true.
 
 Done on the text, not on a parsed tree: a packet must come out as it went in but for these
-values, and XML parsers are a door for hostile input.
+values, and XML parsers are a door for hostile input. Regions: Guidelines for Handling Image
+Metadata 2.0 (Metadata Working Group, 2010), 5.9.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from hyperfocal.imaging import orient
 
 # Thumbnails, and promises of what lies elsewhere in the file and is not kept: gain maps, the video
 # of a motion photo, the rest of the packet, further pictures.
@@ -30,6 +34,13 @@ _HEIGHT = _property(rb"(?:tiff:ImageLength|exif:PixelYDimension)")
 _COLOUR_SPACE = _property(rb"exif:ColorSpace")
 _COLOUR_MODE = _property(rb"photoshop:ColorMode")
 _PROFILE = _property(rb"photoshop:ICCProfile", rb"[^\"'<]*")
+# Where faces and the like are, in shares of the picture as it is stored, and the size it has then.
+_REGION = re.compile(rb"<(mwg-rs:(?:Area|AppliedToDimensions))(?:\s[^<>]*)?/?>")
+_PLACES = [_property(rb"stArea:" + name, rb"[\s\d.eE+-]*") for name in (b"x", b"y", b"w", b"h")]
+_SIDES = [_property(rb"stDim:" + name, rb"[\s\d.eE+-]*") for name in (b"w", b"h")]
+# The same of Microsoft and of IPTC, and those of MWG that are in pixels.
+_OTHER_REGIONS = re.compile(rb"MPReg:Rectangle|Iptc4xmpExt:rb[XY]|stArea:unit\W{1,3}pixel")
+MISPLACED = "regions in XMP (faces and the like) are where they were before the picture was turned"
 
 
 def cleaned(packet: bytes, *, turned: bool) -> bytes:
@@ -54,19 +65,71 @@ def in_srgb(packet: bytes) -> bytes:
     return _PROFILE.sub(rb"\g<1>sRGB IEC61966-2.1", packet)
 
 
-def _without_elements(packet: bytes) -> bytes:
-    kept, at = [], 0
-    for found in _ELEMENT.finditer(packet):
+def turned(packet: bytes, orientation: int, notes: list[str]) -> bytes:
+    """The packet with regions where they are once the orientation is applied to the picture.
+
+    A note where there are some of a kind that stay as they were.
+    """
+    if orientation == 1:
+        return packet
+    if _OTHER_REGIONS.search(packet):
+        notes.append(MISPLACED)
+    kept, at = list[bytes](), 0
+    for start, end in _elements(packet, _REGION):
+        kept += packet[at:start], _turned_region(packet[start:end], orientation)
+        at = end
+    return b"".join((*kept, packet[at:]))
+
+
+def _turned_region(part: bytes, orientation: int) -> bytes:
+    """One area or size; as it is where it is not of numbers, or in pixels."""
+    is_area = part.startswith(b"<mwg-rs:Area")
+    found = [pattern.search(part) for pattern in (_PLACES if is_area else _SIDES)]
+    if None in found:
+        found = found[:2]  # Circles and points have no width and height.
+    spans = [(one.end(1), one.end()) for one in found if one is not None]
+    if len(spans) < len(found) or _OTHER_REGIONS.search(part):
+        return part
+    values = [part[start:end] for start, end in spans]
+    if orient.swaps_sides(orientation):
+        values[:2] = values[1::-1]
+        values[2:] = values[:1:-1]
+    if is_area:
+        for number, mirrored in enumerate(orient.mirrors(orientation)):
+            if mirrored:
+                values[number] = _mirrored(values[number])
+    for value, (start, end) in sorted(zip(values, spans, strict=True), key=lambda one: -one[1][0]):
+        part = part[:start] + value + part[end:]
+    return part
+
+
+def _mirrored(place: bytes) -> bytes:
+    try:
+        return b"%.9g" % (1 - float(place))
+    except ValueError:
+        return place
+
+
+def _elements(packet: bytes, opening: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """Where each element begins and ends whose first tag is matched; none within another."""
+    at = 0
+    for found in opening.finditer(packet):
         if found.start() < at:
             continue
-        end = found.end()
+        at = found.end()
         if not found[0].endswith(b"/>"):
             closing = b"</" + found[1] + b">"
-            end = packet.find(closing, end)
-            if end < 0:
-                break  # no XML, so nothing further on can be told either
-            end += len(closing)
-        kept.append(packet[at : found.start()])
+            at = packet.find(closing, at)
+            if at < 0:
+                return  # no XML, so nothing further on can be told either
+            at += len(closing)
+        yield found.start(), at
+
+
+def _without_elements(packet: bytes) -> bytes:
+    kept, at = [], 0
+    for start, end in _elements(packet, _ELEMENT):
+        kept.append(packet[at:start])
         while packet[end : end + 1].isspace():
             end += 1
         at = end
