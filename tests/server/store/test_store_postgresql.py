@@ -20,6 +20,7 @@ from hyperfocal.errors import SettingsError
 from hyperfocal.server.settings import ServerSettings
 from hyperfocal.server.store import Store, StoreUnavailable, jobs
 from hyperfocal.server.store.engine import open_engine
+from hyperfocal.server.store.migrate import migrate
 from hyperfocal.server.store.tables import Base
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -106,6 +107,27 @@ def test_a_server_that_went_away_and_came_back(store, server):
         store.blocking(jobs.counts)
     server.start()
     store.blocking(jobs.counts)
+
+
+def test_a_statement_that_takes_too_long_is_given_up(store, monkeypatch):
+    monkeypatch.setattr("hyperfocal.server.store.engine._STATEMENT_MS", 1)
+    with pytest.raises(StoreUnavailable, match="statement timeout"):
+        store.blocking(lambda session: session.execute(text("SELECT pg_sleep(60)")))
+
+
+def test_but_not_one_of_a_migration(settings, monkeypatch):
+    monkeypatch.setattr("hyperfocal.server.store.engine._STATEMENT_MS", 1)
+    engine = open_engine(settings.database_url)
+
+    def slow(connection):
+        connection.execute(text("SELECT pg_sleep(0.1)"))
+        slept.append(True)
+
+    slept = []
+    monkeypatch.setattr("hyperfocal.server.store.migrate._identify", slow)
+    migrate(engine)
+    engine.dispose()
+    assert slept
 
 
 def test_a_server_that_is_not_there(server, tmp_path):

@@ -16,6 +16,20 @@ from hyperfocal.server.security.starting import make_private
 READS = "hyperfocal_reads"
 """Option of a connection whose transactions only read."""
 
+# Of PostgreSQL, in the words of its client library, unless the URL says otherwise: what does not
+# answer is away. The parts of a service that wait for it could not even be stopped.
+_CLIENT = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+_POOL_SECONDS = 10
+# For one statement of a service; the longest are those that look through all requests.
+_STATEMENT_MS = 30_000
+
 _BUSY_MS = 10_000
 _PRAGMAS = (
     # Readers do not wait for the writer, and a service that is killed loses no commit.
@@ -35,12 +49,7 @@ def open_engine(url: str) -> Engine:
     address = _address(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
-    try:
-        return create_engine(address, pool_pre_ping=True, pool_size=4, max_overflow=2)
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"PostgreSQL needs a driver ({error.name}): pip install 'hyperfocal[postgres]'"
-        ) from error
+    return _postgresql(address)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -89,6 +98,26 @@ def _address(url: str) -> URL:
     if backend == "sqlite" and address.database in (None, "", ":memory:"):
         raise SettingsError("database: jobs must survive a restart; name a file: sqlite:///file.db")
     return address
+
+
+def _postgresql(address: URL) -> Engine:
+    if address.drivername in ("postgresql+psycopg", "postgresql+psycopg2"):
+        address = address.set(query={**_CLIENT, **address.query})
+    try:
+        engine = create_engine(
+            address, pool_pre_ping=True, pool_size=4, max_overflow=2, pool_timeout=_POOL_SECONDS
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"PostgreSQL needs a driver ({error.name}): pip install 'hyperfocal[postgres]'"
+        ) from error
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # Not as an option of the connection, which poolers refuse; migrations take it back.
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
+
+    return engine
 
 
 def _sqlite(address: URL) -> Engine:

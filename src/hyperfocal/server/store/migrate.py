@@ -33,6 +33,8 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         # SQLite's transaction is locked from its beginning; PostgreSQL is told to be.
         if connection.dialect.name == "postgresql":
+            # Of a large table it takes as long as it takes, and others wait for it.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         try:
             command.upgrade(configuration(connection), "head")
