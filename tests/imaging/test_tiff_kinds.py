@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 
 import made
 import numpy as np
@@ -329,3 +330,27 @@ def test_premultiplied_colour_where_alpha_is_none_is_black(dtype):
     assert np.array_equal(got.alpha, alpha)
     assert np.all(got.pixels[:5] == 0)
     assert np.all(got.pixels[5:].max(axis=(1, 2)) > 0)
+
+
+@pytest.mark.parametrize("value", [-1.797e308, 1e39, -np.finfo(np.float64).max])
+def test_doubles_that_are_too_large_for_floats_are_the_largest(value):
+    """A value for no data is often the smallest double."""
+    values = made.photo(channels=1).astype(np.float64) / 255
+    values[:5] = value
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, values, photometric="minisblack", metadata=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = imaging.open(sink.getvalue())
+    assert np.all(got.pixels[:5] == np.sign(value) * np.finfo(np.float32).max)
+    assert np.array_equal(got.pixels[5:], values[5:].astype(np.float32))
+    assert got.notes[0] == "64-bit float was reduced to 32 bits"
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_doubles_that_are_no_numbers_are_told(value):
+    values = np.full((8, 8), value)
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, values, photometric="minisblack", metadata=None)
+    with pytest.raises(BrokenPicture, match="not finite numbers"):
+        imaging.open(sink.getvalue())

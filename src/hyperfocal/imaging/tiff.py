@@ -360,6 +360,7 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
     if values.dtype.kind == "f":
         if bits == 64:
             notes.append("64-bit float was reduced to 32 bits")
+            return _shortened(values)
         return cast(Pixels, values.astype(np.float32, copy=False))
     if values.dtype.kind == "b":
         return cast(Pixels, values.astype(np.uint8) * np.uint8(255))
@@ -367,6 +368,15 @@ def _samples(values: npt.NDArray[Any], bits: int, notes: list[str]) -> Pixels:
         notes.append(f"reduced from {bits} to 16 bits a sample")
         return cast(Pixels, (values >> (bits - 16)).astype(np.uint16))
     return widen(values, bits)
+
+
+def _shortened(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """As float32, of which the largest stands for what is beyond, as in a value for no data."""
+    with np.errstate(over="ignore"):
+        out = values.astype(np.float32)
+    beyond = np.isinf(out) & np.isfinite(values)
+    out[beyond] = np.copysign(np.finfo(np.float32).max, values[beyond])
+    return out
 
 
 def photographic(main: ifd.Directory) -> bytes | None:
