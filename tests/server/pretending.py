@@ -59,6 +59,7 @@ class PretendPool:
         self.restarts = {"died": 2, "hung": 0, "memory": 0}
         self.models, self.versions = settings.models, dict(VERSIONS)
         self.loads = loads
+        self.tell = lambda: None
         self.forget()
 
     def forget(self) -> None:
@@ -75,6 +76,13 @@ class PretendPool:
     @property
     def accepts(self) -> bool:
         return self.ready or self.replacing
+
+    @property
+    def room_for_jobs(self) -> int:
+        return self.capacity - self.running if self.ready else 0
+
+    def tell_room(self, tell) -> None:
+        self.tell = tell
 
     async def start(self) -> None:
         if "no-such-model" in self.models:
@@ -121,6 +129,7 @@ class PretendPool:
             raise
         finally:
             self.running -= 1
+            self.tell()
         if content == b"broken":
             raise BrokenPicture("truncated PNG")
         made = content[::-1]

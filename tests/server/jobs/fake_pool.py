@@ -34,13 +34,14 @@ class FakePool:
     """Writes ``made of`` and the input. ``hold``: tasks wait until :meth:`release`.
 
     ``raises``: errors that the next tasks end in, first come first served. ``chooses``: the model
-    that is told before a job's picture ends.
+    that is told before a job's picture ends. ``interactive``: workers that jobs do not get;
+    ``on_room``: to be called when that becomes less.
     """
 
     def __init__(self, settings=None, *, capacity: int = 1, hold: bool = False) -> None:
         self.capacity = capacity
         self.ready = True
-        self.waiting = self.running = 0
+        self.waiting = self.running = self.interactive = 0
         self.restarts = {}
         self.models = ("photo-fast-x2",)
         self.versions = {"photo-fast-x2": "0123456789ab"}
@@ -78,6 +79,13 @@ class FakePool:
     @property
     def accepts(self) -> bool:
         return self.ready
+
+    @property
+    def room_for_jobs(self) -> int:
+        return self.capacity - self.running - self.interactive if self.ready else 0
+
+    def tell_room(self, tell) -> None:
+        self.on_room = tell
 
     async def run(
         self, task: Task, *, seconds, on_progress=None, on_model=None, wait=False

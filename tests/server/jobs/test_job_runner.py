@@ -99,6 +99,31 @@ def test_as_many_at_once_as_there_are_workers(bench):
     asyncio.run(main())
 
 
+def test_a_job_is_left_alone_until_a_worker_is_free_for_it(bench):
+    async def main():
+        # Nothing is looked for: it is told.
+        async with bench(pool=FakePool(capacity=2), timing=replace(QUICK, poll=3600.0)) as b:
+            b.pool.interactive = 2
+            looks, counted = asyncio.Event(), b.metrics.count_jobs
+            b.metrics.count_jobs = lambda found: (counted(found), looks.set())
+            job = await b.submit()
+            async with asyncio.timeout(60):
+                # The last look comes after what the one before it led to.
+                for _ in range(3):
+                    looks.clear()
+                    b.runner._wake.set()
+                    await looks.wait()
+            found = await b.runner.get(job.id)
+            assert (found.status, found.attempts, found.started) == (Status.QUEUED, 0, None)
+            assert b.runner._works == {}
+            b.pool.interactive = 1
+            b.pool.on_room()
+            found = await b.until_ended(job)
+            assert (found.status, found.attempts) == (Status.SUCCEEDED, 1)
+
+    asyncio.run(main())
+
+
 def test_progress_is_written_and_never_goes_back(bench):
     async def main():
         async with bench(pool=FakePool(hold=True)) as b:

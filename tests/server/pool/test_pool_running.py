@@ -276,6 +276,8 @@ def test_jobs_leave_a_worker_to_who_waits(runner, desk, open_pool, tricky):
                 for _ in range(2)
             ]
             await desk.begun()
+            # One of the two workers is idle, but not for a job.
+            assert pool.room_for_jobs == 0
             answer = await pool.run(desk.flat(9), seconds=60)
             assert pool.running == 1
             desk.go(2)
@@ -283,6 +285,25 @@ def test_jobs_leave_a_worker_to_who_waits(runner, desk, open_pool, tricky):
             return answer
 
     assert runner.run(busy()).width == 128
+
+
+def test_room_for_jobs_is_told(runner, desk, open_pool, tricky):
+    async def busy():
+        async with open_pool() as pool:
+            told = asyncio.Event()
+            pool.tell_room(told.set)
+            assert pool.room_for_jobs == 1
+            picture = asyncio.create_task(pool.run(desk.flat(tricky.HELD), seconds=60))
+            await desk.begun()
+            assert pool.room_for_jobs == 0
+            assert not told.is_set()
+            desk.go()
+            await picture
+            await told.wait()
+            assert pool.room_for_jobs == 1
+        assert pool.room_for_jobs == 0
+
+    runner.run(busy())
 
 
 def test_the_deadline_counts_waiting(runner, desk, open_pool, tricky):

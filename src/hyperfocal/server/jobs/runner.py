@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class JobRunner:
-    """Takes jobs, runs as many at once as the pool has workers, and tells how they are.
+    """Takes jobs when a worker is free for them, runs them, and tells how they are.
 
     A job belongs to its database row: what happens to it is a change of the row that checks
     what it was before. A runner that is killed leaves rows that say "running"; they are queued
@@ -64,6 +64,7 @@ class JobRunner:
         self._strays = Strays(store, results, self.timing)
         self._is_away_told = False
         self._wake = asyncio.Event()
+        self._lacks_room = False
         self._works: dict[str, Work] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -85,6 +86,7 @@ class JobRunner:
         if place:
             self._name = f"{place}:{self._name}"
         await self._recover(f"{place}:" if place else None)
+        self._pool.tell_room(self._tell_room)
         self._loops = [
             asyncio.create_task(self._dispatch()),
             asyncio.create_task(self._take_over()),
@@ -180,9 +182,12 @@ class JobRunner:
         return counts[Status.QUEUED]
 
     async def _fill(self) -> bool:
-        """Begin jobs until every worker has one; gives whether any was begun."""
+        """Begin jobs as long as a worker is free for one; gives whether any was begun.
+
+        Others are left where they can be taken by whoever has room, and no attempt is counted.
+        """
         has_begun = False
-        while self._pool.ready and len(self._works) < max(1, self._pool.capacity):
+        while not (lacks := self._has_no_room()):
             storages = await self._results.ids()
             job = await self._store.call(jobs.claim, self._name, storages)
             if job is None:
@@ -204,7 +209,19 @@ class JobRunner:
             task = asyncio.create_task(self._carry_out(work))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        self._lacks_room = lacks
         return has_begun
+
+    def _has_no_room(self) -> bool:
+        works = self._works.values()
+        coming = sum(work.is_coming for work in works)
+        # Those whose results are still being kept need no worker, but room on the disk.
+        return coming >= self._pool.room_for_jobs or len(works) >= self._pool.capacity
+
+    def _tell_room(self) -> None:
+        # Most often it is a picture that is done, and no job waits.
+        if self._lacks_room:
+            self._wake.set()
 
     async def _carry_out(self, work: Work) -> None:
         try:

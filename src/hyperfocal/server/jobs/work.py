@@ -51,7 +51,10 @@ class Interrupted(HyperfocalError):
 
 
 class Work:
-    """Runs a claimed job. ``ended`` is set when nothing of it works any more."""
+    """Runs a claimed job. ``ended`` is set when nothing of it works any more.
+
+    ``is_coming``: the pool has not been given it yet, which has room for it.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Work:
     ) -> None:
         self.job = job
         self.ended = asyncio.Event()
+        self.is_coming = True
         self._runner = runner
         self._settings = settings
         self._pool = pool
@@ -124,6 +128,7 @@ class Work:
                 reference=reference,
                 request_id=self.job.request_id,
             )
+            self.is_coming = False
             answer = await self._pool.run(
                 task,
                 seconds=self._settings.job_seconds,
@@ -134,6 +139,7 @@ class Work:
             expires = jobs.expiry(self._settings.job_hours)
             return answer, await self._keep(output, answer, expires), expires
         finally:
+            self.is_coming = False
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _keep(self, output: Path, answer: Answer, expires: datetime) -> str:

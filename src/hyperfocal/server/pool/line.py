@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from hyperfocal.server.errors import QueueFull
 from hyperfocal.server.pool.handle import Worker
@@ -14,10 +15,12 @@ class Line:
 
     ``limit``: interactive tasks that may wait; ``capacity``: how many workers there are. Jobs
     leave one of several workers to interactive tasks: a job can take half an hour, and whoever
-    waits before the screen would wait as long.
+    waits before the screen would wait as long. ``on_room``: called when a worker is left over for
+    a job that is still to come.
     """
 
     def __init__(self, limit: int, capacity: int) -> None:
+        self.on_room: Callable[[], None] = lambda: None
         self._limit = limit
         self._most_jobs = max(capacity - 1, 1)
         self._jobs_out = 0
@@ -34,6 +37,12 @@ class Line:
     def waiting_jobs(self) -> int:
         """Jobs that wait."""
         return len(self._jobs)
+
+    @property
+    def room_for_jobs(self) -> int:
+        """How many more jobs would get a worker at once."""
+        usable = sum(worker.is_usable for worker in self._idle)
+        return max(min(usable, self._most_jobs - self._jobs_out), 0)
 
     @property
     def idle(self) -> tuple[Worker, ...]:
@@ -95,6 +104,8 @@ class Line:
                 turn = _next(self._jobs)
                 self._jobs_out += turn is not None
             if turn is None:
+                if self.room_for_jobs:
+                    self.on_room()
                 return
             turn.set_result(self._idle.popleft())
 

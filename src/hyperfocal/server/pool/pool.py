@@ -79,6 +79,15 @@ class Pool:
         return self._sizing.workers
 
     @property
+    def room_for_jobs(self) -> int:
+        """How many more jobs would be begun at once."""
+        return self._line.room_for_jobs if self.ready else 0
+
+    def tell_room(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called, in the event loop, whenever there is room for a job again."""
+        self._line.on_room = tell
+
+    @property
     def threads(self) -> int:
         """Of each worker."""
         return self._sizing.threads
