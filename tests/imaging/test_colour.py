@@ -125,6 +125,27 @@ def test_grey_in_a_format_without_profiles_gets_srgb():
     assert np.array_equal(got.pixels, profile.to_srgb(given_.pixels, given_.icc)[..., 0])
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_profile_with_nothing_behind_its_header_is_told_as_damaged(channels):
+    icc = made.grey_profile() if channels == 1 else made.wide_rgb_profile()
+    given_ = made.picture(channels, icc=icc[:132] + b"\xff" * (len(icc) - 132))
+    with pytest.raises((OSError, ImageCms.PyCMSError)):
+        ImageCms.profileToProfile(
+            Image.fromarray(given_.pixels),
+            ImageCms.ImageCmsProfile(io.BytesIO(given_.icc)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+        )
+    notes = imaging.conversions(given_, "gif")
+    told = "the colour profile is damaged: it was dropped, and sRGB is taken instead"
+    assert told in notes
+    assert not any("converted to sRGB" in note for note in notes)
+    plain = made.picture(channels)
+    assert imaging.encode(given_, "gif") == imaging.encode(plain, "gif")
+    # Where it is carried nothing is lost, whatever it is worth.
+    assert imaging.open(imaging.encode(given_, "png")).icc == given_.icc
+
+
 def test_grey_with_a_grey_profile():
     given_ = made.picture(1, icc=made.grey_profile())
     for format in ("png", "tiff", "jpeg", "bmp", "avif"):

@@ -233,6 +233,9 @@ def _profile(
     if form.icc and found == wanted and len(icc) <= form.longest_profile:
         return icc, None
     if found == ("grey" if picture.is_grey else "rgb") and form.depths == (8,):
+        if not profile.is_usable(icc, grey=picture.is_grey):
+            notes.append("the colour profile is damaged: it was dropped, and sRGB is taken instead")
+            return None, None
         notes.append(f"{form.label} cannot carry the colour profile: converted to sRGB")
         return None, icc
     notes.append(f"{form.label} cannot carry the colour profile: it was dropped")

@@ -107,6 +107,11 @@ def _deep_cmyk(ink: npt.NDArray[Any], icc: bytes | None) -> npt.NDArray[np.uint1
     return out
 
 
+def is_usable(icc: bytes, *, grey: bool) -> bool:
+    """Whether colours can be converted from it: what its header says, its tags may not hold."""
+    return _to_srgb(icc, "L" if grey else "RGB") is not None
+
+
 def to_srgb(pixels: npt.NDArray[np.uint8], icc: bytes) -> npt.NDArray[np.uint8]:
     """sRGB ``(H, W, 3)`` of 8-bit grey or RGB pixels in the profile's space.
 
