@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
 from typing import TextIO
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request being answered; goes into each line written meanwhile."""
+
+
+def of_no_request() -> Context:
+    """For tasks that outlive the request which they are begun in, and are not part of it."""
+    context = copy_context()
+    context.run(request_id.set, "")
+    return context
+
 
 _OWN = "hyperfocal"
 _LEVELS = {

@@ -2,16 +2,21 @@
 
 import asyncio
 import errno
+import io
+import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from hyperfocal import imaging
 from hyperfocal.errors import ModelMissing
 from hyperfocal.models.card import ModelCard
+from hyperfocal.server import logs
 from hyperfocal.server.errors import (
     DeadlinePassed,
     Draining,
@@ -362,6 +367,38 @@ def test_draining_does_not_wait_for_models_that_load(runner, desk, open_pool, mo
     for pid in runner.run(reloading()):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_the_log_names_the_request_that_a_line_is_of(runner, desk, open_pool, tricky):
+    async def logged():
+        async with open_pool() as pool:
+
+            async def reload():
+                logs.request_id.set("reload-1")
+                await pool.reload(("bicubic-x2",))
+
+            await asyncio.create_task(reload())
+            for level, request_id in (("FAULTY", "r1"), ("CRASHING", "r2")):
+                task = replace(desk.flat(getattr(tricky, level)), request_id=request_id)
+                with pytest.raises((WorkerFailed, WorkerDied)):
+                    await pool.run(task, seconds=60)
+            # And one that has nothing to do.
+            await pool.run(desk.flat(9), seconds=60)
+            os.kill(pool.pids[0], signal.SIGKILL)
+            async with asyncio.timeout(60):
+                while pool.restarts["died"] < 2:
+                    await asyncio.sleep(0.01)
+
+    stream, logger = io.StringIO(), logging.getLogger("hyperfocal.server.pool")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.JsonLines())
+    logger.addHandler(handler)
+    try:
+        runner.run(logged())
+    finally:
+        logger.removeHandler(handler)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("request_id") for line in lines] == ["r1", "r2", None]
 
 
 PARENT = """

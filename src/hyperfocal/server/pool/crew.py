@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from hyperfocal.errors import HyperfocalError
+from hyperfocal.server.logs import of_no_request
 from hyperfocal.server.pool.handle import Reason, Worker
 from hyperfocal.server.pool.protocol import Order
 
@@ -64,7 +65,8 @@ class Crew:
     async def start(self) -> None:
         """Load everywhere. Raises what one of them raised, and then none is left."""
         starting = [
-            asyncio.create_task(self._hire(slot, order)) for slot, order in enumerate(self._orders)
+            asyncio.create_task(self._hire(slot, order), context=of_no_request())
+            for slot, order in enumerate(self._orders)
         ]
         try:
             workers = await asyncio.gather(*starting)
@@ -78,7 +80,8 @@ class Crew:
         self.versions = workers[0].versions
         for worker in workers:
             self._workers[worker.slot] = worker
-            self._keepers.append(asyncio.create_task(self._keep(worker)))
+            keeping = asyncio.create_task(self._keep(worker), context=of_no_request())
+            self._keepers.append(keeping)
 
     async def end(self) -> None:
         """End all workers, whatever they are at, and replace none."""

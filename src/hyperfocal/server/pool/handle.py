@@ -120,6 +120,12 @@ class Worker:
     def _tail(self) -> str:
         return self._stderr.decode("utf-8", "replace")
 
+    @property
+    def _about(self) -> dict[str, Any]:
+        """For a line of the log: the request whose picture it is at, which it was not begun in."""
+        request_id = "" if self._errand is None else self._errand.task.request_id
+        return {"fields": {"request_id": request_id}} if request_id else {}
+
     def begin(
         self,
         task: Task,
@@ -181,7 +187,7 @@ class Worker:
                 self._take(protocol.decode(line))
         except Exception as error:  # noqa: BLE001 - whatever it said, its end must be noticed
             # Not a message: nothing that comes from this process can be believed any more.
-            _log.error("worker %d spoke nonsense: %r", self.pid, error)
+            _log.error("worker %d spoke nonsense: %r", self.pid, error, extra=self._about)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         code = await self._process.wait()
@@ -225,7 +231,8 @@ class Worker:
         self.answered += 1
         self.is_spent = bool(message.get("spent"))
         if "trace" in message:
-            _log.error("worker %d met an unexpected error:\n%s", self.pid, message["trace"])
+            trace = message["trace"]
+            _log.error("worker %d met an unexpected error:\n%s", self.pid, trace, extra=self._about)
         self._finish(answer, error)
 
     def _finish(self, answer: Answer | None = None, error: HyperfocalError | None = None) -> None:
@@ -241,7 +248,8 @@ class Worker:
         """The process is gone: say why to whoever waits for it."""
         if self._reason is None:
             self._reason = "memory" if self._ran_out_of_memory(code) else "died"
-            _log.error("worker %d %s\n%s", self.pid, _ending(code, self._reason), self._tail)
+            ending = _ending(code, self._reason)
+            _log.error("worker %d %s\n%s", self.pid, ending, self._tail, extra=self._about)
         if not self._ready.done():
             self._ready.set_exception(self._death())
         if not self.gone.done():
