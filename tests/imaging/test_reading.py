@@ -439,6 +439,22 @@ def test_a_gif_has_the_colours_that_pillow_makes_of_its_palette():
     assert np.array_equal(imaging.open(data).pixels, np.asarray(opened.convert("RGB")))
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("lossless", [True, False])
+def test_an_animated_webp_is_as_lossless_as_its_first_frame(lossless, channels):
+    frames = [Image.fromarray(made.photo(channels=channels, seed=seed)) for seed in (0, 1)]
+    data = made.filed(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=lossless, exact=True
+    )
+    assert (data.count(b"VP8L") == 2) == lossless
+    got = imaging.open(data)
+    assert got.lossless == lossless
+    assert np.array_equal(got.pixels, np.asarray(frames[0])[..., :3]) == lossless
+    # As a result is written by default.
+    again = imaging.open(imaging.encode(got, "webp"))
+    assert np.array_equal(again.pixels, got.pixels) == lossless
+
+
 def test_what_is_dropped_of_a_gif_is_told():
     image = Image.fromarray(RGB)
     data = made.filed(image, "GIF", comment=b"by hand", loop=0)

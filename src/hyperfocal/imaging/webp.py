@@ -41,6 +41,8 @@ def read_header(data: bytes) -> Header:
             )
         elif kind == b"ANMF":
             frames += 1
+            if frames == 1:  # a rectangle and how long to show it, then what is in it
+                lossless = data[start + 16 : start + 20] == b"VP8L"
         elif kind in (b"ICCP", b"EXIF", b"XMP "):
             parts[kind] = data[start : start + length]
         elif kind == b"C2PA":
