@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hyperfocal import imaging
-from hyperfocal.errors import BrokenPicture
+from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging.header import UNUSED_ALPHA
 
 BLACK_AND_WHITE = [(0, 0, 0), (255, 255, 255)]
@@ -192,3 +192,45 @@ def test_an_alpha_with_anything_in_it_is_kept():
     got = imaging.open(with_alpha(alpha))
     assert np.array_equal(got.alpha, alpha)
     assert got.notes == ()
+
+
+# By masks, and a fourth byte
+
+
+def masked(*masks, bits=16):
+    """A file of 16 or 32 bits a pixel whose samples lie where the masks are."""
+    stored = np.arange(18 * 13).astype(f"<u{bits // 8}").tobytes()
+    data = bmp(stored, (18, 13), bits, [], compression=3)
+    more = struct.pack("<3I", *masks)
+    start = struct.pack("<I", 54 + len(more))
+    return data[:10] + start + data[14:54] + more + data[54:]
+
+
+@pytest.mark.parametrize(
+    ("bits", "masks"),
+    [(16, (0xF00, 0xF0, 0xF)), (16, (0x1F, 0x7E0, 0xF800)), (32, (0x3FF00000, 0xFFC00, 0x3FF))],
+)
+def test_masks_that_are_not_read_are_no_damage(bits, masks):
+    for look in (imaging.open, imaging.inspect):
+        with pytest.raises(UnknownFormat, match="these bit masks"):
+            look(masked(*masks, bits=bits))
+
+
+def test_usual_masks_are_read():
+    assert imaging.open(masked(0xF800, 0x7E0, 0x1F)).pixels.shape == (13, 18, 3)
+
+
+@pytest.mark.parametrize(("fourth", "is_told"), [(0, False), (255, False), (None, True)])
+@pytest.mark.parametrize("top_down", [False, True])
+def test_a_fourth_byte_without_a_meaning(fourth, is_told, top_down):
+    """Windows has it reserved, and viewers show such pictures without transparency."""
+    rgba = made.photo(13, 18, channels=4)
+    if fourth is not None:
+        rgba[..., 3] = fourth
+    stored = rgba[..., [2, 1, 0, 3]]
+    data = bmp((stored if top_down else stored[::-1]).tobytes(), (18, 13), 32, [], 0, top_down)
+    got = imaging.open(data)
+    assert np.array_equal(got.pixels, rgba[..., :3])
+    assert got.alpha is None
+    said = "a fourth sample, which has no meaning in this kind of BMP, was dropped"
+    assert got.notes == ((said,) if is_told else ())

@@ -1,4 +1,4 @@
-"""Reading BMP. Microsoft, "Bitmap Storage" and BITMAPV5HEADER."""
+"""Reading BMP. Microsoft, "Bitmap Storage", BITMAPINFOHEADER and BITMAPV5HEADER."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from hyperfocal.errors import BrokenPicture
+from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import bmp_indices, profile
 from hyperfocal.imaging.guard import decoding
 from hyperfocal.imaging.header import UNUSED_ALPHA, Header, Raster
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 _V5 = 124
 _EMBEDDED = 0x4D424544  # "MBED"
+_CORE, _PLAIN = 12, 0
+_FOURTH = "a fourth sample, which has no meaning in this kind of BMP, was dropped"
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a BMP file; BrokenPicture when it makes no sense."""
+    """The header of a BMP file; BrokenPicture when it makes no sense.
+
+    UnknownFormat where its bit masks are none of the usual ones.
+    """
     with decoding("BMP"):
         image = _opened(data)
         indexed = bmp_indices.of(data)
@@ -50,6 +55,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
             pixels = bmp_indices.decode(data, indexed, header.width, header.height, notes)
         else:
             pixels, alpha = _samples(data)
+            _note_fourth(data, header.width * header.height, notes)
     if alpha is not None and not alpha.any():
         # Most writers of 32 bits leave the fourth byte 0 and mean nothing by it.
         alpha = None
@@ -74,11 +80,28 @@ def _samples(data: bytes) -> tuple[Pixels, Pixels | None]:
     return samples_of(image)
 
 
+def _note_fourth(data: bytes, pixels: int, notes: list[str]) -> None:
+    """Of 32 bits a pixel without masks, a byte is not used; where it is not the same, it was."""
+    if int.from_bytes(data[14:18], "little") == _CORE:
+        return
+    bits, compression = struct.unpack_from("<HI", data, 28)
+    (start,) = struct.unpack_from("<I", data, 10)
+    if bits == 32 and compression == _PLAIN:
+        fourth = np.frombuffer(data, np.uint8, 4 * pixels, start)[3::4]
+        if fourth.min() != fourth.max():
+            notes.append(_FOURTH)
+
+
 def _opened(data: bytes) -> Image.Image:
     from PIL import BmpImagePlugin
 
     # The plug-in itself rather than Image.open, whose limit is a global of the whole program.
-    image = BmpImagePlugin.BmpImageFile(BytesIO(data))
+    try:
+        image = BmpImagePlugin.BmpImageFile(BytesIO(data))
+    except OSError as error:
+        if "bitfields" in str(error):
+            raise UnknownFormat("a BMP of these bit masks is not read") from error
+        raise
     if image.size[0] < 1 or image.size[1] < 1:
         raise BrokenPicture("corrupt BMP: the picture has no pixels")
     return image
