@@ -354,3 +354,16 @@ def test_doubles_that_are_no_numbers_are_told(value):
     tifffile.imwrite(sink, values, photometric="minisblack", metadata=None)
     with pytest.raises(BrokenPicture, match="not finite numbers"):
         imaging.open(sink.getvalue())
+
+
+@pytest.mark.parametrize(("inks", "is_read"), [(1, True), (2, False)])
+def test_inks_that_are_not_those_of_cmyk_are_refused(inks, is_read):
+    """Their colours are anyone's: InkNames has words for them, and no more."""
+    tags = [(332, 3, 1, inks, True), (334, 3, 1, 4, True)]
+    data = tiff((made.photo(channels=4), {"photometric": "separated", "extratags": tags}))
+    if is_read:
+        assert imaging.open(data).pixels.shape == (61, 83, 3)
+    else:
+        for look in (imaging.open, imaging.inspect):
+            with pytest.raises(UnknownFormat, match="inks other than those of CMYK"):
+                look(data)
