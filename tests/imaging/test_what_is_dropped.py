@@ -6,7 +6,7 @@ import struct
 import made
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from hyperfocal import imaging
 from hyperfocal.imaging import bmff, bmff_write, exif, ifd, photoshop
@@ -284,6 +284,62 @@ def test_iptc_of_a_jpeg_that_pillow_has_opened():
         assert got.metadata.iptc == of_file.metadata.iptc == made.IPTC
         assert got.notes == of_file.notes
         assert imaging.from_pil(imaging.to_pil(got)).metadata.iptc == made.IPTC
+
+
+def with_iptc(format, order="<"):
+    """Files as this project and as others write them."""
+    if format == "png":
+        return imaging.encode(made.picture(3, metadata=made.metadata()), "png")
+    if format == "png of ImageMagick":
+        more = b"8BIM\x07\xd0\0\0\0\0\0\x04" + bytes(4)
+        raw = photoshop.resources_of(made.IPTC) + more
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Raw profile type 8bim", f"\n8bim\n{len(raw):8d}\n{raw.hex()}\n")
+        return made.filed(made.photo(), "PNG", pnginfo=info)
+    data = made.IPTC.ljust(-(-len(made.IPTC) // 4) * 4, b"\0")
+    resources = photoshop.resources_of(made.IPTC)
+    tag = {
+        "tiff": (33723, 7, len(made.IPTC), made.IPTC, True),
+        "tiff of longs": (
+            33723,
+            4,
+            len(data) // 4,
+            struct.unpack(f"<{len(data) // 4}I", data),
+            True,
+        ),
+        "tiff of Photoshop": (34377, 7, len(resources), resources, True),
+    }[format]
+    sink = io.BytesIO()
+    tifffile.imwrite(
+        sink, made.photo(), photometric="rgb", metadata=None, extratags=[tag], byteorder=order
+    )
+    return sink.getvalue()
+
+
+# By Pillow, of IPTC as longs.
+@pytest.mark.filterwarnings("ignore:Metadata Warning")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    "format", ["png", "png of ImageMagick", "tiff", "tiff of longs", "tiff of Photoshop"]
+)
+def test_iptc_of_other_files_that_pillow_has_opened(format, order):
+    data = with_iptc(format, order)
+    got, of_file = imaging.from_pil(Image.open(io.BytesIO(data))), imaging.open(data)
+    assert got.metadata.iptc == of_file.metadata.iptc
+    assert got.metadata.iptc.rstrip(b"\0") == made.IPTC
+    assert got.notes == of_file.notes
+    assert (photoshop.OTHERS in got.notes) == (format == "png of ImageMagick")
+
+
+def test_iptc_of_an_image_that_cannot_be_read_is_told():
+    image = Image.fromarray(made.photo())
+    for text in ("", "iptc", "\niptc\n 4\nno numbers", "\niptc\n 4\n3842494d\n"):
+        image.info["Raw profile type iptc"] = text
+        got = imaging.from_pil(image)
+        assert got.metadata.iptc is None
+        assert got.notes in ((photoshop.DAMAGED,), ())
+    image.info["Raw profile type iptc"] = "rubbish"
+    assert imaging.from_pil(image).notes == (photoshop.DAMAGED,)
 
 
 @pytest.mark.parametrize("resources", [None, b"bytes", {}, {1028: b""}, {1028: "text"}])

@@ -95,9 +95,7 @@ def read_header(data: bytes) -> Header:
         facts = attempt(lambda: exif.read(block), notes, exif.DAMAGED) or facts
     iptc = None
     if resources := b"".join(found.resource_parts):
-        iptc = attempt(
-            lambda: photoshop.iptc_of(resources), notes, "IPTC is damaged and was dropped"
-        )
+        iptc = attempt(lambda: photoshop.iptc_of(resources), notes, photoshop.DAMAGED)
         photoshop.note_others(resources, notes)
     icc = _joined(found)
     if icc is None and not found.icc and components == 3 and facts.is_adobe_rgb:

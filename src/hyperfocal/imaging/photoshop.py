@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 SIGNATURE = b"Photoshop 3.0\0"
 OTHERS = "Photoshop's own data (such as layers, paths and guides) were dropped"
+DAMAGED = "IPTC is damaged and was dropped"
 IPTC = 0x0404
 # Resolution, thumbnails, copyright flag, XMP, EXIF, ICC profile and the digest of IPTC.
 _TOLD_ELSEWHERE = {IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}

@@ -30,6 +30,8 @@ _SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
 # As Pillow calls them; an image that was worked on has no format any more.
 _OF_CAMERAS = {"JPEG", "MPO", None}
 
+_IPTC_KEYWORDS = ("Raw profile type iptc", "Raw profile type 8bim")
+
 
 def samples_of(image: Image.Image) -> tuple[Pixels, Pixels | None]:
     """Pixels and alpha of an image in any mode but CMYK and LAB; ArrayError for those."""
@@ -92,7 +94,7 @@ def picture_of(image: Image.Image) -> Picture:
         metadata=Metadata(
             exif=block,
             xmp=packet,
-            iptc=_iptc(info.get("photoshop"), notes),
+            iptc=_iptc(image, notes),
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
         ),
         notes=tuple(notes),
@@ -195,12 +197,36 @@ def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
     return None if block is None else exif.cleaned(block, orientation=facts.orientation), facts
 
 
-def _iptc(resources: object, notes: list[str]) -> bytes | None:
-    """Of Photoshop's resources by number, as Pillow reads them from a JPEG."""
-    if not isinstance(resources, dict):
-        return None
-    photoshop.note_numbers(resources, notes)
-    return _bytes(resources.get(photoshop.IPTC))
+def _iptc(image: Image.Image, notes: list[str]) -> bytes | None:
+    """Where Pillow has it: Photoshop's resources of a JPEG by number, TIFF's fields, PNG's text."""
+    resources = image.info.get("photoshop")
+    if isinstance(resources, dict):
+        photoshop.note_numbers(resources, notes)
+        return _bytes(resources.get(photoshop.IPTC))
+    if image.format == "TIFF":
+        return attempt(lambda: _iptc_of_tiff(image, notes), notes, photoshop.DAMAGED)
+    for name in _IPTC_KEYWORDS:
+        text = image.info.get(name)
+        if isinstance(text, str):
+            raw = text.encode("latin-1", "replace")
+            return attempt(
+                lambda raw=raw: png.iptc_of(png.raw_profile(raw), notes),  # type: ignore[misc]
+                notes,
+                photoshop.DAMAGED,
+            )
+    return None
+
+
+def _iptc_of_tiff(image: Image.Image, notes: list[str]) -> bytes | None:
+    """From the bytes of the fields, as Pillow's own reader of IPTC has it: as values they may be
+    one number of many.
+    """
+    stored = getattr(getattr(image, "tag_v2", None), "_tagdata", {})
+    fields = {tag: _bytes(stored.get(tag)) for tag in (tiff.IPTC, tiff.PHOTOSHOP)}
+    main = ifd.Directory(
+        {tag: ifd.Field(ifd.UNDEFINED, data) for tag, data in fields.items() if data is not None}
+    )
+    return tiff.iptc_of(main, notes)
 
 
 def _bytes(value: object) -> bytes | None:

@@ -279,8 +279,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     if keyword == XMP_KEYWORD:
         found.xmp = text
         return
-    # ImageMagick's convention: a name, a length and hexadecimal lines.
-    raw = bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
+    raw = raw_profile(text)
     name = keyword.removeprefix(b"Raw profile type ").lower()
     if name in (b"exif", b"app1") and raw.startswith(exif.PREFIX) and found.exif is None:
         found.exif = exif.bare(raw)
@@ -289,13 +288,26 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif name in (b"icc", b"icm") and found.icc is None:
         found.icc = raw
     elif name in (b"iptc", b"8bim"):
-        is_wrapped = raw[:4] in (b"8BIM", b"Phot")
-        found.iptc = photoshop.iptc_of(raw) if is_wrapped else raw
-        if is_wrapped:
-            others: list[str] = []
-            photoshop.note_others(raw, others)
-            for note in others:
-                remark(found.notes, note)
+        found.iptc = iptc_of(raw, found.notes)
+
+
+def raw_profile(text: bytes) -> bytes:
+    """What ImageMagick's convention holds: a name, a length and hexadecimal lines.
+
+    ValueError or IndexError where it holds anything else.
+    """
+    return bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
+
+
+def iptc_of(raw: bytes, notes: list[str]) -> bytes | None:
+    """Records that may be wrapped in Photoshop's resources; a note where there are others."""
+    if raw[:4] not in (b"8BIM", b"Phot"):
+        return raw
+    others: list[str] = []
+    photoshop.note_others(raw, others)
+    for note in others:
+        remark(notes, note)
+    return photoshop.iptc_of(raw)
 
 
 def _inflate(data: bytes) -> bytes:

@@ -122,7 +122,7 @@ def read_header(data: bytes) -> Header:
         frames=page.pictures,
         orientation=facts.orientation,
         icc=_value(main, ICC),
-        metadata=Metadata(block, _value(main, XMP), _iptc(main, notes), facts.dpi, place),
+        metadata=Metadata(block, _value(main, XMP), iptc_of(main, notes), facts.dpi, place),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
         is_float=kinds[0] == _FLOAT,
@@ -398,7 +398,8 @@ def _value(main: ifd.Directory, tag: int) -> bytes | None:
     return found.data if found is not None and found.data else None
 
 
-def _iptc(main: ifd.Directory, notes: list[str]) -> bytes | None:
+def iptc_of(main: ifd.Directory, notes: list[str]) -> bytes | None:
+    """Records in a field of their own, or within Photoshop's; a note on what else these hold."""
     blocks = _value(main, PHOTOSHOP)
     if blocks is not None:
         photoshop.note_others(blocks, notes)
@@ -409,4 +410,4 @@ def _iptc(main: ifd.Directory, notes: list[str]) -> bytes | None:
         return ifd.swapped(data, 4) if data[:1] != b"\x1c" and data[3:4] == b"\x1c" else data
     if blocks is None:
         return None
-    return attempt(lambda: photoshop.iptc_of(blocks), notes, "IPTC is damaged and was dropped")
+    return attempt(lambda: photoshop.iptc_of(blocks), notes, photoshop.DAMAGED)
