@@ -192,7 +192,9 @@ def private(*tags):
     ],
 )
 def test_private_fields_of_a_tiff(tags, notes):
-    assert list(imaging.open(private(*tags)).notes) == notes
+    data = private(*tags)
+    assert list(imaging.open(data).notes) == notes
+    assert list(imaging.from_pil(Image.open(io.BytesIO(data))).notes) == notes
 
 
 def test_private_fields_beside_a_thumbnail_are_of_the_photograph():

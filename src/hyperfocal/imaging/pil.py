@@ -175,7 +175,7 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Fact
     """The block that the file had (``info``), else what Pillow has read or the program has set."""
     block = _bytes(image.info.get("exif"))
     if block is None:
-        return attempt(lambda: _set_since(image), notes, exif.DAMAGED) or (None, exif.Facts())
+        return attempt(lambda: _set_since(image, notes), notes, exif.DAMAGED) or (None, exif.Facts())
     whole = exif.bare(block)
     facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
     if facts is None:
@@ -184,8 +184,11 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Fact
     return attempt(lambda: exif.cleaned(whole, orientation=orientation), notes, exif.DAMAGED), facts
 
 
-def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
-    """What ``image.getexif()`` says of the photograph; of a TIFF it says more than that."""
+def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Facts]:
+    """What ``image.getexif()`` says of the photograph; of a TIFF it says more than that.
+
+    Notes of what is not kept of it.
+    """
     found = image.getexif()
     if not found:
         return None, exif.Facts()
@@ -194,6 +197,7 @@ def _set_since(image: Image.Image) -> tuple[bytes | None, exif.Facts]:
     main = ifd.parse(whole, where, where.first)
     facts = exif.facts(main)
     block = tiff.photographic(main)
+    notes += tiff.missed(main)
     return None if block is None else exif.cleaned(block, orientation=facts.orientation), facts
 
 
