@@ -360,6 +360,8 @@ def on_the_way():
     seen = imaging.open(seen).metadata
     pointed = made.parsed(seen.exif).fields[0x8769].inside.integers(0x9214) == (60 - 20, 10)
     pointed = pointed and seen.xmp == face.replace(b"0.75", b"0.25")
+    narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
+    squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
@@ -377,6 +379,8 @@ def on_the_way():
          " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"
          " kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
+        ("pixels that are not square, without a resolution (JPEG, PNG)", squared,
+         "taken as square, and said"),
         ("place on Earth (GeoTIFF)", placed,
          "kept in TIFF, true of the result's size; elsewhere dropped and said"),
         ("GDAL's metadata and value for no data, rational polynomials (RPC)", of_gdal,

@@ -350,3 +350,31 @@ def test_no_iptc_of_an_image(resources):
     image.info["photoshop"] = resources
     got = imaging.from_pil(image)
     assert (got.metadata.iptc, got.notes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("density", "shape"),
+    [((2, 1), "1:2"), ((300, 400), "4:3"), ((1, 1), None), ((72, 72), None), ((0, 1), None)],
+)
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_pixels_that_are_not_square_are_told(format, density, shape):
+    """Of no unit, so that a shape is all that is said; with one it is a resolution, and kept."""
+    data = made.filed(made.photo(), format)
+
+    def stated(unit):
+        if format == "PNG":
+            return made.with_chunk(data, b"pHYs", ">IIB", *density, unit)
+        at = data.index(b"JFIF\0") + 7
+        return data[:at] + struct.pack(">BHH", unit, *density) + data[at + 5 :]
+
+    notes = (f"pixels that are not square ({shape}) are taken as square",) if shape else ()
+    for unit, wanted in ((0, notes), (1, ())):
+        assert imaging.open(stated(unit)).notes == wanted
+        assert imaging.from_pil(Image.open(io.BytesIO(stated(unit)))).notes == wanted
+
+
+@pytest.mark.parametrize("value", ["2:1", (2,), (1.5, 1), None])
+def test_a_shape_of_pixels_that_is_none(value):
+    image = Image.fromarray(made.photo())
+    image.info["aspect"] = value
+    assert imaging.from_pil(image).notes == ()

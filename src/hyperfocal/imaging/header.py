@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -68,6 +69,15 @@ def remark(notes: list[str], note: str) -> None:
     """Add a note once: a file may hold as many parts as it likes, each with a name of its own."""
     if note not in notes and len(notes) <= _MOST_NOTES:
         notes.append(note if len(notes) < _MOST_NOTES else _MORE)
+
+
+def note_aspect(across: int, down: int, notes: list[str]) -> None:
+    """A note where pixels are said to have another shape than a square, and no size."""
+    if across != down and across > 0 and down > 0:
+        # The more there are in a unit across, the narrower they are.
+        by = math.gcd(across, down)
+        shape = f"{down // by}:{across // by}"
+        remark(notes, f"pixels that are not square ({shape}) are taken as square")
 
 
 def unknown_chunk(kind: bytes) -> str:

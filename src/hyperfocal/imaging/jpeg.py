@@ -15,7 +15,7 @@ from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.depth import full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
-from hyperfocal.imaging.header import CREDENTIALS, Header, Raster, remark
+from hyperfocal.imaging.header import CREDENTIALS, Header, Raster, note_aspect, remark
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.imaging.jpeg_walk import (
     ARITHMETIC,
@@ -223,6 +223,8 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
         scale = {1: 1.0, 2: 2.54}.get(unit)
         if scale and across and down:
             found.density = (across * scale, down * scale)
+        elif unit == 0:
+            note_aspect(across, down, found.notes)
     elif marker == 0xE1 and body.startswith(exif.PREFIX) and found.exif is None:
         found.exif = body[len(exif.PREFIX) :]
     elif marker == 0xE1 and body.startswith(XMP_PREFIX):

@@ -22,6 +22,7 @@ from hyperfocal.imaging import (
 )
 from hyperfocal.imaging.depth import convert, full_scale
 from hyperfocal.imaging.guard import attempt, decoding
+from hyperfocal.imaging.header import note_aspect
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
 from hyperfocal.imaging.plan import corrected
 
@@ -83,6 +84,7 @@ def picture_of(image: Image.Image) -> Picture:
             pixels = cast(Pixels, np.repeat(pixels[..., None], 3, axis=2))
     if 0 in pixels.shape:
         raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
+    _note_aspect(info, notes)
     packet = _bytes(info.get("xmp"))
     if packet is not None:
         packet = xmp.cleaned(packet, turned=facts.orientation != 1)
@@ -175,7 +177,8 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Fact
     """The block that the file had (``info``), else what Pillow has read or the program has set."""
     block = _bytes(image.info.get("exif"))
     if block is None:
-        return attempt(lambda: _set_since(image, notes), notes, exif.DAMAGED) or (None, exif.Facts())
+        found = attempt(lambda: _set_since(image, notes), notes, exif.DAMAGED)
+        return found or (None, exif.Facts())
     whole = exif.bare(block)
     facts = attempt(lambda: exif.read(whole), notes, exif.DAMAGED)
     if facts is None:
@@ -235,6 +238,14 @@ def _iptc_of_tiff(image: Image.Image, notes: list[str]) -> bytes | None:
 
 def _bytes(value: object) -> bytes | None:
     return value if isinstance(value, bytes) and value else None
+
+
+def _note_aspect(info: dict[Any, Any], notes: list[str]) -> None:
+    """Of a PNG and of a JPEG that state one and no resolution."""
+    density = info.get("jfif_density") if info.get("jfif_unit") == 0 else None
+    match info.get("aspect", density):
+        case (int(across), int(down)):
+            note_aspect(across, down, notes)
 
 
 def _dpi(value: object) -> tuple[float, float] | None:

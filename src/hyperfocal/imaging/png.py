@@ -17,6 +17,7 @@ from hyperfocal.imaging.header import (
     MASTERING,
     Header,
     Raster,
+    note_aspect,
     remark,
     unknown_chunk,
 )
@@ -206,6 +207,8 @@ def _chunk(found: _Chunks, kind: bytes, body: bytes) -> None:
         across, down, unit = struct.unpack_from(">IIB", body)
         if unit == 1 and across and down:
             found.dpi = (from_metre(across), from_metre(down))
+        elif unit == 0:
+            note_aspect(across, down, found.notes)
     elif kind == b"gAMA":
         (found.gamma,) = struct.unpack_from(">I", body)
     elif kind == b"cHRM":
