@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
-from hyperfocal.errors import BrokenPicture, UnknownFormat
+from hyperfocal.errors import ArrayError, BrokenPicture, UnknownFormat
 from hyperfocal.imaging.header import UNUSED_ALPHA
 from hyperfocal.imaging.tiff_pages import is_camera_raw
 
@@ -361,9 +361,13 @@ def test_inks_that_are_not_those_of_cmyk_are_refused(inks, is_read):
     """Their colours are anyone's: InkNames has words for them, and no more."""
     tags = [(332, 3, 1, inks, True), (334, 3, 1, 4, True)]
     data = tiff((made.photo(channels=4), {"photometric": "separated", "extratags": tags}))
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "CMYK"
     if is_read:
-        assert imaging.open(data).pixels.shape == (61, 83, 3)
+        assert np.array_equal(imaging.open(data).pixels, imaging.from_pil(image).pixels)
     else:
+        with pytest.raises(ArrayError, match="inks other than those of CMYK"):
+            imaging.from_pil(image)
         for look in (imaging.open, imaging.inspect):
             with pytest.raises(UnknownFormat, match="inks other than those of CMYK"):
                 look(data)

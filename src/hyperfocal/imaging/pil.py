@@ -71,6 +71,8 @@ def picture_of(image: Image.Image) -> Picture:
     icc = _bytes(info.get("icc_profile"))
     alpha: Pixels | None = None
     if image.mode == "CMYK":
+        if image.getexif().get(tiff.INK_SET, tiff.INKS_OF_CMYK) != tiff.INKS_OF_CMYK:
+            raise ArrayError("Pillow images of inks other than those of CMYK are not taken")
         pixels: Pixels
         pixels, note = profile.cmyk_to_rgb(np.asarray(image), icc)
         icc = None

@@ -67,7 +67,7 @@ _ANY_TILE = 1 << 26
 _LARGER, _ANY_PART, _ANY_PARTS = 4, 1 << 16, 1 << 22
 _COMPRESSION, _LUMA, _SUBSAMPLING, _REFERENCE = 259, 529, 530, 532
 _ORIENTATION = 274
-_INK_SET, _INKS_OF_CMYK = 332, 1
+INK_SET, INKS_OF_CMYK = 332, 1
 _TOLD = {
     _LAYERS: photoshop.OTHERS,
     _CREDENTIALS: CREDENTIALS,
@@ -77,7 +77,7 @@ _TOLD = {
 _READ = frozenset((
     WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, FORMAT, XMP, IPTC, PHOTOSHOP, ICC,
     *DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS, *geo.TAGS, _COMPRESSION, _LUMA, _SUBSAMPLING,
-    _REFERENCE, _ORIENTATION, _INK_SET,
+    _REFERENCE, _ORIENTATION, INK_SET,
 ))  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def read_header(data: bytes) -> Header:
     if photometric not in _MODES:
         raise UnknownFormat(f"a TIFF of photometric interpretation {photometric} is not read")
     mode = _MODES[photometric]
-    if mode == "cmyk" and main.integer(_INK_SET, _INKS_OF_CMYK) != _INKS_OF_CMYK:
+    if mode == "cmyk" and main.integer(INK_SET, INKS_OF_CMYK) != INKS_OF_CMYK:
         raise UnknownFormat("a TIFF of inks other than those of CMYK is not read")
     bits, kinds = _bits(main), main.integers(FORMAT) or (_UNSIGNED,)
     if set(kinds) - {_UNSIGNED, _FLOAT, 4} or len(set(main.integers(BITS))) > 1:
