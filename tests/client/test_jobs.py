@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Fake, events, job, made, picture, problem
+from faking import BROKEN_OFF, Custom, Fake, Seen, events, job, made, picture, problem
 from starlette.responses import JSONResponse, Response
 
 from hyperfocal import errors
@@ -95,6 +98,36 @@ def test_waiting_has_an_end(fake: Fake, client: Client) -> None:
     )
     with pytest.raises(NoAnswer, match="has not ended in time"):
         client.jobs.wait("job-1", timeout=0.05)
+
+
+def test_when_the_time_is_over_the_job_is_looked_at_once_more(fake: Fake, client: Client) -> None:
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        head = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        while True:
+            body = events(job("running", 0.5)).body
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if await is_gone(receive):
+                return
+
+    async def is_gone(receive: Any) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                return True
+        return False
+
+    async def later(seen: Seen) -> Response:
+        await asyncio.sleep(0.2)
+        return JSONResponse(found)
+
+    found = job("running", 0.5)
+    fake.otherwise = lambda seen: Custom(endless) if seen.path.endswith("events") else later(seen)
+    with pytest.raises(NoAnswer, match="has not ended in time; it goes on"):
+        client.jobs.wait("job-1", timeout=0.1)
+    found = job("succeeded", 1, result=made())
+    assert client.jobs.wait("job-1", timeout=0.1).status == "succeeded"
 
 
 @pytest.mark.parametrize("answer", [problem(503, "draining"), BROKEN_OFF])

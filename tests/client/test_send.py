@@ -452,6 +452,29 @@ def test_what_another_program_sent_meanwhile_is_done(send: Call, fake: Fake, fol
     assert results(folder)["a.png"] == b"the very same"
 
 
+def test_what_another_program_sent_otherwise_meanwhile_stays_its_result(
+    send: Call, fake: Fake, folder: Path
+) -> None:
+    def answer(seen: Any) -> Any:
+        if seen.body.endswith(b"a.png"):
+            path = folder.parent / "out" / ledger.NAME
+            begun = json.loads(path.read_bytes().splitlines()[0])
+            other = {**begun, "options": {**begun["options"], "scale": "2.0"}}
+            with path.open("a", encoding="utf-8") as file:
+                for state in ("begun", "done"):
+                    file.write(json.dumps({**other, "state": state}) + "\n")
+            (folder.parent / "out/a.png").write_bytes(b"twice")
+        return picture(b"four times")
+
+    fake.otherwise = answer
+    assert send("-s", "4", "-j", "1").exit_code == 1
+    assert results(folder)["a.png"] == b"twice"
+    fake.otherwise = picture(b"twice")
+    fake.seen.clear()
+    assert send("-s", "2").exit_code == 0
+    assert b"a.png" not in sent(fake)
+
+
 def test_one_that_fails_leaves_the_result_to_whom_it_is_of(
     send: Call, fake: Fake, folder: Path, other_day: Path
 ) -> None:

@@ -93,6 +93,18 @@ class Ledger:
                 return True
         return False
 
+    def take_back(self, begun: Entry, before: Entry) -> None:
+        """Note ``before`` in the place of ``begun``, of which nothing has come.
+
+        Unless another program has noted something about the result since: then that counts.
+        """
+        of_it = [entry for entry in _read(self._path) if entry.output == begun.output]
+        if of_it and of_it[-1] != begun:
+            with self._lock:
+                self._entries[begun.output] = of_it[-1]
+        else:
+            self.note(before)
+
     def note(self, entry: Entry) -> None:
         """Add a line. :class:`OutputRefused` where the folder may not be written."""
         line = say.encoded(asdict(entry), indent=None)

@@ -200,7 +200,7 @@ class Sending:
                 # What lies there, or comes to lie there, is still whose it was.
                 before = known if exists and known is not None else replace(begun, state="failed")
                 with contextlib.suppress(OutputRefused):
-                    self.ledger.note(before)
+                    self.ledger.take_back(begun, before)
             raise
         seconds = time.perf_counter() - start
         self.ledger.note(

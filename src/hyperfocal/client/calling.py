@@ -129,12 +129,15 @@ class Caller:
             self.sleep(pause)
             waited += pause
 
-    def _limit(self, timeout: float | None, until: float | None) -> float | None:
-        """Seconds that a try may take; None: the client's own limits."""
-        if until is None:
-            return timeout
-        left = max(until - time.monotonic(), 1e-3)
-        return min(left, self._http.timeout.read or left, timeout or left)
+    def _limit(self, timeout: float | None, until: float | None) -> httpx.Timeout | None:
+        """Of a try; None: the client's own limits."""
+        own = self._http.timeout
+        if until is not None:
+            left = max(until - time.monotonic(), 1e-3)
+            timeout = min(left, own.read or left, timeout or left)
+        if timeout is None:
+            return None
+        return httpx.Timeout(timeout, connect=min(timeout, own.connect or timeout))
 
     def stream(
         self,
@@ -144,7 +147,7 @@ class Caller:
         timeout: float | None = None,
     ) -> Iterator[_T]:
         """``parts`` of an answer as they come in; not tried again."""
-        with self._answer(call, timeout) as response:
+        with self._answer(call, self._limit(timeout, None)) as response:
             yield from parts(response)
 
     def sleep(self, seconds: float) -> None:
@@ -158,7 +161,7 @@ class Caller:
             raise Cancelled("stopped on request")
 
     @contextmanager
-    def _answer(self, call: Call, timeout: float | None) -> Iterator[httpx.Response]:
+    def _answer(self, call: Call, timeout: httpx.Timeout | None) -> Iterator[httpx.Response]:
         """A good answer, its body not yet read."""
         self.go_on()
         if self._http.is_closed:

@@ -32,6 +32,9 @@ from hyperfocal.kinds import check_kinds
 if TYPE_CHECKING:
     import httpx
 
+# Seconds for asking what has become of a job when the time for waiting is over.
+_LAST_LOOK = 5.0
+
 
 class Jobs:
     """The jobs of one :class:`~hyperfocal.client.Client`; ``job`` is a Job or its ``id``."""
@@ -101,7 +104,8 @@ class Jobs:
     ) -> Job:
         """Wait until the job has succeeded, and give it.
 
-        ``timeout``: seconds, after which NoAnswer is raised (the job goes on); ``on_progress`` is
+        ``timeout``: seconds, after which the job is asked after once more, for a moment, and
+        NoAnswer is raised where it has not ended (it goes on); ``on_progress`` is
         told the progress from 0 to 1. Raises what the job failed of, :class:`Cancelled` where it
         was cancelled, NotFound where it has expired. A service that restarts is waited for.
         """
@@ -119,7 +123,8 @@ class Jobs:
                     if now.ended or (end is not None and time.monotonic() >= end):
                         break
             if now is None or not now.ended:
-                now = read_job(self._caller.json(Call("GET", _path(name)), until=end))
+                until = None if end is None else max(end, time.monotonic() + _LAST_LOOK)
+                now = read_job(self._caller.json(Call("GET", _path(name)), until=until))
             if now.ended:
                 return _succeeded(now)
             self._caller.sleep(min(_left(end, name), self._caller.retry.first))

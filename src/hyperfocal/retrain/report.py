@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean, stdev
@@ -29,7 +29,8 @@ class Compared:
 
     No picture's PSNR counts for more than :data:`CEILING`. ``new``: whether these are the new
     pictures held back, or else a frozen suite. ``originals``: of how many originals the pictures
-    are; those of one original count as one, by their mean. ``better``, ``worse``: on how many
+    are; those of one count as one, by their mean: as so many they would make a gain look surer
+    than it is. ``better``, ``worse``: on how many
     originals the challenger has the higher or lower PSNR; ``worst``: its smallest gain, dB;
     ``spread``: standard deviation of its gains, dB, 0 for a single original. ``lineage``: the
     highest mean PSNR of a model that the champion comes from, dB, where one is known.
@@ -65,9 +66,15 @@ class Compared:
 
         ``original_of``: the original of each picture by its name; left out, all are of their own.
         """
-        ours, theirs = (
-            _by_original(report, original_of or {}) for report in (champion, challenger)
-        )
+        originals = [(original_of or {}).get(image.name, image.name) for image in champion.images]
+
+        def by_original(figures: Iterable[float]) -> list[float]:
+            found: dict[str, list[float]] = {}
+            for original, figure in zip(originals, figures, strict=True):
+                found.setdefault(original, []).append(figure)
+            return [fmean(of_one) for of_one in found.values()]
+
+        ours, theirs = by_original(counted(champion)), by_original(counted(challenger))
         gains = [after - before for before, after in zip(ours, theirs, strict=True)]
         return cls(
             suite=NEW if new else champion.suite,
@@ -75,11 +82,11 @@ class Compared:
             images=len(champion.images),
             originals=len(gains),
             precision=champion.precision,
-            bicubic_psnr=champion.bicubic.psnr,
+            bicubic_psnr=fmean(by_original(image.bicubic_psnr for image in champion.images)),
             champion_psnr=fmean(ours),
-            champion_ssim=champion.mean.ssim,
+            champion_ssim=fmean(by_original(image.ssim for image in champion.images)),
             challenger_psnr=fmean(theirs),
-            challenger_ssim=challenger.mean.ssim,
+            challenger_ssim=fmean(by_original(image.ssim for image in challenger.images)),
             better=sum(gain > 0.0 for gain in gains),
             worse=sum(gain < 0.0 for gain in gains),
             worst=min(gains),
@@ -104,18 +111,6 @@ class Compared:
 def counted(report: Report) -> list[float]:
     """PSNR of each picture as the verdict counts it, dB."""
     return [min(image.psnr, CEILING) for image in report.images]
-
-
-def _by_original(report: Report, original_of: Mapping[str, str]) -> list[float]:
-    """Mean PSNR of the pictures of each original, in the order of the first of each.
-
-    Several pictures of one original say about the same; as so many they would make a gain look
-    surer than it is.
-    """
-    found: dict[str, list[float]] = {}
-    for image, psnr in zip(report.images, counted(report), strict=True):
-        found.setdefault(original_of.get(image.name, image.name), []).append(psnr)
-    return [fmean(psnrs) for psnrs in found.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +262,13 @@ class RetrainReport:
         plain = json.loads(path.read_text(encoding="utf-8"))
         verdict = Verdict(plain["verdict"]["better"], tuple(plain["verdict"]["reasons"]))
         suites = tuple(
-            Compared(**{k: value for k, value in found.items() if k not in ("gain", "sure")})
+            # Reports of earlier versions take every picture for one of its own original.
+            Compared(
+                **{
+                    "originals": found["images"],
+                    **{k: value for k, value in found.items() if k not in ("gain", "sure")},
+                }
+            )
             for found in plain["suites"]
         )
         notes, files = tuple(plain["notes"]), tuple(plain["files"])
