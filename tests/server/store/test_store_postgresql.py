@@ -116,11 +116,12 @@ def test_a_statement_that_takes_too_long_is_given_up(store, monkeypatch):
 
 
 def test_but_not_one_of_a_migration(settings, monkeypatch):
-    monkeypatch.setattr("hyperfocal.server.store.engine._STATEMENT_MS", 1)
+    # Long enough for the statement that lifts it.
+    monkeypatch.setattr("hyperfocal.server.store.engine._STATEMENT_MS", 500)
     engine = open_engine(settings.database_url)
 
     def slow(connection):
-        connection.execute(text("SELECT pg_sleep(0.1)"))
+        connection.execute(text("SELECT pg_sleep(1)"))
         slept.append(True)
 
     slept = []

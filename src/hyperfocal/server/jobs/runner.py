@@ -163,7 +163,9 @@ class JobRunner:
         while True:
             self._wake.clear()
             try:
-                if await self._count() and await self._fill():
+                if not await self._count():
+                    self._lacks_room = False
+                elif await self._fill():
                     await self._count()
             except StorageUnavailable as error:
                 self._tell_away(error)

@@ -291,7 +291,8 @@ class Pool:
             try:
                 await self._change(self._crew, self._models)
             except HyperfocalError as error:
-                _log.error("the workers have different weights: %s", error)
+                if not self._draining:
+                    _log.error("the workers have different weights: %s", error)
 
     async def _new_crew(self, models: tuple[str, ...]) -> Crew:
         crew = Crew(self._orders(models), self._sizing.threads, self._replaced, self._count)
