@@ -74,6 +74,63 @@ def test_exif_whose_pointers_lead_back(within: Callable[[int], None]) -> None:
     within(8)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_of_repeated_pointers_and_fields(
+    orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of each is looked at, and no value that nobody asks for."""
+    pointers, copies = 40, 300
+    inside = 8 + 2 + 12 * (1 + pointers) + 4
+    block = directory([(0x0112, 3, 1, orientation), *[(0x8769, 4, 1, inside)] * pointers])
+    block += directory([(0x9999, 1, 40_000, 8)] * copies, bytes(40_000))[8:]
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=b"Exif\0\0" + block)
+    listed = unpacked = 0
+    real_entries, real_integers = ifd.entries, ifd.integers
+
+    def entries(*given: Any, **options: Any) -> Any:
+        nonlocal listed
+        found = real_entries(*given, **options)
+        listed += len(found[0])
+        return found
+
+    def integers(*given: Any) -> Any:
+        nonlocal unpacked
+        values = real_integers(*given)
+        unpacked += len(values)
+        return values
+
+    monkeypatch.setattr(ifd, "entries", entries)
+    monkeypatch.setattr(ifd, "integers", integers)
+    picture = imaging.open(buffer.getvalue())
+    assert picture.metadata.exif is not None
+    assert picture.notes == ()
+    assert copies <= listed < 8 * (pointers + copies)
+    listed = 0
+    assert imaging.encode(picture, "png")
+    assert copies <= listed < 8 * (pointers + copies)
+    assert unpacked == 0
+
+
+def test_exif_of_pointers_to_many_places_of_rubbish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each looks like a directory of thousands of fields, none of which can be read."""
+    pointers, start = 500, 8 + 2 + 12 * 501 + 4
+    fields = [(0x8769, 4, 1, start + number) for number in range(pointers)]
+    block = directory([(0x010F, 2, 4, 0x00424141), *fields], b"\x0f" * 50_000)
+    looked_at = 0
+    real = ifd.entries
+
+    def entries(*given: Any, **options: Any) -> Any:
+        nonlocal looked_at
+        looked_at += 1
+        return real(*given, **options)
+
+    monkeypatch.setattr(ifd, "entries", entries)
+    main = ifd.parse(block, ifd.layout(block), 8)
+    assert main.fields.keys() == {0x010F}
+    assert looked_at == 2
+
+
 def test_exif_of_directories_within_each_other() -> None:
     """Those further in than any program puts them are not looked at."""
     nested = [

@@ -198,10 +198,12 @@ def test_a_point_has_no_size_to_turn():
     assert xmp.turned(given, 6, []) == b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.25"/>'
 
 
-def subject_block(orientation, place, order):
+def subject_block(orientation, place, order, size=(72, 48)):
     """EXIF with a subject's place, and twice as many pixels across a unit of the sensor as down."""
-    main = made.parsed(made.exif_block(orientation=orientation, size=(72, 48)))
+    main = made.parsed(made.exif_block(orientation=orientation, size=size or (72, 48)))
     inside = main.fields[ifd.EXIF_IFD].inside
+    if size is None:
+        del inside.fields[0xA002], inside.fields[0xA003]
     inside.put(0x9214, ifd.SHORT, *place)
     inside.put(0xA214, ifd.SHORT, *place[:2])
     inside.put(0xA20E, ifd.RATIONAL, 4000, 1)
@@ -214,12 +216,16 @@ def photo_fields(data):
     return found[0x9214], found[0xA214], float(found[0xA20E]), float(found[0xA20F])
 
 
+@pytest.mark.parametrize("by_pillow", [False, True])
+# True, of the picture that this one was cut from, none.
+@pytest.mark.parametrize("size", [(72, 48), (6000, 4000), None])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_place_of_the_subject_is_true_of_the_result(orientation, order):
+def test_the_place_of_the_subject_is_true_of_the_result(orientation, order, size, by_pillow):
     # EXIF 2.32, 4.6.5: the middle and the size of the face, in pixels as they are stored.
-    given = subject_block(orientation, (17, 35, 18, 6), order)
-    got = imaging.open(made.filed(a_face(), "WEBP", exif=given, lossless=True))
+    given = subject_block(orientation, (17, 35, 18, 6), order, size)
+    data = made.filed(a_face(), "WEBP", exif=given, lossless=True)
+    got = imaging.from_pil(Image.open(io.BytesIO(data))) if by_pillow else imaging.open(data)
     larger = replace(got, pixels=got.pixels.repeat(3, 0).repeat(3, 1))
     area, point, across, down = photo_fields(imaging.encode(larger, "png"))
     left, top, wide, high = box_of(larger.pixels)
@@ -228,8 +234,14 @@ def test_the_place_of_the_subject_is_true_of_the_result(orientation, order):
     assert abs(area[1] - (top + high / 2)) <= 3
     assert point == area[:2]
     assert (across, down) == ((12_000, 6000) if orientation < 5 else (6000, 12_000))
-    # What has its size stays as it is, and so does what is of an unknown one.
+    # What has its size stays as it is.
     same = imaging.encode(got, "png")
+    assert photo_fields(same) == photo_fields(imaging.encode(imaging.open(same), "png"))
+    assert made.parsed(imaging.open(same).metadata.exif).fields[ifd.EXIF_IFD].inside.integers(
+        0xA002
+    ) == ((got.width,) if size else ())
+    if size == (6000, 4000):
+        return
     assert imaging.open(same).metadata.exif == got.metadata.exif
     assert orientation != 1 or got.metadata.exif == given
 
@@ -252,7 +264,7 @@ def test_the_place_of_the_subject_in_a_heic():
 @pytest.mark.parametrize(
     ("kind", "values", "size"),
     [(ifd.SHORT, (5,), (72, 48)), (ifd.SHORT, (1, 2, 3, 4, 5), (72, 48)),
-     (ifd.LONG, (1, 2), (72, 48)), (ifd.SHORT, (5, 6), (0, 48))],
+     (ifd.LONG, (1, 2), (72, 48))],
 )  # fmt: skip
 def test_a_subject_that_makes_no_sense_never_costs_the_block(kind, values, size):
     main = made.parsed(made.exif_block(orientation=6, size=size))

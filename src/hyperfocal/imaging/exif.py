@@ -15,8 +15,7 @@ _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 # Of the interoperability directory.
 _RELATED_WIDTHS, _RELATED_HEIGHTS = (0x1001,), (0x1002,)
-_WIDTH, _HEIGHT = 0xA002, 0xA003
-_WIDTHS, _HEIGHTS = (0x0100, _WIDTH), (0x0101, _HEIGHT)
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 # Where the subject lies, in pixels: a point, and perhaps a diameter or a width and height.
 _SUBJECTS = (0x9214, 0xA214)
 # Pixels in a unit of the sensor.
@@ -75,18 +74,19 @@ def _is_adobe_rgb(main: ifd.Directory) -> bool:
     return is_uncalibrated and index is not None and index.data.rstrip(b"\0") == b"R03"
 
 
-def cleaned(block: bytes, *, orientation: int = 1) -> bytes:
+def cleaned(block: bytes, width: int, height: int, *, orientation: int = 1) -> bytes:
     """The block with orientation 1 and without its thumbnail; ValueError if unparsable.
 
     ``orientation``: what was applied to the pixels. What it says of across and down, and where the
-    subject lies, is true of the upright picture.
+    subject lies, is true of the upright picture, which has this ``width`` and ``height``.
     """
     data = bytearray(block)
     where = ifd.layout(data)
     # What this refuses has been told as dropped.
     ifd.parse(data, where, where.first)
     found, second, second_at = ifd.entries(data, where, where.first)
-    _turn(data, where, found, orientation)
+    if orientation != 1:
+        _turn(data, where, found, (width, height), orientation)
     for entry in found:
         if entry.tag == _ORIENTATION and not where.big:
             _make_upright(data, where, entry)
@@ -96,24 +96,22 @@ def cleaned(block: bytes, *, orientation: int = 1) -> bytes:
     return bytes(data)
 
 
-def resized(block: bytes, width: int, height: int) -> bytes:
-    """The block with its picture size, where it states one, corrected; ValueError if unparsable."""
+def resized(
+    block: bytes, width: int, height: int, *, before: tuple[int, int] | None = None
+) -> bytes:
+    """The block with its picture size, where it states one, corrected; ValueError if unparsable.
+
+    ``before``: width and height of the picture that it has been true of. What it states itself may
+    be that of a picture from which this one was cut. None where that is not known: what is in
+    pixels stays as it is.
+    """
     data = bytearray(block)
     where = ifd.layout(data)
     found, _, _ = ifd.entries(data, where, where.first)
     inside = _inside(data, where, found, ifd.EXIF_IFD)
-    related = _inside(data, where, inside, ifd.INTEROP_IFD)
-    if (stated := _stated(data, where, inside)) is not None:
-        _scale(data, where, inside, width / stated[0], height / stated[1])
-    for entries, widths, heights in (
-        (found + inside, _WIDTHS, _HEIGHTS),
-        (related, _RELATED_WIDTHS, _RELATED_HEIGHTS),
-    ):
-        for entry in entries:
-            if entry.tag in widths:
-                _put_integer(data, where, entry, width)
-            elif entry.tag in heights:
-                _put_integer(data, where, entry, height)
+    if before is not None:
+        _scale(data, where, inside, width / before[0], height / before[1])
+    _state_size(data, where, found, inside, (width, height))
     return bytes(data)
 
 
@@ -197,36 +195,65 @@ def _as_rational(dpi: float) -> tuple[int, int]:
 def _inside(
     data: bytearray, where: ifd.Layout, found: list[ifd.Entry], tag: int
 ) -> list[ifd.Entry]:
-    """The fields of the directories that the pointers ``tag`` lead to, where they lead anywhere."""
-    inside = []
-    for entry in found:
-        if entry.tag == tag and entry.size == 4:
-            (offset,) = struct.unpack_from(where.order + "I", data, entry.start)
-            with contextlib.suppress(ValueError):
-                inside += ifd.entries(data, where, offset)[0]
-    return inside
+    """The fields of the directory that the pointer ``tag`` leads to, where it leads anywhere.
+
+    Of pointers and of fields the first of a tag counts, as in ``ifd.parse``. A block of hostile
+    make holds thousands of them, each to as many fields.
+    """
+    pointer = next((entry for entry in found if entry.tag == tag and entry.size == 4), None)
+    inside = dict[int, ifd.Entry]()
+    if pointer is not None:
+        (offset,) = struct.unpack_from(where.order + "I", data, pointer.start)
+        with contextlib.suppress(ValueError):
+            for entry in ifd.entries(data, where, offset)[0]:
+                inside.setdefault(entry.tag, entry)
+    return list(inside.values())
 
 
-def _turn(data: bytearray, where: ifd.Layout, found: list[ifd.Entry], orientation: int) -> None:
-    """Make what is said of across and down true of the picture turned by ``orientation``."""
+def _state_size(
+    data: bytearray,
+    where: ifd.Layout,
+    found: list[ifd.Entry],
+    inside: list[ifd.Entry],
+    size: tuple[int, int],
+) -> None:
+    """Width and height wherever they are stated; ``found`` and ``inside``: both directories'."""
+    related = _inside(data, where, inside, ifd.INTEROP_IFD)
+    for entries, widths, heights in (
+        (found + inside, _WIDTHS, _HEIGHTS),
+        (related, _RELATED_WIDTHS, _RELATED_HEIGHTS),
+    ):
+        for entry in entries:
+            if entry.tag in widths:
+                _put_integer(data, where, entry, size[0])
+            elif entry.tag in heights:
+                _put_integer(data, where, entry, size[1])
+
+
+def _turn(
+    data: bytearray,
+    where: ifd.Layout,
+    found: list[ifd.Entry],
+    size: tuple[int, int],
+    orientation: int,
+) -> None:
+    """Make what is said of across and down true of the picture turned by ``orientation``.
+
+    ``size``: width and height that it has then.
+    """
     inside = _inside(data, where, found, ifd.EXIF_IFD)
-    stated = _stated(data, where, inside)
     if orient.swaps_sides(orientation):
         _swap_rationals(data, found, _X_RESOLUTION, _Y_RESOLUTION)
         _swap_rationals(data, inside, _FOCAL_X, _FOCAL_Y)
-    if stated is None:
-        return
-    width, height = stated[::-1] if orient.swaps_sides(orientation) else stated
     for entry in inside:
-        if entry.tag in (_WIDTH, _HEIGHT):
-            _put_integer(data, where, entry, width if entry.tag == _WIDTH else height)
-        elif (place := _subject(data, where, entry)) is not None:
-            x, y, *size = place
+        if (place := _subject(data, where, entry)) is not None:
+            x, y, *extent = place
             if orient.swaps_sides(orientation):
-                x, y, size = y, x, size[::-1]
+                x, y, extent = y, x, extent[::-1]
             across, down = orient.mirrors(orientation)
-            x, y = width - 1 - x if across else x, height - 1 - y if down else y
-            _put_subject(data, where, entry, (x, y, *size))
+            x, y = size[0] - 1 - x if across else x, size[1] - 1 - y if down else y
+            _put_subject(data, where, entry, (x, y, *extent))
+    _state_size(data, where, found, inside, size)
 
 
 def _scale(
@@ -244,13 +271,6 @@ def _scale(
             if below:
                 value = _as_rational(up / below * (across if entry.tag == _FOCAL_X else down))
                 struct.pack_into(where.order + "II", data, entry.start, *value)
-
-
-def _stated(data: bytearray, where: ifd.Layout, inside: list[ifd.Entry]) -> tuple[int, int] | None:
-    """Width and height that EXIF's own directory states."""
-    found = {entry.tag: ifd.integers(data, where, entry) for entry in inside}
-    sides = [found.get(tag, ())[:1] for tag in (_WIDTH, _HEIGHT)]
-    return (sides[0][0], sides[1][0]) if all(side and side[0] for side in sides) else None
 
 
 def _subject(data: bytearray, where: ifd.Layout, entry: ifd.Entry) -> tuple[int, ...] | None:

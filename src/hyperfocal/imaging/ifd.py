@@ -204,10 +204,12 @@ class _Parser:
     ) -> Directory:
         """The one at ``offset``, inside ``depth`` others."""
         self._seen.add(offset)
-        found = Directory()
+        found, known = Directory(), set[int]()
         for entry in entries(self._data, self._where, offset)[0]:
-            # The first counts, as for libtiff: tifffile puts its own description second.
-            if entry.tag not in found.fields:
+            # The first counts, as for libtiff: tifffile puts its own description second. Also of
+            # pointers that lead nowhere, of which there may be thousands to look behind.
+            if entry.tag not in known:
+                known.add(entry.tag)
                 self._count(entry)
                 if only is not None and entry.tag not in only:
                     found.fields[entry.tag] = Field(entry.type)

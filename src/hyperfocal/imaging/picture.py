@@ -29,7 +29,9 @@ class Metadata:
 
     ``exif``: a TIFF structure, without the ``Exif\\0\\0`` prefix; ``xmp``: a packet; ``iptc``:
     IIM records; ``dpi``: horizontal, vertical. ``geo``: the place on Earth of a GeoTIFF's raster,
-    which is made to fit the picture's size when it is written.
+    which is made to fit the picture's size when it is written. ``size``: width and height of the
+    picture that all this is about, by which what EXIF says in pixels is made to fit as well; None
+    where it is not known.
     """
 
     exif: bytes | None = None
@@ -37,6 +39,7 @@ class Metadata:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     geo: Georeference | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

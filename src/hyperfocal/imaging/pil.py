@@ -100,6 +100,7 @@ def picture_of(image: Image.Image) -> Picture:
             xmp=packet,
             iptc=_iptc(image, notes),
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
+            size=_upright_size(image, facts.orientation),
         ),
         notes=tuple(notes),
         lossless=True,
@@ -186,7 +187,11 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Fact
     if facts is None:
         return None, exif.Facts()
     orientation = facts.orientation
-    return attempt(lambda: exif.cleaned(whole, orientation=orientation), notes, exif.DAMAGED), facts
+    size = _upright_size(image, orientation)
+    return (
+        attempt(lambda: exif.cleaned(whole, *size, orientation=orientation), notes, exif.DAMAGED),
+        facts,
+    )
 
 
 def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif.Facts]:
@@ -203,7 +208,15 @@ def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif
     facts = exif.facts(main)
     block = tiff.photographic(main)
     notes += tiff.missed(main)
-    return None if block is None else exif.cleaned(block, orientation=facts.orientation), facts
+    if block is not None:
+        size = _upright_size(image, facts.orientation)
+        block = exif.cleaned(block, *size, orientation=facts.orientation)
+    return block, facts
+
+
+def _upright_size(image: Image.Image, orientation: int) -> tuple[int, int]:
+    width, height = image.size
+    return (height, width) if orient.swaps_sides(orientation) else (width, height)
 
 
 def _iptc(image: Image.Image, notes: list[str]) -> bytes | None:

@@ -261,13 +261,13 @@ def corrected(picture: Picture, notes: list[str]) -> Metadata:
     if block is not None:
         whole = block
         block = attempt(
-            lambda: exif.resized(whole, picture.width, picture.height),
+            lambda: exif.resized(whole, picture.width, picture.height, before=found.size),
             notes,
             exif.DAMAGED,
         )
     if packet is not None:
         packet = xmp.resized(packet, picture.width, picture.height)
-    return replace(found, exif=block, xmp=packet)
+    return replace(found, exif=block, xmp=packet, size=(picture.width, picture.height))
 
 
 def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:

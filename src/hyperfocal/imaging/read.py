@@ -153,7 +153,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         pixels=pixels,
         alpha=alpha,
         icc=raster.icc,
-        metadata=_cleaned(header, notes),
+        metadata=_cleaned(header, (pixels.shape[1], pixels.shape[0]), notes),
         source=header.format,
         notes=tuple(dict.fromkeys(notes)),
         lossless=header.lossless,
@@ -177,14 +177,24 @@ def _check_finite(raster: Raster) -> None:
             raise BrokenPicture("the picture holds samples that are not finite numbers")
 
 
-def _cleaned(header: Header, notes: list[str]) -> Metadata:
-    """True of the upright picture, without thumbnails and without what could not be parsed."""
+def _turned_by(header: Header) -> int:
+    """The orientation that is applied, here or by the decoder; the metadata are of before."""
+    return header.applied if header.orientation == 1 else header.orientation
+
+
+def _cleaned(header: Header, size: tuple[int, int], notes: list[str]) -> Metadata:
+    """True of the upright picture, without thumbnails and without what could not be parsed.
+
+    ``size``: its width and height.
+    """
     found = header.metadata
-    orientation = header.applied if header.orientation == 1 else header.orientation
+    orientation = _turned_by(header)
     block, packet = found.exif, found.xmp
     if block is not None:
         whole = block
-        block = attempt(lambda: exif.cleaned(whole, orientation=orientation), notes, exif.DAMAGED)
+        block = attempt(
+            lambda: exif.cleaned(whole, *size, orientation=orientation), notes, exif.DAMAGED
+        )
     if packet is not None:
         # Decoders of these two may have turned it already.
         turned_before = header.format in ("avif", "heic")
@@ -199,4 +209,4 @@ def _cleaned(header: Header, notes: list[str]) -> Metadata:
         # Its numbers are about the raster as it is stored.
         notes.append(geo.TURNED)
         place = None
-    return replace(found, exif=block, xmp=packet, dpi=dpi, geo=place)
+    return replace(found, exif=block, xmp=packet, dpi=dpi, geo=place, size=size)
