@@ -177,13 +177,10 @@ def adobe_rgb_block(index=b"R03\0"):
     return exif.PREFIX + ifd.block(main)
 
 
-@pytest.mark.parametrize("worked_on", [False, True])
-def test_an_image_whose_exif_says_adobe_rgb(worked_on):
+def test_an_image_whose_exif_says_adobe_rgb():
     def opened(format, **options):
         data = made.filed(made.photo(), format, **options)
-        image = Image.open(io.BytesIO(data))
-        image = image.rotate(180) if worked_on and format == "JPEG" else image
-        return imaging.from_pil(image), imaging.open(data)
+        return imaging.from_pil(Image.open(io.BytesIO(data))), imaging.open(data)
 
     got, of_file = opened("JPEG", exif=adobe_rgb_block())
     assert got.icc == of_file.icc is not None
@@ -195,6 +192,20 @@ def test_an_image_whose_exif_says_adobe_rgb(worked_on):
     assert got.icc == of_file.icc is None
     grey = made.filed(made.photo(channels=1), "JPEG", exif=adobe_rgb_block())
     assert imaging.from_pil(Image.open(io.BytesIO(grey))).icc is None
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "JPEG"])
+def test_an_image_that_was_worked_on_gets_no_profile_by_a_guess(format):
+    """Pillow no longer says of what format it was, and only a camera's JPEG means it so."""
+    data = made.filed(made.photo(), format, exif=adobe_rgb_block())
+    image = Image.open(io.BytesIO(data)).resize((40, 30))
+    assert image.format is None
+    assert imaging.from_pil(image).icc is None
+    # Where there is a profile, it is handed on.
+    got = imaging.open(data)
+    again = imaging.from_pil(imaging.to_pil(got).resize((40, 30)))
+    assert again.icc == got.icc
+    assert (got.icc is not None) == (format == "JPEG")
 
 
 DISPLAY_P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
@@ -233,6 +244,22 @@ def test_an_image_with_primaries_that_are_none():
         got = imaging.from_pil(image)
         assert got.icc is None
         assert len(got.notes) == 1
+
+
+# By Pillow.
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize(
+    "block", [b"rubbish", b"II*\0", b"II*\0\x08\0\0\0\xff\xff", b"II*\0\xff\xff\xff\xff"]
+)
+def test_a_cmyk_image_of_damaged_exif(block):
+    data = made.filed(
+        Image.fromarray(made.photo(channels=4), "CMYK"), "JPEG", exif=exif.PREFIX + block
+    )
+    image = Image.open(io.BytesIO(data))
+    for worked_on in (image, image.copy(), image.resize((40, 30))):
+        got = imaging.from_pil(worked_on)
+        assert got.metadata.exif is None
+        assert got.notes.count(exif.DAMAGED) == 1
 
 
 def test_a_cmyk_image_with_a_profile():

@@ -12,6 +12,7 @@ from PIL import Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import ArrayError, BrokenPicture, UnknownFormat
+from hyperfocal.imaging import exif, ifd
 from hyperfocal.imaging.header import UNUSED_ALPHA
 from hyperfocal.imaging.tiff_pages import is_camera_raw
 
@@ -356,10 +357,13 @@ def test_doubles_that_are_no_numbers_are_told(value):
         imaging.open(sink.getvalue())
 
 
-@pytest.mark.parametrize(("inks", "is_read"), [(1, True), (2, False)])
-def test_inks_that_are_not_those_of_cmyk_are_refused(inks, is_read):
+# By Pillow, of two values where there is to be one.
+@pytest.mark.filterwarnings("ignore:Metadata Warning")
+@pytest.mark.parametrize("kind", [1, 3, 4])
+@pytest.mark.parametrize(("inks", "is_read"), [((1,), True), ((2,), False), ((2, 2), False)])
+def test_inks_that_are_not_those_of_cmyk_are_refused(inks, is_read, kind):
     """Their colours are anyone's: InkNames has words for them, and no more."""
-    tags = [(332, 3, 1, inks, True), (334, 3, 1, 4, True)]
+    tags = [(332, kind, len(inks), inks if len(inks) > 1 else inks[0], True), (334, 3, 1, 4, True)]
     data = tiff((made.photo(channels=4), {"photometric": "separated", "extratags": tags}))
     image = Image.open(io.BytesIO(data))
     assert image.mode == "CMYK"
@@ -371,3 +375,12 @@ def test_inks_that_are_not_those_of_cmyk_are_refused(inks, is_read):
         for look in (imaging.open, imaging.inspect):
             with pytest.raises(UnknownFormat, match="inks other than those of CMYK"):
                 look(data)
+
+
+def test_inks_in_exif_of_a_jpeg_say_nothing_of_its_pixels():
+    main = ifd.Directory()
+    main.put(332, ifd.SHORT, 2)
+    image = Image.fromarray(made.photo(channels=4), "CMYK")
+    data = made.filed(image, "JPEG", exif=exif.PREFIX + ifd.block(main))
+    got = imaging.from_pil(Image.open(io.BytesIO(data)))
+    assert made.psnr(got.pixels, imaging.open(data).pixels) > 40

@@ -28,8 +28,8 @@ from hyperfocal.imaging.plan import corrected
 
 _TO_RGB = {"RGBX", "YCbCr", "HSV"}
 _SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
-# As Pillow calls them; an image that was worked on has no format any more.
-_OF_CAMERAS = {"JPEG", "MPO", None}
+# As Pillow calls them. An image that was worked on has no format any more, and may have been any.
+_OF_CAMERAS = {"JPEG", "MPO"}
 
 _IPTC_KEYWORDS = ("Raw profile type iptc", "Raw profile type 8bim")
 
@@ -71,7 +71,7 @@ def picture_of(image: Image.Image) -> Picture:
     icc = _bytes(info.get("icc_profile"))
     alpha: Pixels | None = None
     if image.mode == "CMYK":
-        if image.getexif().get(tiff.INK_SET, tiff.INKS_OF_CMYK) != tiff.INKS_OF_CMYK:
+        if attempt(lambda: _inks(image), [], "") not in (None, tiff.INKS_OF_CMYK):
             raise ArrayError("Pillow images of inks other than those of CMYK are not taken")
         pixels: Pixels
         pixels, note = profile.cmyk_to_rgb(np.asarray(image), icc)
@@ -129,6 +129,16 @@ def image_of(picture: Picture) -> Image.Image:
         if value:
             image.info[name] = value
     return image
+
+
+def _inks(image: Image.Image) -> object:
+    """What a TIFF says of its inks; None where it says nothing.
+
+    EXIF of other files is not about how pixels are stored.
+    """
+    found = getattr(image, "tag_v2", {}).get(tiff.INK_SET)
+    # Pillow gives the bytes of what is stored as such, and all values where there are several.
+    return found[0] if isinstance(found, bytes | tuple) else found
 
 
 def _keyed(pixels: Pixels, image: Image.Image) -> tuple[Pixels, Pixels | None]:
