@@ -90,6 +90,15 @@ def test_heic_is_turned_once():
     assert made.parsed(got.metadata.exif).integer(274) == 1
 
 
+def test_the_resolution_of_a_turned_heic():
+    heif = pytest.importorskip("pillow_heif")
+    sink = io.BytesIO()
+    stated = made.exif_block(orientation=6, dpi=(300, 150))
+    heif.encode("RGB", (72, 48), RGB.tobytes(), sink, quality=90, exif=exif.PREFIX + stated)
+    data = sink.getvalue()
+    assert imaging.inspect(data).dpi == imaging.open(data).metadata.dpi == (150.0, 300.0)
+
+
 def test_turn_and_mirror_boxes():
     """ISO/IEC 23008-12, 6.5.10 and 6.5.12: the turn is anticlockwise and comes first."""
     for turns in range(4):

@@ -98,7 +98,7 @@ def inspect(source: Source, *, settings: Settings | None = None, limits: bool = 
         has_alpha=header.has_alpha,
         profile=code_points.describe(header.code_points) or profile.describe(header.icc),
         orientation=header.orientation,
-        dpi=orient.upright_dpi(found.dpi, header.orientation),
+        dpi=orient.upright_dpi(found.dpi, _turned_by(header)),
         has_exif=found.exif is not None,
         has_xmp=found.xmp is not None,
         has_iptc=found.iptc is not None,
