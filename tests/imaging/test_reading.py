@@ -11,7 +11,7 @@ import made
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import BrokenPicture, UnknownFormat
@@ -426,6 +426,29 @@ def test_around_the_first_frame_of_a_gif_it_is_transparent(mode, key):
     inside = got.pixels[11:31, 7:37]
     assert np.array_equal(inside, np.asarray(image.convert("L" if mode == "L" else "RGB")))
     assert got.notes == ()
+
+
+@pytest.mark.parametrize("strategy", list(GifImagePlugin.LoadingStrategy))
+@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("screen", [(30, 20), (50, 40)])
+@pytest.mark.parametrize("kind", ["colours", "grey", "no palette"])
+def test_a_gif_is_what_it_is_however_pillow_is_set(strategy, keyed, screen, kind, monkeypatch):
+    """The setting is one of the whole program, which may want others as colours."""
+    image = Image.fromarray(RGB[:20, :30])
+    image = image.quantize(16) if kind == "colours" else image.convert("L")
+    options = {"transparency": image.getpixel((5, 5))} if keyed else {}
+    more = {"save_all": True, "append_images": [image.rotate(180)]}
+    data = made.filed(image, "GIF", optimize=False, **options, **more)
+    if kind == "no palette":
+        data = data[:10] + bytes((data[10] & 0x7F,)) + data[11:13] + data[13 + 768 :]
+    data = data[:6] + struct.pack("<HH", *screen) + data[10:]
+    wanted = imaging.open(data)
+    assert (wanted.alpha is None) == (not keyed and screen == (30, 20))
+    monkeypatch.setattr(GifImagePlugin, "LOADING_STRATEGY", strategy)
+    got = imaging.open(data)
+    assert np.array_equal(got.pixels, wanted.pixels)
+    assert np.array_equal(got.alpha, wanted.alpha)
+    assert got.notes == wanted.notes
 
 
 def test_a_gif_has_the_colours_that_pillow_makes_of_its_palette():

@@ -53,7 +53,7 @@ def read_header(data: bytes) -> Header:
         raise BrokenPicture("truncated GIF: it has no header")
     first = None
     frames = 0
-    transparent = False
+    key = None
     notes: list[str] = []
     for at in _blocks(data):
         if data[at] == _PICTURE:
@@ -61,8 +61,8 @@ def read_header(data: bytes) -> Header:
             first = first or _frame(data, at)
             if frames > _MOST_FRAMES:
                 break
-        elif data[at + 1] == _CONTROL and first is None and at + 4 <= len(data):
-            transparent = bool(data[at + 3] & 1)
+        elif data[at + 1] == _CONTROL and first is None:
+            key = _key(data, at)
         elif (note := _dropped(data, at)) is not None:
             remark(notes, note)
     if first is None:
@@ -77,7 +77,7 @@ def read_header(data: bytes) -> Header:
         width=width,
         height=height,
         mode="palette",
-        has_alpha=transparent or not first.fills(width, height),
+        has_alpha=key is not None or not first.fills(width, height),
         frames=frames,
         lossless=True,
         notes=tuple(notes),
@@ -91,10 +91,18 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     """
     from PIL import GifImagePlugin
 
-    first = next(_frame(data, at) for at in _blocks(data) if data[at] == _PICTURE)
+    key = None
+    for at in _blocks(data):
+        if data[at] == _PICTURE:
+            break
+        if data[at + 1] == _CONTROL:
+            key = _key(data, at)
+    first = _frame(data, at)
     _check_frame(first, header)
     with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
+        # There a program may have had Pillow make colours of indices (LOADING_STRATEGY).
+        image.load_end = lambda: None  # type: ignore[method-assign]
         image.load()
         indices = np.asarray(image)
     if indices.shape != (header.height, header.width):
@@ -109,7 +117,6 @@ def read_pixels(data: bytes, header: Header) -> Raster:
             # GIF has no other way to be grey.
             table = table[:, :1]
     alpha = None
-    key = image.info.get("transparency")
     del image
     if key is not None or not first.fills(header.width, header.height):
         alpha = np.zeros(indices.shape, np.uint8)
@@ -175,6 +182,11 @@ def _dropped(data: bytes, at: int) -> str | None:
     if data[at + 1] == _APPLICATION:
         return _OF_APPLICATIONS.get(data[at + 3 : at + 14])
     return None
+
+
+def _key(data: bytes, at: int) -> int | None:
+    """The index that is transparent in the frame which the extension at ``at`` is about."""
+    return data[at + 6] if at + 7 <= len(data) and data[at + 3] & 1 else None
 
 
 def _table(flags: int) -> int:
