@@ -222,13 +222,16 @@ def test_usual_masks_are_read():
 
 @pytest.mark.parametrize(("fourth", "is_told"), [(0, False), (255, False), (None, True)])
 @pytest.mark.parametrize("top_down", [False, True])
-def test_a_fourth_byte_without_a_meaning(fourth, is_told, top_down):
+@pytest.mark.parametrize("says_where", [True, False])
+def test_a_fourth_byte_without_a_meaning(fourth, is_told, top_down, says_where):
     """Windows has it reserved, and viewers show such pictures without transparency."""
     rgba = made.photo(13, 18, channels=4)
     if fourth is not None:
         rgba[..., 3] = fourth
     stored = rgba[..., [2, 1, 0, 3]]
     data = bmp((stored if top_down else stored[::-1]).tobytes(), (18, 13), 32, [], 0, top_down)
+    if not says_where:
+        data = data[:10] + bytes(4) + data[14:]
     got = imaging.open(data)
     assert np.array_equal(got.pixels, rgba[..., :3])
     assert got.alpha is None

@@ -16,7 +16,7 @@ from hyperfocal.imaging.picture import Metadata, Pixels
 from hyperfocal.imaging.resolution import from_metre
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL.BmpImagePlugin import BmpImageFile
 
 _V5 = 124
 _EMBEDDED = 0x4D424544  # "MBED"
@@ -54,8 +54,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
         if indexed is not None:
             pixels = bmp_indices.decode(data, indexed, header.width, header.height, notes)
         else:
-            pixels, alpha = _samples(data)
-            _note_fourth(data, header.width * header.height, notes)
+            pixels, alpha = _samples(data, notes)
     if alpha is not None and not alpha.any():
         # Most writers of 32 bits leave the fourth byte 0 and mean nothing by it.
         alpha = None
@@ -72,27 +71,29 @@ def _mode(indexed: bmp_indices.Indexed) -> str:
     return "1 bit" if indexed.bits == 1 else "grey"
 
 
-def _samples(data: bytes) -> tuple[Pixels, Pixels | None]:
+def _samples(data: bytes, notes: list[str]) -> tuple[Pixels, Pixels | None]:
     from hyperfocal.imaging.pil import samples_of
 
     image = _opened(data)
+    # Some writers leave out where the pixels lie, which Pillow then tells from the headers.
+    start = image.tile[0].offset
     image.load()
+    _note_fourth(data, start, image.size[0] * image.size[1], notes)
     return samples_of(image)
 
 
-def _note_fourth(data: bytes, pixels: int, notes: list[str]) -> None:
+def _note_fourth(data: bytes, start: int, pixels: int, notes: list[str]) -> None:
     """Of 32 bits a pixel without masks, a byte is not used; where it is not the same, it was."""
     if int.from_bytes(data[14:18], "little") == _CORE:
         return
     bits, compression = struct.unpack_from("<HI", data, 28)
-    (start,) = struct.unpack_from("<I", data, 10)
     if bits == 32 and compression == _PLAIN:
         fourth = np.frombuffer(data, np.uint8, 4 * pixels, start)[3::4]
         if fourth.min() != fourth.max():
             notes.append(_FOURTH)
 
 
-def _opened(data: bytes) -> Image.Image:
+def _opened(data: bytes) -> BmpImageFile:
     from PIL import BmpImagePlugin
 
     # The plug-in itself rather than Image.open, whose limit is a global of the whole program.
