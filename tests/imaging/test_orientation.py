@@ -194,6 +194,23 @@ def test_regions_that_stay_where_they_were_are_told(regions):
 
 
 @pytest.mark.parametrize(
+    "area",
+    ['stArea:x="0,2" stArea:y="0,3" stArea:w="0,1" stArea:h="0,2"/>',
+     'stArea:x="0.2" stArea:y="0.3" stArea:w="0,1" stArea:h="0.2"/>',
+     'stArea:x="0.2" stArea:y="0.3" stArea:w="0.1"/>',
+     'stArea:x="0.2"/>', 'stArea:x="" stArea:y="0.5"/>', 'stArea:x="0.2" stArea:y="1e"/>',
+     'stArea:x="0.2" stArea:y="1e999"/>', 'stArea:x="0.2" stArea:y="0.3" stArea:h="-"/>',
+     'rdf:parseType="Resource"><stArea:x rdf:datatype="d">0.2</stArea:x><stArea:y>0.3</stArea:y>'
+     "</mwg-rs:Area>"],
+)  # fmt: skip
+def test_an_area_whose_numbers_cannot_be_read_stays_and_is_told(area):
+    given = b"<mwg-rs:Area " + area.encode()
+    notes = []
+    assert xmp.turned(given * 2, 6, notes) == given * 2
+    assert notes == [xmp.MISPLACED]
+
+
+@pytest.mark.parametrize(
     "part",
     ["<mwg-rs:Area", '<mwg-rs:Area stArea:x="left" stArea:y="1e"/>', '<mwg-rs:Area stArea:x="1"/>',
      '<mwg-rs:Area stArea:x="" stArea:y="."/>', "<mwg-rs:Area>", "<mwg-rs:AppliedToDimensions/>"],
@@ -203,8 +220,10 @@ def test_regions_that_make_no_sense_never_cost_the_packet(part):
 
 
 def test_a_point_has_no_size_to_turn():
-    given = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.75"/>'
-    assert xmp.turned(given, 6, []) == b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.25"/>'
+    given = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.75" stArea:d="0.5"/>'
+    notes = []
+    assert xmp.turned(given, 6, notes) == given.replace(b"0.75", b"0.25")
+    assert notes == []
 
 
 def subject_block(orientation, place, order, size=(72, 48)):

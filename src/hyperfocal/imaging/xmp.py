@@ -7,6 +7,7 @@ Metadata 2.0 (Metadata Working Group, 2010), 5.9.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -38,6 +39,8 @@ _PROFILE = _property(rb"photoshop:ICCProfile", rb"[^\"'<]*")
 _REGION = re.compile(rb"<(mwg-rs:(?:Area|AppliedToDimensions))(?:\s[^<>]*)?/?>")
 _PLACES = [_property(rb"stArea:" + name, rb"[\s\d.eE+-]*") for name in (b"x", b"y", b"w", b"h")]
 _SIDES = [_property(rb"stDim:" + name, rb"[\s\d.eE+-]*") for name in (b"w", b"h")]
+_AREA = b"<mwg-rs:Area"
+_EXTENT = re.compile(rb"stArea:[wh]\b")
 # The same of Microsoft and of IPTC, and those of MWG that are in pixels.
 _OTHER_REGIONS = re.compile(rb"MPReg:Rectangle|Iptc4xmpExt:rb[XY]|stArea:unit\W{1,3}pixel")
 MISPLACED = "regions in XMP (faces and the like) are where they were before the picture was turned"
@@ -72,42 +75,46 @@ def turned(packet: bytes, orientation: int, notes: list[str]) -> bytes:
     """
     if orientation == 1:
         return packet
-    if _OTHER_REGIONS.search(packet):
-        notes.append(MISPLACED)
+    is_misplaced = _OTHER_REGIONS.search(packet) is not None
     kept, at = list[bytes](), 0
     for start, end in _elements(packet, _REGION):
-        kept += packet[at:start], _turned_region(packet[start:end], orientation)
+        part = packet[start:end]
+        changed = _turned_region(part, orientation)
+        is_misplaced |= changed is None and part.startswith(_AREA)
+        kept += packet[at:start], part if changed is None else changed
         at = end
+    if is_misplaced:
+        notes.append(MISPLACED)
     return b"".join((*kept, packet[at:]))
 
 
-def _turned_region(part: bytes, orientation: int) -> bytes:
-    """One area or size; as it is where it is not of numbers, or in pixels."""
-    is_area = part.startswith(b"<mwg-rs:Area")
+def _turned_region(part: bytes, orientation: int) -> bytes | None:
+    """One area or size; None where it is in pixels or its numbers cannot be read."""
+    is_area = part.startswith(_AREA)
     found = [pattern.search(part) for pattern in (_PLACES if is_area else _SIDES)]
-    if None in found:
+    if is_area and not _EXTENT.search(part):
         found = found[:2]  # Circles and points have no width and height.
     spans = [(one.end(1), one.end()) for one in found if one is not None]
-    if len(spans) < len(found) or _OTHER_REGIONS.search(part):
-        return part
     values = [part[start:end] for start, end in spans]
+    if len(spans) < len(found) or not all(map(_is_number, values)) or _OTHER_REGIONS.search(part):
+        return None
     if orient.swaps_sides(orientation):
         values[:2] = values[1::-1]
         values[2:] = values[:1:-1]
     if is_area:
         for number, mirrored in enumerate(orient.mirrors(orientation)):
             if mirrored:
-                values[number] = _mirrored(values[number])
+                values[number] = b"%.9g" % (1 - float(values[number]))
     for value, (start, end) in sorted(zip(values, spans, strict=True), key=lambda one: -one[1][0]):
         part = part[:start] + value + part[end:]
     return part
 
 
-def _mirrored(place: bytes) -> bytes:
+def _is_number(value: bytes) -> bool:
     try:
-        return b"%.9g" % (1 - float(place))
+        return math.isfinite(float(value))
     except ValueError:
-        return place
+        return False
 
 
 def _elements(packet: bytes, opening: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
