@@ -8,6 +8,7 @@ import made
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 import hyperfocal
 from hyperfocal import imaging
@@ -196,7 +197,31 @@ def test_keys_without_a_place_are_kept_as_they_are():
     ids=["metadata", "no data", "rpc"],
 )
 def test_what_is_not_kept_of_a_raster_is_told(tag, words):
-    got = imaging.open(geotiff(SPACED, more=[tag]))
+    data = geotiff(SPACED, more=[tag])
+    got = imaging.open(data)
     (note,) = got.notes
     assert words in note
     assert got.metadata.geo is not None
+    assert note in imaging.from_pil(Image.open(io.BytesIO(data))).notes
+
+
+OF_PILLOW = "georeferencing (GeoTIFF) of a Pillow image was dropped"
+
+
+@pytest.mark.parametrize(
+    ("place", "raster", "notes"),
+    [
+        (SPACED, AREA, (OF_PILLOW,)),
+        (TURNED, POINT, (OF_PILLOW,)),
+        ({}, AREA, (OF_PILLOW,)),
+        (SPACED, 32767, ("georeferencing (GeoTIFF) cannot be understood and was dropped",)),
+    ],
+    ids=["spaced", "turned", "keys", "type of its own"],
+)
+def test_a_pillow_image_loses_it_and_says_so(place, raster, notes):
+    """Programs turn and cut such images, and Pillow leaves the fields as they were."""
+    image = Image.open(io.BytesIO(geotiff(place, raster)))
+    assert imaging.from_pil(image).notes == notes
+    plain = io.BytesIO()
+    tifffile.imwrite(plain, made.photo(), photometric="rgb", metadata=None)
+    assert imaging.from_pil(Image.open(plain)).notes == ()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from hyperfocal.imaging import ifd
 
 UNCLEAR = "georeferencing (GeoTIFF) cannot be understood and was dropped"
+OF_PILLOW = "georeferencing (GeoTIFF) of a Pillow image was dropped"
 TURNED = "georeferencing (GeoTIFF) was dropped, because the picture was turned upright"
 
 _PIXEL_SCALE, _TIEPOINTS, _TRANSFORMATION = 33550, 33922, 34264

@@ -12,6 +12,7 @@ from hyperfocal.errors import ArrayError
 from hyperfocal.imaging import (
     code_points,
     exif,
+    geo,
     ifd,
     orient,
     photoshop,
@@ -217,6 +218,10 @@ def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif
     main = ifd.parse(whole, where, where.first)
     facts = exif.facts(main)
     block = tiff.photographic(main)
+    # Whether the image has been turned or cut since cannot be known.
+    if attempt(lambda: geo.read(main, *image.size), notes, geo.UNCLEAR) is not None:
+        notes.append(geo.OF_PILLOW)
+    notes += geo.dropped(main)
     notes += tiff.missed(main)
     if block is not None:
         size = _upright_size(image, facts.orientation)
