@@ -86,7 +86,8 @@ def cropped(picture: Picture, crop: tuple[int, int, int, int]) -> Picture:
     x, y, across, down = crop
     window = slice(y, y + down), slice(x, x + across)
     alpha = None if picture.alpha is None else picture.alpha[window].copy()
-    metadata = picture.metadata
+    # What is in pixels is of the cut from here on.
+    metadata = replace(picture.metadata, size=(across, down))
     if metadata.geo is not None:
         metadata = replace(metadata, geo=geo.cut(metadata.geo, x, y, across, down))
     # Copies, so that the whole picture need not be kept.
