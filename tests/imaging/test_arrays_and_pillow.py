@@ -200,7 +200,9 @@ def test_an_image_that_was_worked_on_gets_no_profile_by_a_guess(format):
     data = made.filed(made.photo(), format, exif=adobe_rgb_block())
     image = Image.open(io.BytesIO(data)).resize((40, 30))
     assert image.format is None
-    assert imaging.from_pil(image).icc is None
+    got = imaging.from_pil(image)
+    assert got.icc is None
+    assert "EXIF says Adobe RGB" in "".join(got.notes)
     # Where there is a profile, it is handed on.
     got = imaging.open(data)
     again = imaging.from_pil(imaging.to_pil(got).resize((40, 30)))

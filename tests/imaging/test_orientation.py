@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from hyperfocal import imaging
 from hyperfocal.imaging import bmff, exif, ifd, orient, xmp
+from hyperfocal.server.pool.asked import cropped
 
 RGB = made.photo(48, 72)
 
@@ -219,6 +220,15 @@ def test_regions_that_make_no_sense_never_cost_the_packet(part):
     assert xmp.turned(part.encode(), 3, []) == part.encode()
 
 
+@pytest.mark.parametrize(
+    "part", ["<mwg-rs:Area/>", '<mwg-rs:Area rdf:parseType="Resource"></mwg-rs:Area>']
+)
+def test_an_area_that_states_no_place_is_nowhere_else(part):
+    notes = []
+    assert xmp.turned(part.encode(), 6, notes) == part.encode()
+    assert notes == []
+
+
 def test_a_point_has_no_size_to_turn():
     given = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.75" stArea:d="0.5"/>'
     notes = []
@@ -246,7 +256,7 @@ def photo_fields(data):
 
 @pytest.mark.parametrize("by_pillow", [False, True])
 # True, of the picture that this one was cut from, none.
-@pytest.mark.parametrize("size", [(72, 48), (6000, 4000), None])
+@pytest.mark.parametrize("size", [(72, 48), (6000, 3500), None])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_place_of_the_subject_is_true_of_the_result(orientation, order, size, by_pillow):
@@ -268,10 +278,64 @@ def test_the_place_of_the_subject_is_true_of_the_result(orientation, order, size
     assert made.parsed(imaging.open(same).metadata.exif).fields[ifd.EXIF_IFD].inside.integers(
         0xA002
     ) == ((got.width,) if size else ())
-    if size == (6000, 4000):
+    if size == (6000, 3500):
         return
     assert imaging.open(same).metadata.exif == got.metadata.exif
     assert orientation != 1 or got.metadata.exif == given
+
+
+@pytest.mark.parametrize("size", [(144, 96), (145, 96), (36, 24)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_of_the_size_before_another_program_changed_it(orientation, size):
+    """Programs that reduce pictures leave it as it was, and so does Pillow."""
+    by = size[1] / 48
+    main = made.parsed(
+        subject_block(orientation, [round(n * by) for n in (17, 35, 18, 6)], "<", size)
+    )
+    inside = main.fields[ifd.EXIF_IFD].inside
+    inside.put(0xA20E, ifd.RATIONAL, int(4000 * by), 1)
+    inside.put(0xA20F, ifd.RATIONAL, int(2000 * by), 1)
+    data = made.filed(a_face(), "WEBP", exif=ifd.block(main), lossless=True)
+    expected = photo_fields(
+        imaging.encode(
+            imaging.open(
+                made.filed(
+                    a_face(),
+                    "WEBP",
+                    exif=subject_block(orientation, (17, 35, 18, 6), "<"),
+                    lossless=True,
+                )
+            ),
+            "png",
+        )
+    )
+    given = imaging.open(data)
+    for got in (given, imaging.from_pil(Image.open(io.BytesIO(data))),
+                imaging.from_pil(imaging.to_pil(given))):  # fmt: skip
+        area, point, *focal = photo_fields(imaging.encode(got, "png"))
+        assert np.abs(np.subtract(area, expected[0])).max() <= 1
+        assert np.abs(np.subtract(point, expected[1])).max() <= 1
+        assert focal == pytest.approx(expected[2:], rel=0.01)
+
+
+def test_exif_of_a_picture_that_was_made_here():
+    metadata = imaging.Metadata(exif=subject_block(1, (17, 35, 18, 6), "<"))
+    twice = imaging.Picture(a_face().repeat(2, 0).repeat(2, 1), metadata=metadata)
+    area, point, across, down = photo_fields(imaging.encode(twice, "png"))
+    assert (area, point, across, down) == ((34, 70, 36, 12), (34, 70), 8000, 4000)
+
+
+def test_exif_of_a_part():
+    got = imaging.open(
+        made.filed(a_face(), "WEBP", exif=subject_block(1, (17, 35, 18, 6), "<"), lossless=True)
+    )
+    part = cropped(got, (8, 24, 20, 24))
+    larger = replace(part, pixels=part.pixels.repeat(2, 0).repeat(2, 1))
+    area, point, across, down = photo_fields(imaging.encode(larger, "png"))
+    left, top, *_ = box_of(larger.pixels)
+    assert (area[0] - area[2] / 2, area[1] - area[3] / 2) == pytest.approx((left, top), abs=2)
+    assert point == area[:2]
+    assert (across, down) == (8000, 4000)
 
 
 def test_the_place_of_the_subject_in_a_heic():

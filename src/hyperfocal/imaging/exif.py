@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from dataclasses import dataclass
+from itertools import islice
 
 from hyperfocal.imaging import ifd, orient
 
@@ -78,13 +79,21 @@ def cleaned(block: bytes, width: int, height: int, *, orientation: int = 1) -> b
     """The block with orientation 1 and without its thumbnail; ValueError if unparsable.
 
     ``orientation``: what was applied to the pixels. What it says of across and down, and where the
-    subject lies, is true of the upright picture, which has this ``width`` and ``height``.
+    subject lies, is true of the upright picture, which has this ``width`` and ``height``; also of
+    one that another program made larger or smaller without a word to EXIF.
     """
     data = bytearray(block)
     where = ifd.layout(data)
     # What this refuses has been told as dropped.
     ifd.parse(data, where, where.first)
     found, second, second_at = ifd.entries(data, where, where.first)
+    inside = _inside(data, where, found, ifd.EXIF_IFD)
+    stored = (height, width) if orient.swaps_sides(orientation) else (width, height)
+    stated = _stated(data, where, inside)
+    # Other proportions are those of a picture from which it was cut: nobody knows where.
+    if stated is not None and _is_alike(stated, stored):
+        _scale(data, where, inside, stored[0] / stated[0], stored[1] / stated[1])
+        _state_size(data, where, found, inside, stored)
     if orientation != 1:
         _turn(data, where, found, (width, height), orientation)
     for entry in found:
@@ -102,16 +111,27 @@ def resized(
     """The block with its picture size, where it states one, corrected; ValueError if unparsable.
 
     ``before``: width and height of the picture that it has been true of. What it states itself may
-    be that of a picture from which this one was cut. None where that is not known: what is in
-    pixels stays as it is.
+    be that of a picture from which this one was cut, and counts only where this is None.
     """
     data = bytearray(block)
     where = ifd.layout(data)
     found, _, _ = ifd.entries(data, where, where.first)
     inside = _inside(data, where, found, ifd.EXIF_IFD)
+    before = before or _stated(data, where, inside)
     if before is not None:
         _scale(data, where, inside, width / before[0], height / before[1])
     _state_size(data, where, found, inside, (width, height))
+    return bytes(data)
+
+
+def cut(block: bytes, x: int, y: int) -> bytes:
+    """The block of a part of the picture, which begins there; ValueError if unparsable."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    found, _, _ = ifd.entries(data, where, where.first)
+    for entry in _inside(data, where, found, ifd.EXIF_IFD):
+        if (place := _subject(data, where, entry)) is not None:
+            _put_subject(data, where, entry, (place[0] - x, place[1] - y, *place[2:]))
     return bytes(data)
 
 
@@ -200,14 +220,31 @@ def _inside(
     Of pointers and of fields the first of a tag counts, as in ``ifd.parse``. A block of hostile
     make holds thousands of them, each to as many fields.
     """
-    pointer = next((entry for entry in found if entry.tag == tag and entry.size == 4), None)
-    inside = dict[int, ifd.Entry]()
-    if pointer is not None:
+    pointers = (entry for entry in found if entry.tag == tag and entry.size == 4)
+    for pointer in islice(pointers, ifd.MOST_POINTERS):
         (offset,) = struct.unpack_from(where.order + "I", data, pointer.start)
         with contextlib.suppress(ValueError):
+            inside = dict[int, ifd.Entry]()
             for entry in ifd.entries(data, where, offset)[0]:
                 inside.setdefault(entry.tag, entry)
-    return list(inside.values())
+            return list(inside.values())
+    return []
+
+
+def _stated(data: bytearray, where: ifd.Layout, inside: list[ifd.Entry]) -> tuple[int, int] | None:
+    """Width and height that EXIF's directory states; None where it does not."""
+    sides = {
+        entry.tag: ifd.integers(data, where, entry)
+        for entry in inside
+        if entry.tag in (_WIDTHS[1], _HEIGHTS[1]) and entry.number == 1
+    }
+    (width,), (height,) = sides.get(_WIDTHS[1]) or (0,), sides.get(_HEIGHTS[1]) or (0,)
+    return (width, height) if width and height else None
+
+
+def _is_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have the same proportions, but for less than a pixel of either."""
+    return abs(one[0] * other[1] - one[1] * other[0]) < max(*one, *other)
 
 
 def _state_size(

@@ -6,6 +6,7 @@ TIFF 6.0 (Adobe, 1992), section 2; BigTIFF as of libtiff; EXIF 3.0 (CIPA DC-008)
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
 from mmap import mmap
@@ -20,6 +21,8 @@ _SWAP = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 13: 4, 12: 8, 16: 8, 17: 8,
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_ENTRIES = 4096
 _DEEPEST = 2
+MOST_POINTERS = 4
+"""Of one tag in one directory that are followed until one leads anywhere."""
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
@@ -204,21 +207,22 @@ class _Parser:
     ) -> Directory:
         """The one at ``offset``, inside ``depth`` others."""
         self._seen.add(offset)
-        found, known = Directory(), set[int]()
+        found, tries = Directory(), Counter[int]()
         for entry in entries(self._data, self._where, offset)[0]:
-            # The first counts, as for libtiff: tifffile puts its own description second. Also of
-            # pointers that lead nowhere, of which there may be thousands to look behind.
-            if entry.tag not in known:
-                known.add(entry.tag)
-                self._count(entry)
-                if only is not None and entry.tag not in only:
-                    found.fields[entry.tag] = Field(entry.type)
-                    continue
-                raw = self._value(entry)
-                is_pointer = entry.tag in SUB_IFDS
-                item = self._inside(raw, depth) if is_pointer else Field(entry.type, raw)
-                if item is not None:
-                    found.fields[entry.tag] = item
+            # The first counts, as for libtiff: tifffile puts its own description second. Of
+            # pointers the first that leads anywhere, but not of thousands.
+            if entry.tag in found.fields or tries[entry.tag] == MOST_POINTERS:
+                continue
+            tries[entry.tag] += 1
+            self._count(entry)
+            if only is not None and entry.tag not in only:
+                found.fields[entry.tag] = Field(entry.type)
+                continue
+            raw = self._value(entry)
+            is_pointer = entry.tag in SUB_IFDS
+            item = self._inside(raw, depth) if is_pointer else Field(entry.type, raw)
+            if item is not None:
+                found.fields[entry.tag] = item
         return found
 
     def _inside(self, pointer: bytes, depth: int) -> Field | None:

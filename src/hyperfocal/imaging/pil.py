@@ -32,6 +32,10 @@ _SIXTEEN = {"I;16", "I;16L", "I;16B", "I;16N"}
 # As Pillow calls them. An image that was worked on has no format any more, and may have been any.
 _OF_CAMERAS = {"JPEG", "MPO"}
 
+_WORKED_ON = (
+    "EXIF says Adobe RGB, which counts for JPEG alone, and of a Pillow image that was worked on"
+    " it is not known what it was: it is taken as sRGB; give it a profile"
+)
 _IPTC_KEYWORDS = ("Raw profile type iptc", "Raw profile type 8bim")
 
 
@@ -179,6 +183,8 @@ def _declared(
         return None
     if facts.is_adobe_rgb and not grey and image.format in _OF_CAMERAS:
         return code_points.adobe_rgb()
+    if facts.is_adobe_rgb and not grey and image.format is None:
+        notes.append(_WORKED_ON)
     primaries, gamma = info.get("chromaticity", ()), info.get("gamma")
     return attempt(
         lambda: png.of_primaries(primaries, gamma, notes, grey=grey),

@@ -40,6 +40,7 @@ _REGION = re.compile(rb"<(mwg-rs:(?:Area|AppliedToDimensions))(?:\s[^<>]*)?/?>")
 _PLACES = [_property(rb"stArea:" + name, rb"[\s\d.eE+-]*") for name in (b"x", b"y", b"w", b"h")]
 _SIDES = [_property(rb"stDim:" + name, rb"[\s\d.eE+-]*") for name in (b"w", b"h")]
 _AREA = b"<mwg-rs:Area"
+_A_PLACE = re.compile(rb"stArea:[xywh]\b")
 _EXTENT = re.compile(rb"stArea:[wh]\b")
 # The same of Microsoft and of IPTC, and those of MWG that are in pixels.
 _OTHER_REGIONS = re.compile(rb"MPReg:Rectangle|Iptc4xmpExt:rb[XY]|stArea:unit\W{1,3}pixel")
@@ -80,7 +81,7 @@ def turned(packet: bytes, orientation: int, notes: list[str]) -> bytes:
     for start, end in _elements(packet, _REGION):
         part = packet[start:end]
         changed = _turned_region(part, orientation)
-        is_misplaced |= changed is None and part.startswith(_AREA)
+        is_misplaced |= changed is None and _A_PLACE.search(part) is not None
         kept += packet[at:start], part if changed is None else changed
         at = end
     if is_misplaced:

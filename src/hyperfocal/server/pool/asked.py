@@ -81,13 +81,16 @@ def crop_of(task: Task, width: int, height: int) -> tuple[int, int, int, int] | 
 
 def cropped(picture: Picture, crop: tuple[int, int, int, int]) -> Picture:
     """``(x, y, width, height)`` of a picture."""
-    from hyperfocal.imaging import geo
+    from hyperfocal.imaging import exif, geo
 
     x, y, across, down = crop
     window = slice(y, y + down), slice(x, x + across)
     alpha = None if picture.alpha is None else picture.alpha[window].copy()
     # What is in pixels is of the cut from here on.
     metadata = replace(picture.metadata, size=(across, down))
+    if metadata.exif is not None:
+        # Damaged EXIF has been told, and dropped, by then.
+        metadata = replace(metadata, exif=exif.cut(metadata.exif, x, y))
     if metadata.geo is not None:
         metadata = replace(metadata, geo=geo.cut(metadata.geo, x, y, across, down))
     # Copies, so that the whole picture need not be kept.
