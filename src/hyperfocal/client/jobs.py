@@ -105,9 +105,9 @@ class Jobs:
         """Wait until the job has succeeded, and give it.
 
         ``timeout``: seconds, after which the job is asked after once more, for a moment, and
-        NoAnswer is raised where it has not ended (it goes on); ``on_progress`` is
-        told the progress from 0 to 1. Raises what the job failed of, :class:`Cancelled` where it
-        was cancelled, NotFound where it has expired. A service that restarts is waited for.
+        NoAnswer is raised where it has not ended (it goes on); ``on_progress`` is told the progress
+        from 0 to 1. Raises what the job failed of, :class:`Cancelled` where it was cancelled,
+        NotFound where it has expired. A service that restarts is waited for.
         """
         name = _id(job)
         check_kinds(timeout=(timeout, Real | None), on_progress=(on_progress, Callable | None))

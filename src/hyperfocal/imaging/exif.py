@@ -113,10 +113,7 @@ def resized(
     ``before``: width and height of the picture that it has been true of. What it states itself may
     be that of a picture from which this one was cut, and counts only where this is None.
     """
-    data = bytearray(block)
-    where = ifd.layout(data)
-    found, _, _ = ifd.entries(data, where, where.first)
-    inside = _inside(data, where, found, ifd.EXIF_IFD)
+    data, where, found, inside = _opened(block)
     before = before or _stated(data, where, inside)
     if before is not None:
         _scale(data, where, inside, width / before[0], height / before[1])
@@ -126,10 +123,8 @@ def resized(
 
 def cut(block: bytes, x: int, y: int) -> bytes:
     """The block of a part of the picture, which begins there; ValueError if unparsable."""
-    data = bytearray(block)
-    where = ifd.layout(data)
-    found, _, _ = ifd.entries(data, where, where.first)
-    for entry in _inside(data, where, found, ifd.EXIF_IFD):
+    data, where, _, inside = _opened(block)
+    for entry in inside:
         if (place := _subject(data, where, entry)) is not None:
             _put_subject(data, where, entry, (place[0] - x, place[1] - y, *place[2:]))
     return bytes(data)
@@ -137,10 +132,8 @@ def cut(block: bytes, x: int, y: int) -> bytes:
 
 def in_srgb(block: bytes) -> bytes:
     """The block of a picture whose colours were converted to sRGB; ValueError if unparsable."""
-    data = bytearray(block)
-    where = ifd.layout(data)
-    found, _, _ = ifd.entries(data, where, where.first)
-    for entry in _inside(data, where, found, ifd.EXIF_IFD):
+    data, where, _, inside = _opened(block)
+    for entry in inside:
         if entry.tag == _COLOUR_SPACE:
             _put_integer(data, where, entry, _SRGB)
     return bytes(data)
@@ -210,6 +203,16 @@ def put_dpi(main: ifd.Directory, dpi: tuple[float, float]) -> None:
 
 def _as_rational(dpi: float) -> tuple[int, int]:
     return min(round(dpi * 1000), 2**32 - 1), 1000
+
+
+def _opened(
+    block: bytes,
+) -> tuple[bytearray, ifd.Layout, list[ifd.Entry], list[ifd.Entry]]:
+    """The bytes to be changed, their layout, and the fields of the main and of EXIF's directory."""
+    data = bytearray(block)
+    where = ifd.layout(data)
+    found, _, _ = ifd.entries(data, where, where.first)
+    return data, where, found, _inside(data, where, found, ifd.EXIF_IFD)
 
 
 def _inside(

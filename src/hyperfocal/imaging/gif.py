@@ -51,22 +51,16 @@ def read_header(data: bytes) -> Header:
     """The header of a GIF file, with its frames counted; BrokenPicture when it has none."""
     if len(data) < 13:
         raise BrokenPicture("truncated GIF: it has no header")
-    first = None
+    first, key = _first(data)
     frames = 0
-    key = None
     notes: list[str] = []
     for at in _blocks(data):
         if data[at] == _PICTURE:
             frames += 1
-            first = first or _frame(data, at)
             if frames > _MOST_FRAMES:
                 break
-        elif data[at + 1] == _CONTROL and first is None:
-            key = _key(data, at)
         elif (note := _dropped(data, at)) is not None:
             remark(notes, note)
-    if first is None:
-        raise BrokenPicture("truncated or corrupt GIF: there is no picture in it")
     # A first frame that overhangs enlarges the picture.
     width = max(_int16(data, 6), first.left + first.width)
     height = max(_int16(data, 8), first.top + first.height)
@@ -91,13 +85,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     """
     from PIL import GifImagePlugin
 
-    key = None
-    for at in _blocks(data):
-        if data[at] == _PICTURE:
-            break
-        if data[at + 1] == _CONTROL:
-            key = _key(data, at)
-    first = _frame(data, at)
+    first, key = _first(data)
     _check_frame(first, header)
     with decoding("GIF"):
         image = GifImagePlugin.GifImageFile(BytesIO(data))
@@ -118,7 +106,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
             table = table[:, :1]
     alpha = None
     del image
-    if key is not None or not first.fills(header.width, header.height):
+    if header.has_alpha:
         alpha = np.zeros(indices.shape, np.uint8)
         seen = np.s_[first.top : first.top + first.height, first.left : first.left + first.width]
         alpha[seen] = 255 if key is None else np.where(indices[seen] == key, 0, np.uint8(255))
@@ -161,6 +149,17 @@ def _blocks(data: bytes) -> Iterator[int]:
             at = _skip(data, _codes(data, at))
         else:
             return
+
+
+def _first(data: bytes) -> tuple[_Frame, int | None]:
+    """The first frame, and the index that is transparent in it; BrokenPicture without a frame."""
+    key = None
+    for at in _blocks(data):
+        if data[at] == _PICTURE:
+            return _frame(data, at), key
+        if data[at + 1] == _CONTROL:
+            key = _key(data, at)
+    raise BrokenPicture("truncated or corrupt GIF: there is no picture in it")
 
 
 def _frame(data: bytes, at: int) -> _Frame:

@@ -30,10 +30,10 @@ class Compared:
     No picture's PSNR counts for more than :data:`CEILING`. ``new``: whether these are the new
     pictures held back, or else a frozen suite. ``originals``: of how many originals the pictures
     are; those of one count as one, by their mean: as so many they would make a gain look surer
-    than it is. ``better``, ``worse``: on how many
-    originals the challenger has the higher or lower PSNR; ``worst``: its smallest gain, dB;
-    ``spread``: standard deviation of its gains, dB, 0 for a single original. ``lineage``: the
-    highest mean PSNR of a model that the champion comes from, dB, where one is known.
+    than it is. ``better``, ``worse``: on how many originals the challenger has the higher or lower
+    PSNR; ``worst``: its smallest gain, dB; ``spread``: standard deviation of its gains, dB, 0 for a
+    single original. ``lineage``: the highest mean PSNR of a model that the champion comes from, dB,
+    where one is known.
     """
 
     suite: str
@@ -132,7 +132,7 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
     better, reasons = True, []
     for found in compared:
         about = f"{found.suite}, {found.precision} weights"
-        told = f"{about}: {found.gain:+.3f} dB over {_pictures(found)}"
+        told = f"{about}: {found.gain:+.3f} dB over {found.images} pictures{_of_originals(found)}"
         if found.new and found.precision == compared[0].precision:
             asked = f"{told}; at least {margin:+.3f} dB is asked for"
             tests = [(found.gain >= margin, asked), _most(found, about), _sure(found, about)]
@@ -149,14 +149,14 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
     return Verdict(better, tuple(reasons))
 
 
-def _pictures(found: Compared) -> str:
-    of = "" if found.originals == found.images else f" of {found.originals} originals"
-    return f"{found.images} pictures{of}"
+def _of_originals(found: Compared) -> str:
+    """Of how many originals the pictures are, unless each is of its own."""
+    return "" if found.originals == found.images else f" of {found.originals} originals"
 
 
 def _most(found: Compared, about: str) -> tuple[bool, str]:
     differ = found.better + found.worse
-    kind = "pictures" if found.originals == found.images else "originals"
+    kind = "originals" if _of_originals(found) else "pictures"
     text = f"{about}: better on {found.better} of the {differ} {kind} that differ"
     return 2 * found.better > differ, f"{text}; more than half is asked for"
 
@@ -327,7 +327,7 @@ def _write(path: Path, text: str) -> None:
 def _row(found: Compared) -> str:
     cells = (
         found.suite,
-        _pictures(found).replace(" pictures", ""),
+        f"{found.images}{_of_originals(found)}",
         found.precision,
         f"{found.bicubic_psnr:.2f}",
         f"{found.champion_psnr:.3f} / {found.champion_ssim:.4f}",
