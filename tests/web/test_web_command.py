@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -85,7 +86,9 @@ def until_refused(address):
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=60).close()
+            # Reset: it stopped listening while this one was on its way in; the next is refused.
+            with contextlib.suppress(ConnectionResetError):
+                socket.create_connection(("127.0.0.1", port), timeout=60).close()
         except ConnectionRefusedError:
             return
         time.sleep(0.01)
