@@ -95,6 +95,8 @@ def test_a_variable_that_is_not_set_is_named(
             r"data\.judged_at is not for data\.degradation = 'given'",
         ),
         ("[data]", '[data]\ndegradation = "given"\nreduced = 0.1', r"data\.reduced is not for"),
+        ("[data]", '[data]\ndegradation = "given"\nslanted = 0.1', r"data\.slanted is not for"),
+        ("[data]", '[data]\ndegradation = "real"\nslanted = 0.1', r"slanted is not for .* 'real'"),
         ("channels = 16", 'name = "depthpro-sr"\nchannels = 12', "must be 16 at least"),
         ("channels = 16", 'name = "depthpro-sr"\nchannels = 193', "a multiple of .* heads.*: 3"),
         ("[net]", '[net]\nname = "depthpro-sr"\nunshuffle = 2', "unshuffle is for plain nets"),

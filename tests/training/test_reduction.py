@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from skimage.transform import ProjectiveTransform
 
 from hyperfocal.errors import SettingsError
 from hyperfocal.quality import imresize
 from hyperfocal.training.data import PatchPool, PatchSettings, bicubic_pair, pictures_in, read_rgb
 from hyperfocal.training.degraded import judged_pairs, training_pool
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.reduction import Reduction, reduced, smaller
+from hyperfocal.training.reduction import Reduction, reduced, slanted, smaller
 
 WAYS: tuple[Reduction, ...] = get_args(Reduction)
 
@@ -112,6 +114,7 @@ def test_a_picture_that_is_too_small_when_reduced_is_told(experiment_file: Path)
         "judged_at = []",
         "judged_at = [1.5]",
         "reduced = 2",
+        "slanted = -0.1",
     ],
 )
 def test_what_cannot_be_is_refused(experiment_file: Path, setting: str) -> None:
@@ -119,3 +122,52 @@ def test_what_cannot_be_is_refused(experiment_file: Path, setting: str) -> None:
     experiment_file.write_text(text)
     with pytest.raises(SettingsError, match=setting.split(" ")[0]):
         Experiment.read(experiment_file)
+
+
+def seen(seed: int, height: int = 200, width: int = 240) -> np.ndarray:
+    """Which place ``(x, y)`` of a picture each pixel of a slanted view of it shows."""
+    y, x = np.mgrid[:height, :width]
+    places = np.stack([x, y, np.zeros_like(x)], axis=2).astype(np.uint8)
+    return slanted(places, np.random.default_rng(seed))[..., :2].astype(np.float64)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_slanted_view_is_what_a_camera_could_see(seed: int) -> None:
+    places = seen(seed)
+    side = len(places)
+    assert places.shape[0] == places.shape[1]
+    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=2).reshape(-1, 2)
+    camera = ProjectiveTransform.from_estimate(grid, places.reshape(-1, 2))
+    assert camera
+    assert np.abs(camera.residuals(grid, places.reshape(-1, 2))).max() < 1.0
+    # And nothing is left at the corners that the picture does not show.
+    assert (places[[0, 0, -1, -1], [0, -1, 0, -1]] > 0).any(axis=1).all()
+
+
+def test_slanted_views_differ_and_follow_their_seed() -> None:
+    middles = [tuple(view[len(view) // 2, len(view) // 2]) for view in map(seen, range(6))]
+    assert len(set(middles)) > 3
+    edges = [view[len(view) // 2, -1] - view[len(view) // 2, 0] for view in map(seen, range(6))]
+    assert np.ptp([np.degrees(np.arctan2(y, x)) for x, y in edges]) > 30
+    np.testing.assert_array_equal(seen(3), seen(3))
+
+
+def test_slanted_views_are_made_smaller_and_their_share_is_as_asked(photographs: Path) -> None:
+    files = pictures_in(photographs / "train")
+    tile = min(min(read_rgb(path).shape[:2]) for path in files)
+    settings = PatchSettings(scale=2, patch=16, batch=2, reduced=1.0, slanted=1.0)
+    plain = PatchPool(files, replace(settings, slanted=0.0))
+    askew = PatchPool(files, settings)
+    for pool in (plain, askew):
+        pool.refresh(0)
+    assert max(max(hr.shape[:2]) for _, hr in askew.pairs) <= 0.8 * tile
+    assert max(max(hr.shape[:2]) for _, hr in plain.pairs) > 0.8 * tile
+
+
+def test_a_tile_too_small_for_a_slanted_view_is_taken_as_it_is(photographs: Path) -> None:
+    files = pictures_in(photographs / "train")
+    side = min(min(read_rgb(path).shape[:2]) for path in files)
+    settings = PatchSettings(scale=2, patch=side // 2 - 4, batch=2, reduced=1.0, slanted=1.0)
+    pool = PatchPool(files, settings)
+    pool.refresh(0)
+    assert pool.batch(0)[0].shape[-1] == side // 2 - 4

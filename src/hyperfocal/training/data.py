@@ -24,10 +24,12 @@ from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
 from hyperfocal.training.distillation import Teacher
-from hyperfocal.training.reduction import Reduction, smaller
+from hyperfocal.training.reduction import Reduction, slanted, smaller
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 Pixels = npt.NDArray[np.uint8]
+# To what share of its size a slanted view is reduced at least, being a little soft.
+SLANTED_AT_MOST = 0.8
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -73,7 +75,8 @@ class PatchSettings:
 
     ``rank``: which of several processes draws it; each draws other patches of the same tiles.
     ``reduced``: the share of tiles that get a new size, by one of ``reduce_by``, and at least
-    ``reduce_from`` of the one they have. ``teacher``: has a say in what the originals are.
+    ``reduce_from`` of the one they have. ``slanted``: the share of those that are seen askew before
+    that. ``teacher``: has a say in what the originals are.
     """
 
     scale: int
@@ -82,6 +85,7 @@ class PatchSettings:
     reduce_from: float = 0.5
     reduce_by: tuple[Reduction, ...] = ("bicubic",)
     reduced: float = 0.5
+    slanted: float = 0.0
     refresh_every: int = 1500
     seed: int = 0
     rank: int = 0
@@ -115,12 +119,20 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
         return np.random.default_rng((self.settings.seed, *key))
 
     def _reduced(self, tile: Pixels, generator: np.random.Generator) -> Pixels:
-        smallest = (self.settings.patch + 1) * self.settings.scale
-        low = max(self.settings.reduce_from, smallest / min(tile.shape[:2]))
-        if low >= 1.0 or generator.random() >= self.settings.reduced:
+        low, high = self._least(tile), 1.0
+        if low >= high or generator.random() >= self.settings.reduced:
             return tile
-        factor = float(generator.uniform(low, 1.0))
+        if self.settings.slanted and generator.random() < self.settings.slanted:
+            view = slanted(tile, generator)
+            if self._least(view) < SLANTED_AT_MOST:
+                tile, low, high = view, self._least(view), SLANTED_AT_MOST
+        factor = float(generator.uniform(low, high))
         return smaller(tile, factor, self._way(generator))
+
+    def _least(self, tile: Pixels) -> float:
+        """The least factor by which a tile may be made smaller."""
+        smallest = (self.settings.patch + 1) * self.settings.scale
+        return max(self.settings.reduce_from, smallest / min(tile.shape[:2]))
 
     def _way(self, generator: np.random.Generator) -> Reduction:
         ways = self.settings.reduce_by

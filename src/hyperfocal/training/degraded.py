@@ -138,6 +138,7 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
         reduce_from=data.reduce_from,
         reduce_by=data.reduce_by,
         reduced=data.reduced,
+        slanted=data.slanted,
         refresh_every=data.refresh_every,
         seed=experiment.seed,
         rank=group.rank,

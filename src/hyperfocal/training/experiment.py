@@ -56,7 +56,8 @@ class DataSection(_Section):
     ``reduced``: the share of training pictures that are made smaller before that, at least
     ``reduce_from`` of their size, each by one of the ways in ``reduce_by``: what JPEG and the
     camera's softness left in them goes, and every kind of sharpness is seen. "aliased" is bicubic
-    without antialiasing. ``judged_at``: sizes at which pictures are judged, 1 as they are.
+    without antialiasing. ``slanted``: the share of those that are seen first as by a camera that is
+    tilted and stands to the side. ``judged_at``: sizes at which pictures are judged, 1 as they are.
     ``refresh_every``: batches after which all tiles are reduced anew (``reduce_from``), which takes
     as long as a hundred batches on a CPU and as thousands on a GPU.
     ``teacher``: a model by name or by its card's file, or several, the mean of whose results counts
@@ -78,6 +79,7 @@ class DataSection(_Section):
     reduce_from: float = Field(default=0.5, gt=0.0, le=1.0)
     reduce_by: tuple[Reduction, ...] = Field(default=("bicubic",), min_length=1)
     reduced: float = Field(default=0.5, ge=0.0, le=1.0)
+    slanted: float = Field(default=0.0, ge=0.0, le=1.0)
     judged_at: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
         default=(1.0,), min_length=1
     )
@@ -275,9 +277,8 @@ class Experiment(_Section):
         for values in (raw, _table(sweep, "values"), *variants):
             _make_absolute(values, path)
         experiment = cls.checked({"file": path.name, **raw}, path)
-        if experiment.data.degradation == "given":
-            # In checkpoints they may be: they had no effect.
-            _refuse_reductions(experiment.data, path)
+        # In checkpoints they may be: they had no effect.
+        _refuse_without_effect(experiment.data, path)
         return experiment
 
     @classmethod
@@ -293,12 +294,22 @@ class Experiment(_Section):
         return write_toml(self.model_dump(exclude_defaults=True, exclude={"sweep"}))
 
 
-def _refuse_reductions(data: DataSection, path: Path) -> None:
-    for name in ("reduced", "reduce_from", "reduce_by", "judged_at"):
+def _refuse_without_effect(data: DataSection, path: Path) -> None:
+    reasons = {
+        "bicubic": "",
+        "real": "whose patches are not cut from whole views",
+        "given": "whose pairs stay as they are",
+    }
+    without = {
+        "bicubic": (),
+        "real": ("slanted",),
+        "given": ("reduced", "reduce_from", "reduce_by", "judged_at", "slanted"),
+    }
+    kind = data.degradation
+    for name in without[kind]:
         if getattr(data, name) != DataSection.model_fields[name].default:
             raise SettingsError(
-                f"{path}: data.{name} is not for data.degradation = 'given', whose pairs stay as "
-                "they are"
+                f"{path}: data.{name} is not for data.degradation = {kind!r}, {reasons[kind]}"
             )
 
 
