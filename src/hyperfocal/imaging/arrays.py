@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.imaging.picture import Picture, Pixels
+from hyperfocal.imaging.picture import Picture, Pixels, native
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -48,7 +48,7 @@ def to_array(picture: Picture) -> Pixels:
 
 def _samples(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.dtype.kind == "u" and values.dtype.itemsize in (1, 2):
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return native(values)
     if values.dtype.kind != "f":
         raise ArrayError(
             f"samples of type {values.dtype} are not taken; give uint8, uint16 or floats in [0, 1]"

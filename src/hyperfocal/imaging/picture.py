@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,13 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32
 # Colour primaries and transfer function, ITU-T H.273.
 CodePoints = tuple[int, int]
 
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+
+
+def native(samples: _Array) -> _Array:
+    """``samples`` in the machine's own byte order; the same array where they are."""
+    return cast(_Array, samples.astype(samples.dtype.newbyteorder("="), copy=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,13 @@ class Picture:
     """Pixels as deep as the file had them, and everything that must not be lost.
 
     ``pixels``: ``(H, W, 3)``, or ``(H, W)`` for grey; uint8, uint16 (full range) or float32
-    (nominally [0, 1]) in the file's own colour space. Native depth rather than float, because a
-    100-megapixel result would otherwise need 1.2 GB. ``alpha``: ``(H, W)`` of the same dtype,
-    not premultiplied, or None. ``icc``: the colour profile of ``pixels``, or None for sRGB.
-    ``source``: name of the format it came from, such as ``"jpeg"``, or None. ``notes``: what
-    was converted or dropped while decoding, one sentence each. ``lossless``: the pixels come from
-    an exact source (a lossless file, an array), so a result should not lose any by default.
+    (nominally [0, 1]) in the file's own colour space; of either byte order, which becomes the
+    machine's. Native depth rather than float, because a 100-megapixel result would otherwise need
+    1.2 GB. ``alpha``: ``(H, W)`` of the same dtype, not premultiplied, or None. ``icc``: the
+    colour profile of ``pixels``, or None for sRGB. ``source``: name of the format it came from,
+    such as ``"jpeg"``, or None. ``notes``: what was converted or dropped while decoding, one
+    sentence each. ``lossless``: the pixels come from an exact source (a lossless file, an array),
+    so a result should not lose any by default.
     ``jpeg_quality``: 1 to 100, how finely the JPEG it came from was quantised; None for others.
     ``significant_bits``: bits a sample of the file, where the pixels have room for more (10 and 12
     in AVIF, HEIC and some TIFF); None where they have not. ``code_points``: what the file declares
@@ -74,6 +81,10 @@ class Picture:
         for name, samples in (("pixels", self.pixels), ("alpha", self.alpha)):
             if not (isinstance(samples, np.ndarray) or (name == "alpha" and samples is None)):
                 raise ArrayError(f"{name} must be a numpy array, not a {type(samples).__name__}")
+            if samples is not None and not samples.dtype.isnative:
+                # A type of the other byte order is not equal to its own kind, and its bytes are
+                # noise to whoever writes them.
+                object.__setattr__(self, name, native(samples))
         shape, dtype = self.pixels.shape, self.pixels.dtype.name
         if dtype not in _FULL_SCALE:
             raise ArrayError(f"pixels must be uint8, uint16 or float32, not {dtype}")
