@@ -72,9 +72,9 @@ def judge(
     """Which kind of model suits a picture, why, and the figures behind it.
 
     ``jpeg_quality``: what the file's tables say, None if it was no JPEG; ``pixels``: ``(H, W)`` or
-    ``(H, W, 3)``, uint8, uint16 or float in [0, 1]; ``visible``: ``(H, W)``, what of them counts,
-    None for all. "restore" if there is any evidence of damage; "photo" if not, with a reason that
-    says so.
+    ``(H, W, 3)``, uint8, uint16 or float, of which what is beyond [0, 1] counts as that;
+    ``visible``: ``(H, W)``, what of them counts, None for all. "restore" if there is any evidence
+    of damage; "photo" if not, with a reason that says so.
     :class:`ArrayError` for other arrays.
     """
     figures = examine(jpeg_quality, pixels, visible)
@@ -253,6 +253,8 @@ def _spread(length: int) -> list[slice]:
 
 
 def _luma(pixels: Array) -> Plane:
+    if pixels.dtype.kind == "f":
+        pixels = np.clip(pixels, 0.0, 1.0)  # type: ignore[call-overload]
     levels = to_8_bit(pixels).astype(np.float32)
     if levels.ndim == 2:
         return levels

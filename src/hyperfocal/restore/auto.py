@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.quality.evidence import judge
 
@@ -42,9 +39,6 @@ def choose(picture: Picture) -> Choice:
 
     Pixels that are wholly transparent have no say: programs leave anything there.
     """
-    pixels: npt.NDArray[Any] = picture.pixels
-    if pixels.dtype == np.float32:
-        pixels = np.clip(pixels, 0.0, 1.0)
     visible = None if picture.alpha is None else picture.alpha != 0
-    kind, reasons, figures = judge(picture.jpeg_quality, pixels, visible)
+    kind, reasons, figures = judge(picture.jpeg_quality, picture.pixels, visible)
     return Choice(kind, reasons, figures.to_dict())
