@@ -8,14 +8,23 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
 from hyperfocal.errors import SettingsError
 
 _PREFIX = "HYPERFOCAL_"
 _OTHERS = ("HYPERFOCAL_SERVER_", "HYPERFOCAL_CLIENT_")
+# Settings that are counted in bytes.
+_AMOUNTS = ("max_bytes", "memory")
 _Group = TypeVar("_Group", bound=BaseModel)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -55,7 +64,8 @@ class Settings(BaseModel):
     Limits are checked before a picture is decoded. ``threads`` 0 means all cores.
     ``precision``: which weights to run, "auto" by what the processor does well; "bf16" runs the
     float weights in bfloat16. ``hint``: "latency" for one picture at a time, "throughput" for
-    many at once on a machine with many cores.
+    many at once on a machine with many cores. Amounts of memory may be texts such as "400MB".
+    Raises :class:`SettingsError`; a name that is not a setting is answered by the nearest one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,12 +82,23 @@ class Settings(BaseModel):
     cache: Path = Field(default_factory=_cache_folder)
     models: Path = Field(default_factory=lambda: data_folder() / "models")
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(cls, values: Any, make: ModelWrapValidatorHandler[Settings]) -> Settings:
+        """However they are made: what is wrong is an error of this project's."""
+        if isinstance(values, Mapping):
+            values = _understood(cls, values, _AMOUNTS)
+        try:
+            return make(values)
+        except ValidationError as error:
+            raise _wrong(error) from error
+
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, **given: object) -> Settings:
         """Settings from the environment, overridden by ``given``.
 
-        ``HYPERFOCAL_MEMORY=400MB`` and ``memory="400MB"`` mean the same. A name that is not a
-        setting is an error that tells the nearest one.
+        ``HYPERFOCAL_MEMORY=400MB`` and ``memory="400MB"`` mean the same. Raises
+        :class:`SettingsError`.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {
@@ -88,7 +109,7 @@ class Settings(BaseModel):
             if key.startswith(_PREFIX) and not key.startswith(_OTHERS) and key != "HYPERFOCAL_DATA"
         }
         values.update(given)
-        return checked(cls, values, amounts=("max_bytes", "memory"))
+        return cls.model_validate(values)
 
 
 def checked(group: type[_Group], values: dict[str, object], *, amounts: Iterable[str]) -> _Group:
@@ -97,16 +118,25 @@ def checked(group: type[_Group], values: dict[str, object], *, amounts: Iterable
     Raises :class:`SettingsError` that names the setting; for one that does not exist, the
     nearest one.
     """
+    try:
+        return group.model_validate(_understood(group, values, amounts))
+    except ValidationError as error:
+        raise _wrong(error) from error
+
+
+def _understood(
+    group: type[BaseModel], values: Mapping[str, Any], amounts: Iterable[str]
+) -> dict[str, Any]:
+    """``values`` with amounts of memory as numbers; :class:`SettingsError` for an unknown name."""
     for name in sorted(values.keys() - group.model_fields.keys()):
         near = difflib.get_close_matches(name, group.model_fields, n=1, cutoff=0.4)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise SettingsError(f"there is no setting '{name}'{hint}")
-    for name in amounts:
-        if isinstance(values.get(name), str):
-            values[name] = parse_bytes(values[name])  # type: ignore[arg-type]
-    try:
-        return group.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting '{where}': {first['msg']}") from error
+    texts = {name: values[name] for name in amounts if isinstance(values.get(name), str)}
+    return {**values, **{name: parse_bytes(text) for name, text in texts.items()}}
+
+
+def _wrong(error: ValidationError) -> SettingsError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return SettingsError(f"setting '{where}': {first['msg']}")
