@@ -1,13 +1,34 @@
 """Arguments of kinds that are not asked for are told in a sentence, as a UsageError."""
 
+import asyncio
+from functools import partial
+
 import numpy as np
 import pytest
 
 import hyperfocal
 from hyperfocal import Picture, Upscaler
-from hyperfocal.errors import UsageError
+from hyperfocal.errors import ModelBroken, UsageError
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
+
+
+async def asynchronous(*given):
+    return False
+
+
+async def generating(*given):
+    yield False
+
+
+class Asynchronous:
+    async def __call__(self, *given):
+        return False
+
+
+class AsynchronousEvent:
+    async def is_set(self):
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +63,14 @@ WRONG = {
     "an upscaler with settings of a text": lambda up: Upscaler(up._shelf, settings="x"),
     "a model without a name": lambda _: hyperfocal.models.show(None),
     "a model of a number": lambda _: hyperfocal.models.load(5),
+    "an async cancel": lambda up: up(Picture(PIXELS), cancel=asynchronous),
+    "an async cancel with more": lambda up: up(Picture(PIXELS), cancel=partial(asynchronous, 1)),
+    "an async object to cancel": lambda up: up(Picture(PIXELS), cancel=Asynchronous()),
+    "an async event": lambda up: up(Picture(PIXELS), cancel=AsynchronousEvent()),
+    "an async progress": lambda up: up(Picture(PIXELS), on_progress=asynchronous),
+    "a progress that generates": lambda up: up(Picture(PIXELS), on_progress=generating),
+    "an async word on models": lambda up: up(Picture(PIXELS), on_models=asynchronous),
+    "a number for models": lambda up: up(Picture(PIXELS), on_models=5),
     "models like a number": lambda _: hyperfocal.models.list(5),
 }
 
@@ -57,3 +86,19 @@ def test_a_wrong_kind(what, up):
 def test_who_gives_an_upscaler_something_else_is_told_what_to_do(up, given):
     with pytest.raises(UsageError, match=r"open it first .* or use hyperfocal\.upscale"):
         up(given)
+
+
+def test_a_card_at_a_path_that_cannot_be_is_no_model():
+    with pytest.raises(ModelBroken, match="not a model card"):
+        hyperfocal.upscale(PIXELS, model="a\0b.toml")
+
+
+def test_a_plain_function_and_an_event_of_asyncio_are_taken(up):
+    told = []
+    up(
+        Picture(PIXELS),
+        on_progress=lambda *given: told.append(given),
+        cancel=asyncio.Event(),
+        on_models=told.append,
+    )
+    assert told == [("bicubic-x2",), (1, 1)]

@@ -143,14 +143,15 @@ class ModelCard(_Section):
         """Read a card file; :class:`ModelBroken` when it is not one."""
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ModelBroken(f"{path}: not a model card: {error}") from error
         except ValidationError as error:
             wrong = "; ".join(
                 f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}"
                 for each in error.errors()
             )
             raise ModelBroken(f"{path}: not a model card: {wrong}") from error
+        # No UTF-8, no TOML, or a path with a null byte.
+        except (OSError, ValueError) as error:
+            raise ModelBroken(f"{path}: not a model card: {error}") from error
         except RecursionError as error:
             raise ModelBroken(f"{path}: not a model card: nested too deep") from error
 

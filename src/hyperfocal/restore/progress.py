@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Protocol
 
@@ -31,8 +32,8 @@ class Progress:
             raise UsageError(
                 f"cancel must be a function or an event, not a {type(cancel).__name__}"
             )
-        if not (on_progress is None or callable(on_progress)):
-            raise UsageError(f"on_progress must be a function, not a {type(on_progress).__name__}")
+        _check_plain("cancel", cancel)
+        check_function("on_progress", on_progress)
         self.done, self.total = 0, total
         self._report, self._cancel = on_progress, cancel
 
@@ -47,3 +48,17 @@ class Progress:
         cancel = self._cancel
         if cancel is not None and (cancel() if callable(cancel) else cancel.is_set()):
             raise Cancelled(f"stopped on request after {self.done} of {self.total} tiles")
+
+
+def check_function(name: str, given: object) -> None:
+    """:class:`UsageError` unless ``given`` is None or a function that can be called as it is."""
+    if not (given is None or callable(given)):
+        raise UsageError(f"{name} must be a function, not a {type(given).__name__}")
+    _check_plain(name, given)
+
+
+def _check_plain(name: str, given: object) -> None:
+    """:class:`UsageError` for a coroutine function: what it gives is never waited for here."""
+    for each in (given, *(getattr(given, name, None) for name in ("__call__", "is_set"))):
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            raise UsageError(f"{name} must be a plain function, not an async one")

@@ -23,7 +23,7 @@ from hyperfocal.restore.fidelity import Deviation, measure
 from hyperfocal.restore.gate import check_faithful
 from hyperfocal.restore.memory import LEAST
 from hyperfocal.restore.passes import choose_passes, passes_between
-from hyperfocal.restore.progress import Cancel, OnProgress, Progress
+from hyperfocal.restore.progress import Cancel, OnProgress, Progress, check_function
 from hyperfocal.restore.resize import resize_plane
 from hyperfocal.restore.result import Result, Stopwatch
 from hyperfocal.restore.route import Route, Shape, plan_route
@@ -190,6 +190,7 @@ class Upscaler:
             )
         with watch.phase("prepare"):
             target = Target(scale, size, long_edge, megapixels)
+            check_function("on_models", on_models)
             for name, bound in (("min_fidelity", min_fidelity), ("back_project", back_project)):
                 if bound is not None and not is_finite_number(bound):
                     raise UsageError(f"{name} must be a number of dB, not {shown(bound)}")
