@@ -1,7 +1,7 @@
 """Experiment files: one small TOML a training.
 
 Paths in an experiment are relative to the file; ``${NAME}`` in them is taken from the
-environment.
+environment, and ``$$`` is a dollar sign.
 """
 
 from __future__ import annotations
@@ -10,16 +10,26 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.errors import InputMissing, SettingsError, UsageError
 from hyperfocal.models.toml import write_toml
+from hyperfocal.text import check_text, encodable
 from hyperfocal.training.degradations import Degradations
+from hyperfocal.training.degradations.ranges import differing
 from hyperfocal.training.reduction import Reduction
 
 # Where paths stand, and the ending without which it is another kind of name.
@@ -30,6 +40,9 @@ _PATHS = (
     ("data", "teacher", ".toml"),
     ("net", "start", ""),
 )
+
+# A variable of the environment, or two dollars for one.
+_DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|(?P<bare>\w+)|\{(?P<braced>[^}]+)\})", re.ASCII)
 
 # What pydantic calls a name that does not exist, in a model and in a dataclass.
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
@@ -44,6 +57,18 @@ def _several(value: object) -> object:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else value
+
+
+def _encodable(path: str) -> str:
+    """An experiment is written down as UTF-8, wherever it lies."""
+    try:
+        check_text({"the path": path})
+    except UsageError as error:
+        raise ValueError(f"{error}: its name is not UTF-8") from error
+    return path
+
+
+_PathText = Annotated[str, AfterValidator(_encodable)]
 
 
 class DataSection(_Section):
@@ -68,9 +93,9 @@ class DataSection(_Section):
     1.
     """
 
-    train: str
-    validation: str
-    test: str | None = None
+    train: _PathText
+    validation: _PathText
+    test: _PathText | None = None
     held_back: float = Field(default=0.25, ge=0.0, le=0.5)
     description: str = ""
     limit: int | None = Field(default=None, ge=1)
@@ -85,7 +110,7 @@ class DataSection(_Section):
     )
     refresh_every: int = Field(default=1500, ge=1)
     degradation: Literal["bicubic", "real", "given"] = "bicubic"
-    teacher: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    teacher: Annotated[tuple[_PathText, ...], BeforeValidator(_several)] = ()
     teacher_weight: float = Field(default=0.5, gt=0.0, le=1.0)
     teacher_turns: Literal[1, 2, 4] = 1
 
@@ -116,7 +141,7 @@ class NetSection(_Section):
     consistent: bool = False
     qat: bool = False
     ceiled: float | None = Field(default=None, gt=0.0, le=0.01)
-    start: str | None = None
+    start: _PathText | None = None
     pretrained: str | None = None
 
     @model_validator(mode="after")
@@ -276,7 +301,7 @@ class Experiment(_Section):
         variants = variants if isinstance(variants, list) else []
         for values in (raw, _table(sweep, "values"), *variants):
             _make_absolute(values, path)
-        experiment = cls.checked({"file": path.name, **raw}, path)
+        experiment = cls.checked({"file": encodable(path.name), **raw}, path)
         # In checkpoints they may be: they had no effect.
         _refuse_without_effect(experiment.data, path)
         return experiment
@@ -290,8 +315,15 @@ class Experiment(_Section):
             raise SettingsError(f"{source}: {_explained(error)}") from error
 
     def to_toml(self) -> str:
-        """The experiment as TOML text, without what has its default value; paths are absolute."""
-        return write_toml(self.model_dump(exclude_defaults=True, exclude={"sweep"}))
+        """The experiment as TOML text, without what has its default value; paths are absolute.
+
+        :meth:`read` makes the same of it again.
+        """
+        values = self.model_dump(exclude_defaults=True, exclude={"sweep", "degradation"})
+        _change_paths(values, lambda path: path.replace("$", "$$"))
+        if self.degradation is not None:
+            values["degradation"] = differing(self.degradation, Degradations())
+        return write_toml(values)
 
 
 def _refuse_without_effect(data: DataSection, path: Path) -> None:
@@ -321,28 +353,46 @@ def _table(values: Any, name: str) -> dict[str, Any]:
 
 def _make_absolute(values: Any, path: Path) -> None:
     """Replace the paths in values of an experiment, or in lists of choices for them."""
+    _change_paths(values, lambda name: str((path.parent / _expanded(name, path)).resolve()), path)
 
-    def absolute(name: Any, ending: str) -> Any:
-        if isinstance(name, list):
-            return [absolute(one, ending) for one in name]
+
+def _change_paths(values: Any, changed: Callable[[str], str], source: object = None) -> None:
+    """Put ``changed`` of each path in its place, in lists of them too.
+
+    :class:`SettingsError`, which names the ``source``, where it is a ValueError.
+    """
+
+    def each(name: Any, ending: str) -> Any:
+        if isinstance(name, list | tuple):
+            return [each(one, ending) for one in name]
         if not isinstance(name, str) or not name.endswith(ending):
             return name
         try:
-            return str((path.parent / _expanded(name, path)).resolve())
+            return changed(name)
         except ValueError as error:
-            raise SettingsError(f"{path}: {section}.{key} is no path: {error}") from error
+            raise SettingsError(f"{source}: {section}.{key} is no path: {error}") from error
 
     for section, key, ending in _PATHS:
         table = _table(values, section)
         if key in table:
-            table[key] = absolute(table[key], ending)
+            table[key] = each(table[key], ending)
 
 
 def _expanded(value: str, path: Path) -> str:
-    expanded = os.path.expandvars(value)
-    if (missing := re.search(r"\$\{?(\w+)", expanded)) is not None:
-        raise SettingsError(f"{path} refers to ${missing[1]}, which is not set")
-    return expanded
+    """A path with its variables replaced; a dollar sign in what one holds is only that."""
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["dollar"]:
+            return "$"
+        name = found["bare"] or found["braced"]
+        held = os.environ.get(name)
+        if held is None:
+            raise SettingsError(
+                f"{path} refers to ${name}, which is not set; a dollar sign is written $$"
+            )
+        return held
+
+    return _DOLLAR.sub(replaced, value)
 
 
 def _explained(error: ValidationError) -> str:

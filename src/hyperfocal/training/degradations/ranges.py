@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,20 @@ def others_of(usual: Any) -> BeforeValidator:
         return {one.name: getattr(usual, one.name) for one in fields(usual)} | dict(given)
 
     return BeforeValidator(completed)
+
+
+def differing(given: Any, usual: Any) -> dict[str, Any]:
+    """What of a dataclass is not as in ``usual``, as plain values; tables within it likewise.
+
+    Completed by :func:`others_of` it is ``given`` again. What a class has as its default says
+    nothing about that.
+    """
+    found: dict[str, Any] = {}
+    for one in fields(usual):
+        value, other = getattr(given, one.name), getattr(usual, one.name)
+        if value != other:
+            found[one.name] = differing(value, other) if is_dataclass(value) else value
+    return found
 
 
 def uniform(generator: np.random.Generator, between: Range) -> float:
