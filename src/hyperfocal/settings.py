@@ -65,7 +65,7 @@ class Settings(BaseModel):
     ``precision``: which weights to run, "auto" by what the processor does well; "bf16" runs the
     float weights in bfloat16. ``hint``: "latency" for one picture at a time, "throughput" for
     many at once on a machine with many cores. Amounts of memory may be texts such as "400MB".
-    Raises :class:`SettingsError`; a name that is not a setting is answered by the nearest one.
+    What cannot be raises SettingsError.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,18 +13,23 @@ import numpy.typing as npt
 
 from hyperfocal import imaging
 from hyperfocal.errors import PairMismatch, UsageError
+from hyperfocal.evaluate.visible import shown_by
 from hyperfocal.imaging import code_points, profile
 from hyperfocal.imaging.depth import clipped
-from hyperfocal.imaging.picture import CodePoints, Picture
-from hyperfocal.quality.arrays import Flags, check_pixels
+from hyperfocal.imaging.picture import CodePoints, Picture, native
+from hyperfocal.kinds import check_kinds
+from hyperfocal.quality.arrays import Flags, check_pixels, full_scale
 from hyperfocal.quality.fidelity import consistency
 from hyperfocal.quality.metrics import mse, psnr, scores, snr
 from hyperfocal.quality.similarity import WINDOW
 from hyperfocal.restore.alpha import bleed
+from hyperfocal.restore.target import shown
 from hyperfocal.settings import Settings
 
 Array = npt.NDArray[np.generic]
 Comparable = str | Path | bytes | Picture | Array
+# Of a level of 8 bits, what samples from 0 to 1 are rounded by in float32.
+_FLOAT_ROUNDING = 3e-5
 _WITHOUT_WINDOW = {"psnr": psnr, "mse": mse, "snr": snr}
 
 
@@ -75,18 +81,23 @@ def compare(
 ) -> Comparison:
     """Compare two pictures: files, bytes of files, arrays or Pictures.
 
-    Arrays are ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]. ``shave``: pixels
-    left out along every border of two pictures of one size; the literature of super-resolution
-    leaves out the scale. Pictures too small for SSIM have no figure for it, and a note; so have
-    those with transparency, of which only what both show is compared, so that nothing differs
-    where that is nothing. Hidden colours are replaced by those around them, as they are before a
-    picture is enlarged.
-    So have those with samples beyond 0 to 1, which are clipped for all but consistency (see
-    :func:`hyperfocal.quality.consistency`), and those whose colours are declared otherwise.
+    Arrays are ``(H, W)``, ``(H, W, 3)`` or, with transparency, ``(H, W, 4)``; uint8, uint16 or
+    float in [0, 1]. ``shave``: pixels left out along every border of two pictures of one size; the
+    literature of super-resolution leaves out the scale. Pictures too small for SSIM have no figure
+    for it, and a note; so have those with transparency, of which only what both show is compared,
+    so that nothing differs where that is nothing. Hidden colours are replaced by those around
+    them, as they are before a picture is enlarged.
+    So have those deeper than 8 bits, which are rounded to 8 for all but consistency, and those that
+    then are the same though their samples differ; those with samples beyond 0 to 1, which are
+    clipped for all but consistency (see :func:`hyperfocal.quality.consistency`); and those whose
+    colours are declared otherwise.
     :class:`PairMismatch` when the sizes are neither equal nor in proportion;
-    :class:`UsageError` for a shave of two sizes; :class:`ArrayError` for arrays that are no
-    pictures.
+    :class:`UsageError` for a shave of two sizes, or that is no number of pixels;
+    :class:`ArrayError` for arrays that are no pictures.
     """
+    check_kinds(settings=(settings, Settings | None))
+    if not isinstance(shave, Integral) or isinstance(shave, bool):
+        raise UsageError(f"shave must be a whole number of pixels, not {shown(shave)}")
     notes: list[str] = []
     (name_a, first, alpha_a, colour_a) = _take(a, settings, notes)
     (name_b, second, alpha_b, colour_b) = _take(b, settings, notes)
@@ -98,8 +109,9 @@ def compare(
         first, second = _as_rgb(first), _as_rgb(second)
     basis = "grey" if first.ndim == 2 else "luma"
     if first.shape == second.shape:
-        visible = _shown(first.shape[:2], alpha_a, alpha_b)
+        visible = shown_by(first.shape[:2], alpha_a, alpha_b)
         figures = _figures(first, second, shave, visible, notes)
+        notes += _rounded(first, second, figures["mse"], shave, visible)
         notes += _clipped((name_a, first), (name_b, second), shave=shave)
         return Comparison(name_a, name_b, basis, **figures, notes=tuple(notes))
     large, small = (first, second) if first.size > second.size else (second, first)
@@ -117,7 +129,7 @@ def compare(
         name_a,
         name_b,
         basis if basis == "grey" else "rgb",
-        consistency=consistency(large, small, _shown(small.shape[:2], alpha_a, alpha_b)),
+        consistency=consistency(large, small, shown_by(small.shape[:2], alpha_a, alpha_b)),
         scale=scale,
         notes=tuple(notes),
     )
@@ -140,20 +152,26 @@ def _take(
     given: Comparable, settings: Settings | None, notes: list[str]
 ) -> tuple[str, Array, Array | None, _Colour]:
     """A name to call it by, its pixels without hidden colour, transparency, what pixels mean."""
+    pixels: Array
+    alpha: Array | None = None
+    colour = _Colour()
     if isinstance(given, np.ndarray):
-        check_pixels(given)
-        return "array", given, None, _Colour()
-    if isinstance(given, Picture):
-        name, picture = given.source or "picture", given
+        name, pixels = "array", native(given)
+        if pixels.ndim == 3 and pixels.shape[2] == 4:
+            pixels, alpha = pixels[..., :3], pixels[..., 3]
+        check_pixels(pixels)
     else:
-        picture = imaging.open(given, settings=settings)
-        name = "bytes" if isinstance(given, bytes) else str(Path(given))
-    pixels: Array = picture.pixels
-    alpha = picture.alpha if _is_transparent(picture) else None
-    if alpha is not None:
+        if isinstance(given, Picture):
+            name, picture = given.source or "picture", given
+        else:
+            picture = imaging.open(given, settings=settings)
+            name = "bytes" if isinstance(given, bytes) else str(Path(given))
+        pixels, alpha = picture.pixels, picture.alpha
+        colour = _Colour(picture.icc, picture.code_points)
+    if alpha is not None and _is_transparent(alpha):
         notes.append("transparency is not compared, nor is colour that it hides")
-        pixels = bleed(pixels, alpha)
-    return name, pixels, alpha, _Colour(picture.icc, picture.code_points)
+        return name, bleed(pixels, alpha), alpha, colour
+    return name, pixels, None, colour
 
 
 def _difference(one: _Colour, other: _Colour) -> str:
@@ -174,23 +192,35 @@ def _clipped(*given: tuple[str, Array], shave: int) -> list[str]:
     return notes
 
 
-def _is_transparent(picture: Picture) -> bool:
-    return picture.alpha is not None and not picture.alpha.min() >= picture.full_scale
-
-
-def _shown(size: tuple[int, ...], *alphas: Array | None) -> Flags | None:
-    """Which pixels of ``size`` all pictures show, None for all; of a larger one, by its middle."""
-    shown: Flags | None = None
-    for alpha in alphas:
-        if alpha is None:
-            continue
-        rows, columns = (
-            ((np.arange(wanted) + 0.5) * (have / wanted)).astype(np.intp)
-            for wanted, have in zip(size, alpha.shape, strict=True)
+def _rounded(one: Array, other: Array, mse: float, shave: int, visible: Flags | None) -> list[str]:
+    """Notes on what figures of 8 bits cannot see of deeper pictures."""
+    if one.dtype == other.dtype == np.uint8:
+        return []
+    notes = ["scored in 8 bits, as the literature does"]
+    if mse == 0.0 and (most := _furthest(one, other, shave, visible)) > 0.0:
+        notes.append(
+            f"they are not equal: samples differ by up to {most:.2g} levels of 8 bits, "
+            "which the figures do not see"
         )
-        seen = alpha[np.ix_(rows, columns)] != 0
-        shown = seen if shown is None else shown & seen
-    return shown
+    return notes
+
+
+def _furthest(one: Array, other: Array, shave: int, visible: Flags | None) -> float:
+    """The largest difference of samples in levels of 8 bits, over what is compared."""
+    inner = slice(shave, one.shape[0] - shave), slice(shave, one.shape[1] - shave)
+    first, second = (
+        part[inner].astype(np.float64) / (full_scale(part) / 255.0) for part in (one, other)
+    )
+    away = np.abs(first - second)
+    if visible is not None:
+        away = away[visible[inner]]
+    most = float(away.max(initial=0.0))
+    # An integer as a float32 is off by as much as that holds.
+    return most if one.dtype == other.dtype or most > _FLOAT_ROUNDING else 0.0
+
+
+def _is_transparent(alpha: Array) -> bool:
+    return not alpha.min() >= full_scale(alpha)  # type: ignore[operator]
 
 
 def _as_rgb(pixels: Array) -> Array:
