@@ -12,6 +12,8 @@ import numpy.typing as npt
 from hyperfocal import imaging
 from hyperfocal.errors import PairMismatch
 from hyperfocal.evaluate.suites import Pair
+from hyperfocal.evaluate.visible import shown_by
+from hyperfocal.quality.arrays import Flags
 from hyperfocal.quality.luma import luma, to_8_bit
 from hyperfocal.quality.resize import imresize
 from hyperfocal.restore.alpha import bleed
@@ -39,14 +41,16 @@ class Example:
     """A low-resolution picture and the original to score against, cropped to fit it exactly.
 
     Both uint8, ``(H, W)`` or ``(H, W, 3)``; ``high`` is ``scale`` times ``low`` on both sides.
-    ``visible``: ``(H, W)`` of the original, false where it is wholly transparent; None where all of
-    it is to be seen.
+    ``visible``: ``(H, W)`` of the original, false where it is wholly transparent; ``visible_low``:
+    ``(H, W)`` of the low-resolution picture, false where either of the two is. None where all is to
+    be seen.
     """
 
     name: str
     low: Bytes
     high: Bytes
-    visible: npt.NDArray[np.bool_] | None = None
+    visible: Flags | None = None
+    visible_low: Flags | None = None
 
 
 def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Example:
@@ -62,18 +66,23 @@ def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Ex
         raise PairMismatch(f"{pair.high} is smaller than {scale}x{scale} pixels")
     if pair.low is None:
         high = np.ascontiguousarray(high[:height, :width])
-        return Example(pair.name, make_low(high, scale), high, _cropped(visible, high))
-    low, _ = _read(pair.low, settings)
+        return _example(pair.name, make_low(high, scale), high, visible, None)
+    low, visible_low = _read(pair.low, settings)
     if low.ndim != high.ndim:
         raise PairMismatch(f"{pair.low} and {pair.high}: one is grey, the other is not")
     check_sizes(pair, low.shape, high.shape, scale)
     high = np.ascontiguousarray(high[: low.shape[0] * scale, : low.shape[1] * scale])
     check_content(pair, low, make_low(high, scale))
-    return Example(pair.name, low, high, _cropped(visible, high))
+    return _example(pair.name, low, high, visible, visible_low)
 
 
-def _cropped(visible: npt.NDArray[np.bool_] | None, high: Bytes) -> npt.NDArray[np.bool_] | None:
-    return None if visible is None else visible[: high.shape[0], : high.shape[1]]
+def _example(
+    name: str, low: Bytes, high: Bytes, visible: Flags | None, visible_low: Flags | None
+) -> Example:
+    """``visible``: of the original before it was cropped."""
+    if visible is not None:
+        visible = visible[: high.shape[0], : high.shape[1]]
+    return Example(name, low, high, visible, shown_by(low.shape[:2], visible, visible_low))
 
 
 def make_low(high: Bytes, scale: int) -> Bytes:
@@ -142,8 +151,8 @@ def _distance(one: Bytes, other: Bytes) -> float:
     return max(float(np.square(difference).mean()), 1.0)
 
 
-def _read(path: Path, settings: Settings | None) -> tuple[Bytes, npt.NDArray[np.bool_] | None]:
+def _read(path: Path, settings: Settings | None) -> tuple[Bytes, Flags | None]:
     picture = imaging.open(path, settings=settings)
-    if picture.alpha is None:
+    if picture.alpha is None or picture.alpha.all():
         return to_8_bit(picture.pixels), None
     return to_8_bit(bleed(picture.pixels, picture.alpha)), picture.alpha != 0

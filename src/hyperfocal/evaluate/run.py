@@ -36,6 +36,8 @@ def evaluate(
 ) -> Report:
     """Score a model on a suite, beside bicubic, by the protocol of the literature.
 
+    What transparency hides does not count, as in :func:`compare`.
+
     ``suite``: a name or a folder, see :func:`find_suite`. ``scale``: the model's own when not
     given. ``first``: only so many pictures, in the order of their names. ``precision``:
     "float", "int8" or "bf16", overriding that of ``settings``. ``least``: the side in pixels that
@@ -80,7 +82,12 @@ def measure_bicubic(
 ) -> tuple[ProtocolCheck, tuple[Scores, ...]]:
     """Scores of bicubic, picture by picture, and whether they are the published ones."""
     found = tuple(
-        scores(enlarge_bicubic(example.low, scale), scored(example, scale, least), shave=scale)
+        scores(
+            enlarge_bicubic(example.low, scale),
+            scored(example, scale, least),
+            shave=scale,
+            visible=example.visible,
+        )
         for example in _examples(suite, scale, settings)
     )
     mean = fmean(score.psnr for score in found)
@@ -122,11 +129,12 @@ def measure(
             raise GarbledOutput(
                 f"{example.name}: the model gave {made.shape} where {example.high.shape} is due"
             )
-        found, cubic = scores(made, example.high, shave=scale), bicubic[index]
+        found = scores(made, example.high, shave=scale, visible=example.visible)
+        cubic = bicubic[index]
         score = ImageScore(
             name=example.name,
             **found.to_dict(),
-            consistency=consistency(made, example.low),
+            consistency=consistency(made, example.low, example.visible_low),
             bicubic_psnr=cubic.psnr,
             bicubic_ssim=cubic.ssim,
             milliseconds=milliseconds,

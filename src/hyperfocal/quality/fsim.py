@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.quality.arrays import Array
-from hyperfocal.quality.perceptual import Plane, planes
+from hyperfocal.quality.arrays import Array, Flags
+from hyperfocal.quality.perceptual import Plane, any_visible, planes
 
 # Log-Gabor filters: wavelengths of 6, 12, 24 and 48 pixels in four directions; their bandwidth,
 # and the standard deviation of their spread, a share of the angle between two of them.
@@ -47,21 +47,25 @@ class _Bank:
     noise: npt.NDArray[np.float64]
 
 
-def fsim(image: Array, reference: Array) -> float:
+def fsim(image: Array, reference: Array, visible: Flags | None = None) -> float:
     """Feature similarity, of colour pictures FSIMc: 1 for equal pictures, less is worse.
 
-    Arrays as for :func:`~hyperfocal.quality.perceptual.gmsd`. Pictures whose short side has 384
-    pixels or more are looked at from afar, reduced by a whole number to about 256. L. Zhang,
-    L. Zhang, X. Mou, D. Zhang, "FSIM: a feature similarity index for image quality assessment",
-    IEEE Trans. Image Processing 20(8), 2011.
+    Arrays and ``visible`` as for :func:`~hyperfocal.quality.perceptual.gmsd`. Pictures whose short
+    side has 384 pixels or more are looked at from afar, reduced by a whole number to about 256.
+    L. Zhang, L. Zhang, X. Mou, D. Zhang, "FSIM: a feature similarity index for image quality
+    assessment", IEEE Trans. Image Processing 20(8), 2011.
     """
-    made, wanted = ([_viewed(plane) for plane in part] for part in planes(image, reference))
+    made, wanted = (
+        [_viewed(plane) for plane in part] for part in planes(image, reference, visible)
+    )
     bank = _bank(*made[0].shape)
     here, there = _congruency(made[0], bank), _congruency(wanted[0], bank)
     weight = np.maximum(here, there)
+    if visible is not None:
+        weight *= any_visible(visible, _viewed_by(visible.shape))
     total = float(weight.sum())
     if total == 0.0:
-        # Nothing to look at in either of them.
+        # Nothing to look at in either of them, or nothing visible.
         return 1.0
     alike = _alike(here, there, _CONGRUENCY)
     alike *= _alike(_gradient(made[0]), _gradient(wanted[0]), _GRADIENT)
@@ -74,11 +78,15 @@ def fsim(image: Array, reference: Array) -> float:
 
 def _viewed(plane: Plane) -> Plane:
     """Means of squares so large that the short side has about 256."""
-    # Halves upwards, as the authors' MATLAB rounds; Python rounds them to even.
-    side = max(1, math.floor(min(plane.shape) / _VIEWED + 0.5))
+    side = _viewed_by(plane.shape)
     rows, columns = plane.shape[0] // side, plane.shape[1] // side
     cut = plane[: rows * side, : columns * side]
     return np.asarray(cut.reshape(rows, side, columns, side).mean(axis=(1, 3)))
+
+
+def _viewed_by(shape: tuple[int, ...]) -> int:
+    # Halves upwards, as the authors' MATLAB rounds; Python rounds them to even.
+    return max(1, math.floor(min(shape) / _VIEWED + 0.5))
 
 
 def _frequencies(length: int) -> Plane:

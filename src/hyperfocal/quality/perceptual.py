@@ -1,6 +1,8 @@
 """Two figures closer to the eye than PSNR, from formulas alone: GMSD and HaarPSI.
 
 Both compare with a reference, on half the resolution, as a viewer at some distance would.
+``visible``, ``(H, W)``, says which pixels count, None that all do: the others are taken to be
+alike, and squares that hold no visible one are left out; where none counts, nothing differs.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import ArrayError
-from hyperfocal.quality.arrays import Array, check_pixels
+from hyperfocal.quality.arrays import Array, Flags, check_pixels
 from hyperfocal.quality.luma import to_8_bit
 
 Plane = npt.NDArray[np.float64]
@@ -25,7 +27,7 @@ _GMSD_CONSTANT = 170.0
 _HAAR_CONSTANT, _HAAR_ALPHA = 30.0, 4.2
 
 
-def gmsd(image: Array, reference: Array) -> float:
+def gmsd(image: Array, reference: Array, visible: Flags | None = None) -> float:
     """Gradient magnitude similarity deviation: 0 for equal pictures, larger is worse.
 
     ``(H, W)`` or ``(H, W, 3)`` of one shape, uint8, uint16 or float in [0, 1]; on luma (0 to
@@ -33,25 +35,32 @@ def gmsd(image: Array, reference: Array) -> float:
     L. Zhang, X. Mou, A. C. Bovik, "Gradient magnitude similarity deviation", IEEE Trans. Image
     Processing 23(2), 2014. :class:`ArrayError` for other arrays, or under 16x16 pixels.
     """
-    made, wanted = (_halved(planes[0]) for planes in planes(image, reference))
+    made, wanted = (_halved(part[0]) for part in planes(image, reference, visible))
     x, y = _gradient(made), _gradient(wanted)
     similarity = (2.0 * x * y + _GMSD_CONSTANT) / (x * x + y * y + _GMSD_CONSTANT)
-    return float(similarity.std())
+    if visible is not None:
+        similarity = similarity[any_visible(visible, 2)]
+    return float(similarity.std()) if similarity.size else 0.0
 
 
-def haarpsi(image: Array, reference: Array) -> float:
+def haarpsi(image: Array, reference: Array, visible: Flags | None = None) -> float:
     """Haar wavelet perceptual similarity: 1 for equal pictures, 0 for nothing in common.
 
     Arrays as for :func:`gmsd`; colour counts. R. Reisenhofer, S. Bosse, G. Kutyniok,
     T. Wiegand, "A Haar wavelet-based perceptual similarity index for image quality assessment",
     Signal Processing: Image Communication 61, 2018.
     """
-    made, wanted = ([_halved(plane) for plane in part] for part in planes(image, reference))
+    made, wanted = (
+        [_halved(plane) for plane in part] for part in planes(image, reference, visible)
+    )
+    seen = None if visible is None else any_visible(visible, 2)
     total = weight_sum = 0.0
     weights = []
     for turned in (False, True):
         x, y = (_details(part[0].T if turned else part[0]) for part in (made, wanted))
         weight = np.maximum(x[2], y[2])
+        if seen is not None:
+            weight *= seen.T if turned else seen
         local = (_alike(x[0], y[0]) + _alike(x[1], y[1])) / 2.0
         weights.append(weight.T if turned else weight)
         total += float((_logistic(local) * weight).sum())
@@ -71,8 +80,13 @@ def haarpsi(image: Array, reference: Array) -> float:
     return (math.log(share / (1.0 - share)) / _HAAR_ALPHA) ** 2
 
 
-def planes(image: Array, reference: Array) -> tuple[list[Plane], list[Plane]]:
-    """Luma, and for colour I and Q, of both pictures, in levels of 8 bits."""
+def planes(
+    image: Array, reference: Array, visible: Flags | None = None
+) -> tuple[list[Plane], list[Plane]]:
+    """Luma, and for colour I and Q, of both pictures, in levels of 8 bits.
+
+    The picture has what the reference has where that is not ``visible``.
+    """
     check_pixels(image, "the picture")
     check_pixels(reference, "the reference")
     if image.shape != reference.shape:
@@ -80,7 +94,17 @@ def planes(image: Array, reference: Array) -> tuple[list[Plane], list[Plane]]:
     if min(image.shape[:2]) < LEAST:
         raise ArrayError(f"at least {LEAST}x{LEAST} pixels are needed, not {image.shape[:2]}")
     first, second = (_yiq(to_8_bit(part).astype(np.float64)) for part in (image, reference))
+    if visible is not None:
+        for x, y in zip(first, second, strict=True):
+            np.copyto(x, y, where=~visible)
     return first, second
+
+
+def any_visible(visible: Flags, side: int) -> Flags:
+    """In which squares of ``side`` pixels any is visible; what fills no square is left out."""
+    rows, columns = visible.shape[0] // side, visible.shape[1] // side
+    cut = visible[: rows * side, : columns * side]
+    return np.asarray(cut.reshape(rows, side, columns, side).any(axis=(1, 3)))
 
 
 def _yiq(levels: Plane) -> list[Plane]:
