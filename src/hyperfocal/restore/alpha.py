@@ -13,7 +13,11 @@ Flags = npt.NDArray[np.bool_]
 # How far colour is carried outwards. Bicubic reaches two pixels; what a net sees beyond eight
 # no longer shows in the pixels that are visible.
 _REACH = 8
-_ROWS = 256
+# Rows and columns of the pieces that colour is grown in, which takes some 60 bytes a pixel.
+_ROWS, _COLUMNS = 256, 1024
+# Pixels of whole rows that are masked at once, which are 256 rows of usual pictures: numpy turns a
+# mask into 16 bytes a pixel.
+_PIECE = 1 << 20
 
 
 def bleed(pixels: Array, alpha: Array) -> Array:
@@ -30,26 +34,42 @@ def bleed(pixels: Array, alpha: Array) -> Array:
         return pixels
     out = pixels.copy()
     mean = _mean_visible(pixels, hidden)
-    height = pixels.shape[0]
-    # By strips, so that the working memory does not grow with the picture: numpy turns a mask
-    # into 16 bytes a pixel.
-    for top in range(0, height, _ROWS):
-        out[top : top + _ROWS][hidden[top : top + _ROWS]] = mean
-    for top in range(0, height, _ROWS):
-        low, high = max(top - _REACH, 0), min(top + _ROWS + _REACH, height)
-        part = hidden[low:high]
-        if part.any() and not part.all():
-            grown = _grow(pixels[low:high], part, out[low:high].copy())
-            bottom = min(top + _ROWS, height)
-            out[top:bottom] = grown[top - low : bottom - low]
+    # By pieces, so that the working memory does not grow with the picture.
+    rows = _whole_rows(hidden)
+    for top in range(0, hidden.shape[0], rows):
+        out[top : top + rows][hidden[top : top + rows]] = mean
+    for top in range(0, hidden.shape[0], _ROWS):
+        for left in range(0, hidden.shape[1], _COLUMNS):
+            _grow_piece(pixels, hidden, out, top, left)
     return out
+
+
+def _whole_rows(hidden: Flags) -> int:
+    return min(max(_PIECE // hidden.shape[1], 1), _ROWS)
+
+
+def _grow_piece(pixels: Array, hidden: Flags, out: Array, top: int, left: int) -> None:
+    """Grow into the hidden pixels of one piece of ``out``, from as far around it as colour comes.
+
+    What is grown in one piece is not seen from the next.
+    """
+    around = tuple(
+        slice(max(start - _REACH, 0), start + size + _REACH)
+        for start, size in ((top, _ROWS), (left, _COLUMNS))
+    )
+    part = hidden[around]
+    if part.any() and not part.all():
+        grown = _grow(pixels[around], part, out[around].copy())
+        inner = grown[top - around[0].start :, left - around[1].start :][:_ROWS, :_COLUMNS]
+        out[top : top + _ROWS, left : left + _COLUMNS] = inner
 
 
 def _mean_visible(pixels: Array, hidden: Flags) -> Array:
     channels = pixels.shape[2:]
     total, count = np.zeros(channels, np.float64), 0
-    for top in range(0, pixels.shape[0], _ROWS):
-        seen = pixels[top : top + _ROWS][~hidden[top : top + _ROWS]]
+    rows = _whole_rows(hidden)
+    for top in range(0, pixels.shape[0], rows):
+        seen = pixels[top : top + rows][~hidden[top : top + rows]]
         total += seen.sum(axis=0, dtype=np.float64)
         count += seen.shape[0]
     mean = total / max(count, 1)
