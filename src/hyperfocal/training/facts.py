@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.utilities.model_summary import ModelSummary
 
 from hyperfocal.models.hardware import processor
+from hyperfocal.text import encodable
 
 
 def machine() -> str:
@@ -73,10 +74,10 @@ def manifest(parts: Mapping[str, list[Path]]) -> tuple[str, str]:
     """Every picture of a data set with its SHA-256, a line each, and the digest of that text.
 
     ``parts``: files by what they are for. Only names count, not folders, so that the same data
-    has the same digest wherever it lies.
+    has the same digest wherever it lies. Bytes of a name that are no text are escaped.
     """
     lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {part}/{path.name}"
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {part}/{encodable(path.name)}"
         for part, files in parts.items()
         for path in files
     ]
