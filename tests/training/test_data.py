@@ -108,7 +108,7 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
 
 
 def test_a_picture_smaller_than_a_patch_is_named(photographs: Path) -> None:
-    with pytest.raises(SettingsError, match=r"0\.png is 96x96; patches need 100x100"):
+    with pytest.raises(SettingsError, match=r"0\.png is 96x96, .* 1 more; patches need 100x100"):
         pool(photographs, patch=50)
 
 

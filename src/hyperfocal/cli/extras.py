@@ -23,7 +23,8 @@ def needs_torch(*others: str) -> None:
 
 @contextmanager
 def enough_memory(
-    advice: str = "make data.batch, data.patch or the net smaller",
+    advice: str = "make data.batch, data.patch or the net smaller, or train on fewer pictures "
+    "(data.limit)",
 ) -> Iterator[None]:
     """:class:`SettingsError`, with ``advice``, where a training has not enough memory."""
     try:

@@ -23,28 +23,45 @@ from hyperfocal import imaging, paths
 from hyperfocal.errors import InputMissing, SettingsError
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
+from hyperfocal.restore.alpha import bleed
 from hyperfocal.training.distillation import Teacher
+from hyperfocal.training.headers import Size, refuse_more_than_memory, sizes, some
 from hyperfocal.training.reduction import Reduction, slanted, smaller
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 Pixels = npt.NDArray[np.uint8]
 # To what share of its size a slanted view is reduced at least, being a little soft.
 SLANTED_AT_MOST = 0.8
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, sorted by name; :class:`InputMissing` if there are none."""
+    """The picture files of a folder, sorted by name; :class:`InputMissing` if there are none.
+
+    As for a suite: whatever is read here by its suffix, without the dot files that some systems
+    put beside pictures.
+    """
     if not paths.is_folder(folder):
         raise InputMissing(f"there is no folder {folder}")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and imaging.format_of_suffix(path) is not None
+        and paths.is_file(path)
+    )
     if not found:
         raise InputMissing(f"no pictures in {folder}")
     return found
 
 
 def read_rgb(path: Path) -> Pixels:
-    """A picture as ``(H, W, 3)`` uint8, upright; :class:`InputError` where it is none."""
-    pixels = to_8_bit(imaging.open(path).pixels)
+    """A picture as ``(H, W, 3)`` uint8, upright; :class:`InputError` where it is none.
+
+    Colour that transparency hides is replaced by that around it, as it is where pictures are
+    enlarged or judged.
+    """
+    picture = imaging.open(path)
+    visible = picture.pixels if picture.alpha is None else bleed(picture.pixels, picture.alpha)
+    pixels = to_8_bit(visible)
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
@@ -103,17 +120,36 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
     def __init__(self, files: list[Path], settings: PatchSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.tiles = [read_rgb(path) for path in files]
-        needed = settings.patch * settings.scale
-        for path, tile in zip(files, self.tiles, strict=True):
-            if min(tile.shape[:2]) < needed:
-                raise SettingsError(
-                    f"{path} is {tile.shape[1]}x{tile.shape[0]}; patches need {needed}x{needed}: "
-                    "make data.patch smaller or leave the picture out"
-                )
+        found = sizes(files)
+        self._refuse_small(files, found)
+        refuse_more_than_memory(found, self._bytes_a_pixel())
+        self.tiles: list[Pixels] = []
         self.pairs: list[tuple[Pixels, Pixels]] = []
         self.position = 0
         self._turn = -1
+        self._decode(files)
+
+    def _refuse_small(self, files: list[Path], found: list[Size]) -> None:
+        needed = self.settings.patch * self.settings.scale
+        small = [
+            f"{path} is {width}x{height}"
+            for path, (height, width) in zip(files, found, strict=True)
+            if min(height, width) < needed
+        ]
+        if small:
+            those = "the picture" if len(small) == 1 else f"those {len(small)} pictures"
+            raise SettingsError(
+                f"{some(small)}; patches need {needed}x{needed}: make data.patch smaller or leave "
+                f"{those} out"
+            )
+
+    def _bytes_a_pixel(self) -> float:
+        """Of tiles and of their pairs, where an original that is not made smaller is the tile."""
+        made = self.settings.reduced if self.settings.teacher is None else 1.0
+        return 3.0 * (1.0 + made + 1.0 / self.settings.scale**2)
+
+    def _decode(self, files: list[Path]) -> None:
+        self.tiles = [read_rgb(path) for path in files]
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng((self.settings.seed, *key))
@@ -147,10 +183,12 @@ class PatchPool(IterableDataset[tuple[Tensor, Tensor]]):
         if turn == self._turn:
             return
         generator = self._generator(0, turn)
-        self.pairs = [
-            self._taught(*bicubic_pair(self._reduced(tile, generator), self.settings.scale))
-            for tile in self.tiles
-        ]
+        # Of none, until all are made: what ends this halfway leaves pairs of two turns.
+        self._turn = -1
+        for index, tile in enumerate(self.tiles):
+            pair = self._taught(*bicubic_pair(self._reduced(tile, generator), self.settings.scale))
+            # One by one in place: all of two turns would take twice the memory.
+            self.pairs[index : index + 1] = [pair]
         # Larger pictures are drawn more often, so every pixel is as likely as every other.
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], dtype=np.float64)
         self._cumulative = np.cumsum(area / area.sum())

@@ -7,6 +7,7 @@ the size of a patch that costs no more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -26,8 +27,9 @@ from hyperfocal.training.data import (
 from hyperfocal.training.degradations import Degradations, Recipe, seed_of
 from hyperfocal.training.distillation import Teacher
 from hyperfocal.training.experiment import DataSection, Experiment
-from hyperfocal.training.given_pairs import PairPool, given_pair
+from hyperfocal.training.given_pairs import PairPool, given_pair, refuse_mismatched
 from hyperfocal.training.group import ALONE, Group
+from hyperfocal.training.headers import sizes, some
 from hyperfocal.training.reduction import reduced, smaller
 
 # LR pixels around a patch that are degraded with it and then cut off: half of them so that no
@@ -35,6 +37,9 @@ from hyperfocal.training.reduction import reduced, smaller
 # lie anywhere in it.
 MARGIN = 16
 _BLOCK = 8
+
+# LR pixels, or cells of what is not shuffled, that a kernel is laid upon.
+_OBSERVED = 3
 
 # A validation picture is cut into this many by this many parts, each with its own degradation.
 PARTS = 2
@@ -50,6 +55,9 @@ class DegradedPool(PatchPool):
         self.degradations = degradations
         area = np.array([tile.shape[0] * tile.shape[1] for tile in self.tiles], np.float64)
         self._cumulative = np.cumsum(area / area.sum())
+
+    def _bytes_a_pixel(self) -> float:
+        return 3.0
 
     def refresh(self, turn: int) -> None:
         """Nothing to make beforehand: every patch is reduced by a factor of its own."""
@@ -108,15 +116,15 @@ def part_names(name: str) -> list[str]:
 
 
 def degraded_pairs(
-    hr: Pixels, name: str, scale: int, multiple: int = 1
+    hr: Pixels, name: str, scale: int, multiple: int = 1, degradations: Degradations | None = None
 ) -> list[tuple[Pixels, Pixels]]:
-    """Validation pairs ``(lr, hr)`` of one picture: four parts, degraded by their names.
+    """Pairs ``(lr, hr)`` of one picture: four parts, degraded by their names.
 
-    By the default ranges, whatever a training was made with, so that the figures of different
-    trainings compare.
+    By the default ranges where no others are given: so are validation pictures, whatever a training
+    was made with, so that the figures of different trainings compare.
     """
     return [
-        degraded_pair(part, part_name, scale, multiple, Degradations())[:2]
+        degraded_pair(part, part_name, scale, multiple, degradations or Degradations())[:2]
         for part_name, part in parts(hr, name, scale * multiple)
     ]
 
@@ -127,10 +135,15 @@ def _teacher(data: DataSection) -> Teacher | None:
     return Teacher(data.teacher, data.teacher_weight, data.teacher_turns)
 
 
+def learnt_from(experiment: Experiment) -> list[Path]:
+    """The files that an experiment trains on."""
+    return pictures_in(Path(experiment.data.train))[: experiment.data.limit]
+
+
 def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
     """The training patches of an experiment: this process's share of every batch."""
     data = experiment.data
-    files = pictures_in(Path(data.train))[: data.limit]
+    files = learnt_from(experiment)
     settings = PatchSettings(
         scale=experiment.net.scale,
         patch=data.patch,
@@ -154,47 +167,103 @@ def training_pool(experiment: Experiment, group: Group = ALONE) -> PatchPool:
 def judged_pairs(experiment: Experiment, files: list[Path]) -> list[tuple[Pixels, Pixels]]:
     """Pairs to judge a net by, as its experiment says: bicubic, degraded the same always, given.
 
-    :class:`SettingsError` for a picture too small to be judged.
+    Raises what :func:`refuse_unjudged` does.
     """
-    return [pair for index, path in enumerate(files) for pair in _judged(experiment, path, index)]
+    refuse_unjudged(experiment, files)
+    return [
+        pair
+        for index, path in enumerate(files)
+        for made in _made(experiment, path, index, Degradations())
+        for pair in made
+    ]
 
 
-def _judged(experiment: Experiment, path: Path, index: int) -> list[tuple[Pixels, Pixels]]:
+def refuse_unjudged(experiment: Experiment, files: list[Path]) -> None:
+    """Looks at the headers of pictures that a net is to be judged by.
+
+    :class:`SettingsError` for those too small for that; :class:`InputError` for what is no picture,
+    or no pair.
+    """
     net, data = experiment.net, experiment.data
-    kind = data.degradation
-    step = net.scale * net.unshuffle
-    if kind == "given":
-        pair = given_pair(path, net.scale, net.unshuffle)
-        refuse_small(path, pair[1], 1, step, net.scale)
-        return [pair]
-    hr, pairs = read_rgb(path), []
+    step, factors = net.scale * net.unshuffle, data.judged_at
+    if data.degradation == "given":
+        refuse_mismatched(files, net.scale)
+        factors = (1.0,)
+    refuse_small(files, _cuts(experiment), step, net.scale, factors)
+
+
+def observed_pairs(experiment: Experiment, path: Path) -> list[tuple[Pixels, Pixels]]:
+    """Pairs of a training picture, to see what a net makes of those it learns from.
+
+    Made as those it is judged by, but degraded as in the training. Nothing is scored: sizes of
+    ``judged_at`` are left out where a net can hardly look at what they leave of the picture.
+    """
+    degradations = experiment.degradation or Degradations()
+    least = _OBSERVED * experiment.net.unshuffle
+    return [pair for made in _made(experiment, path, 0, degradations, least) for pair in made]
+
+
+def _made(
+    experiment: Experiment, path: Path, index: int, degradations: Degradations, least: int = 1
+) -> Iterator[list[tuple[Pixels, Pixels]]]:
+    """Pairs of the ``index``-th picture at each size, but where LR sides are under ``least``."""
+    net, data = experiment.net, experiment.data
+    if data.degradation == "given":
+        lr, hr = given_pair(path, net.scale, net.unshuffle)
+        if min(lr.shape[:2]) >= least:
+            yield [(lr, hr)]
+        return
+    hr = read_rgb(path)
     for number, factor in enumerate(data.judged_at):
         # Every way in turn, so that a few pictures show all of them.
         by = data.reduce_by[(index + number) % len(data.reduce_by)]
         original = hr if factor == 1.0 else smaller(hr, factor, by)
-        refuse_small(path, original, PARTS if kind == "real" else 1, step, net.scale, factor)
-        if kind == "real":
-            pairs += degraded_pairs(original, path.stem, net.scale, net.unshuffle)
+        if min(original.shape[:2]) < least * net.scale * _cuts(experiment):
+            continue
+        if data.degradation == "real":
+            yield degraded_pairs(original, path.stem, net.scale, net.unshuffle, degradations)
         else:
-            pairs.append(bicubic_pair(original, net.scale, net.unshuffle))
-    return pairs
+            yield [bicubic_pair(original, net.scale, net.unshuffle)]
+
+
+def _cuts(experiment: Experiment) -> int:
+    """Into how many parts a side of a picture is cut."""
+    return PARTS if experiment.data.degradation == "real" else 1
+
+
+def least_judged(step: int, shave: int) -> int:
+    """The side of the smallest original for SSIM: a multiple of ``step``, that is shaved."""
+    # The protocol leaves out as many pixels along every border as the scale.
+    return -(-(WINDOW + 2 * shave) // step) * step
 
 
 def refuse_small(
-    path: Path, hr: Pixels, cuts: int, step: int, shave: int, factor: float = 1.0
+    files: Sequence[Path],
+    cuts: int,
+    step: int,
+    shave: int,
+    factors: Sequence[float] = (1.0,),
 ) -> None:
-    """:class:`SettingsError` for an original too small for SSIM.
+    """:class:`SettingsError` for originals too small for SSIM, by their headers.
 
-    Its sides are cut into ``cuts`` parts, to multiples of ``step``, and shaved. ``factor``: by
-    which it was reduced for that.
+    Their sides are cut into ``cuts`` parts, to multiples of ``step``, and shaved. ``factors``: by
+    which they are reduced for that.
     """
-    # The protocol leaves out as many pixels along every border as the scale.
-    least = -(-(WINDOW + 2 * shave) // step) * step * cuts
-    height, width = hr.shape[:2]
-    if min(height, width) < least:
-        small = f"reduced to {factor:g}, {path}" if factor != 1.0 else str(path)
+    least = least_judged(step, shave) * cuts
+    small = []
+    advice = ""
+    for path, size in zip(files, sizes(files), strict=True):
+        for factor in factors:
+            height, width = (max(1, round(side * factor)) for side in size)
+            if min(height, width) < least:
+                reduced_to = f"reduced to {factor:g}, " if factor != 1.0 else ""
+                small.append(f"{reduced_to}{path} has {width}x{height} pixels")
+                if factor != 1.0:
+                    advice = advice or f", or {factor:g} of data.judged_at"
+                break
+    if small:
+        those = "the picture" if len(small) == 1 else f"those {len(small)} pictures"
         raise SettingsError(
-            f"{small} has {width}x{height} pixels, too few to judge a net by, which takes "
-            f"{least}x{least}; leave the picture out"
-            + (f", or {factor:g} of data.judged_at" if factor != 1.0 else "")
+            f"{some(small)}, too few to judge a net by, which takes {least}x{least}; leave "
+            f"{those} out{advice}"
         )

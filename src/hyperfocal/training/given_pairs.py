@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hyperfocal.errors import PairMismatch
-from hyperfocal.training.data import PatchPool, PatchSettings, Pixels, read_rgb
+from hyperfocal.training.data import PatchPool, Pixels, read_rgb
+from hyperfocal.training.headers import sizes, some
 
 HIGH, LOW = "HR", "LR"
 
@@ -20,21 +22,41 @@ def low_of(path: Path) -> Path:
     return path.parent.parent / LOW / path.name
 
 
+def refuse_mismatched(files: Sequence[Path], scale: int) -> None:
+    """:class:`PairMismatch` for originals without an LR picture, or with one of another size.
+
+    By their headers; what :func:`~hyperfocal.training.headers.sizes` raises where those are broken.
+    """
+    lows = [low_of(path) for path in files]
+    alone = [
+        f"{path} has no low-resolution picture {low}"
+        for path, low in zip(files, lows, strict=True)
+        if not low.is_file()
+    ]
+    if alone:
+        raise PairMismatch(some(alone, "; "))
+    found = zip(files, lows, sizes(files), sizes(lows), strict=True)
+    other = [
+        f"{low} and {path} have {width}x{height} and {wide}x{high} pixels"
+        for path, low, (high, wide), (height, width) in found
+        if (height * scale, width * scale) != (high, wide)
+    ]
+    if other:
+        raise PairMismatch(f"{some(other, '; ')}, which is not x{scale}")
+
+
 def given_pair(path: Path, scale: int, multiple: int = 1) -> tuple[Pixels, Pixels]:
     """``(lr, hr)`` of the original at ``path``, LR cropped to a multiple of ``multiple``.
 
-    uint8 ``(h, w, 3)`` and ``(scale * h, scale * w, 3)``. :class:`PairMismatch` without an LR
-    picture, or with one of another size.
+    uint8 ``(h, w, 3)`` and ``(scale * h, scale * w, 3)``. Raises what :func:`refuse_mismatched`
+    does.
     """
-    hr = read_rgb(path)
-    if not low_of(path).is_file():
-        raise PairMismatch(f"{path} has no low-resolution picture {low_of(path)}")
-    lr = read_rgb(low_of(path))
-    if (lr.shape[0] * scale, lr.shape[1] * scale) != hr.shape[:2]:
-        raise PairMismatch(
-            f"{low_of(path)} and {path} have {lr.shape[1]}x{lr.shape[0]} and "
-            f"{hr.shape[1]}x{hr.shape[0]} pixels, which is not x{scale}"
-        )
+    refuse_mismatched([path], scale)
+    return _read(path, scale, multiple)
+
+
+def _read(path: Path, scale: int, multiple: int = 1) -> tuple[Pixels, Pixels]:
+    lr, hr = read_rgb(low_of(path)), read_rgb(path)
     height, width = (side // multiple * multiple for side in lr.shape[:2])
     return lr[:height, :width], hr[: height * scale, : width * scale]
 
@@ -45,9 +67,12 @@ class PairPool(PatchPool):
     Flipped and turned, never reduced: what happened to the LR picture is what is to be learnt.
     """
 
-    def __init__(self, files: list[Path], settings: PatchSettings) -> None:
-        super().__init__(files, settings)
-        self.pairs = [self._taught(*given_pair(path, settings.scale)) for path in files]
+    def _bytes_a_pixel(self) -> float:
+        return 3.0 * (1.0 + 1.0 / self.settings.scale**2)
+
+    def _decode(self, files: list[Path]) -> None:
+        refuse_mismatched(files, self.settings.scale)
+        self.pairs = [self._taught(*_read(path, self.settings.scale)) for path in files]
         area = np.array([lr.shape[0] * lr.shape[1] for lr, _ in self.pairs], np.float64)
         self._cumulative = np.cumsum(area / area.sum())
 

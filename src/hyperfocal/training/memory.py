@@ -1,9 +1,16 @@
-"""How this process keeps its memory while it trains."""
+"""How this process keeps its memory while it trains, and how much of it there is."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 
 # Parameters of glibc's mallopt, see mallopt(3).
 _TRIM_THRESHOLD = -1
@@ -23,3 +30,38 @@ def keep_freed() -> bool:
     library = ctypes.CDLL(None)
     kept = [library.mallopt(_MMAP_MAX, 0), library.mallopt(_TRIM_THRESHOLD, -1)]
     return all(kept)
+
+
+def memory_there_is() -> int | None:
+    """Bytes that this process can have at most: all of the machine, or of its container.
+
+    None where the system does not tell.
+    """
+    return min([*_of_machine(), *_of_groups()], default=None)
+
+
+def _of_machine() -> Iterator[int]:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _of_groups() -> Iterator[int]:
+    """The limits of the control groups that this process is in, and of those above them."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
+            # "0::/path" in version 2, "4:memory:/path" in version 1.
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                yield from _limits(_GROUPS, path, "memory.max")
+            elif "memory" in controllers.split(","):
+                yield from _limits(_GROUPS / "memory", path, "memory.limit_in_bytes")
+
+
+def _limits(root: Path, path: str, name: str) -> Iterator[int]:
+    # A container often sees its own group as the root, whatever its path is outside.
+    folder = root
+    for part in ("", *path.strip("/").split("/")):
+        folder = folder / part
+        # Nothing for "max", and where the group is not to be seen.
+        with contextlib.suppress(OSError, ValueError):
+            yield int((folder / name).read_text(encoding="ascii"))

@@ -22,7 +22,7 @@ def write_suite(originals: Path, out: Path, scale: int) -> int:
     The pictures that trainings validate on, if ``originals`` are theirs. Returns how many. All of
     it is there at the end, or nothing. :class:`OutputExists` if ``out`` holds anything,
     :class:`OutputRefused` where it cannot be a folder, :class:`InputMissing` without originals,
-    :class:`SettingsError` for two whose names differ in their endings only, or one too small.
+    :class:`SettingsError` for two whose names differ in their endings only, or any too small.
     """
     files = pictures_in(originals)
     _refuse_namesakes(files)
@@ -32,6 +32,7 @@ def write_suite(originals: Path, out: Path, scale: int) -> int:
             raise OutputExists(f"{out} is not empty; name a new folder")
     elif paths.exists(out):
         raise OutputRefused(f"{out} is a file; name a new folder")
+    refuse_small(files, PARTS, scale, scale)
     beside = paths.made_folder(out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=beside) as scratch:
         made = Path(scratch) / out.name
@@ -47,9 +48,7 @@ def _write(files: list[Path], out: Path, scale: int) -> int:
         (out / child).mkdir(parents=True)
     done: dict[str, str] = {}
     for path in files:
-        picture = read_rgb(path)
-        refuse_small(path, picture, PARTS, scale, scale)
-        for name, part in parts(picture, path.stem, scale):
+        for name, part in parts(read_rgb(path), path.stem, scale):
             low, high, recipe = degraded_pair(part, name, scale, 1, Degradations())
             for folder, pixels in (("HR", high), ("LR", low)):
                 Image.fromarray(pixels).save(out / folder / f"{name}.png")
