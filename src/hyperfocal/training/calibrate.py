@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hyperfocal.training.data import pictures_in
-from hyperfocal.training.degraded import judged_pairs
+from hyperfocal.errors import SettingsError
+from hyperfocal.training.degraded import learnt_from, observed_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.weights import Array, Folded
 
@@ -50,15 +50,25 @@ class Observed:
 
 def calibrating(experiment: Experiment, count: int) -> list[Path]:
     """The first ``count`` files of those that the experiment trains on."""
-    data = experiment.data
-    return pictures_in(Path(data.train))[: data.limit][:count]
+    return learnt_from(experiment)[:count]
 
 
 def training_pictures(experiment: Experiment, count: int) -> Iterator[Array]:
-    """The first ``count`` training pictures as the net gets them, ``(H, W, 3)`` in [0, 1]."""
-    for path in calibrating(experiment, count):
-        for lr, _ in judged_pairs(experiment, [path]):
+    """The first ``count`` training pictures as the net gets them, ``(H, W, 3)`` in [0, 1].
+
+    Degraded as in the training. Those too small are left out; :class:`SettingsError` where all are.
+    """
+    files = calibrating(experiment, count)
+    any_seen = False
+    for path in files:
+        for lr, _ in observed_pairs(experiment, path):
+            any_seen = True
             yield lr.astype(np.float32) / np.float32(255.0)
+    if not any_seen:
+        raise SettingsError(
+            f"the first {len(files)} pictures of {experiment.data.train} are all too small to see "
+            "from them what a net makes of pictures"
+        )
 
 
 @torch.no_grad()
