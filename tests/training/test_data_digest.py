@@ -25,6 +25,9 @@ def given_file(experiment_file: Path) -> Path:
     """An experiment with given pairs in ``train``, ``val`` and ``test``, two originals each."""
     root = experiment_file.parent
     shutil.copytree(root / "val", root / "test")
+    for path in (root / "test").iterdir():
+        # Others than those of "val", which choose the net.
+        Image.open(path).rotate(90).save(path)
     for part in ("train", "val", "test"):
         originals = sorted((root / part).glob("*.png"))
         (root / part / "HR").mkdir()

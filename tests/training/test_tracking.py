@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bound import bound
 
@@ -132,8 +133,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def experiment(experiment_file: Path) -> Experiment:
+    others = experiment_file.parent / "test"
+    others.mkdir()
+    for path in (experiment_file.parent / "train").iterdir():
+        Image.open(path).rotate(90).save(others / path.name)
     text = experiment_file.read_text().replace("steps = 250", "steps = 20")
-    text = text.replace("[data]", '[data]\ntest = "train"\nteacher = ["bicubic-x2", "bicubic-x4"]')
+    text = text.replace("[data]", '[data]\ntest = "test"\nteacher = ["bicubic-x2", "bicubic-x4"]')
     text += 'optimizer = "adamw"\nbeta2 = 0.99\nweight_decay = 0.01\n'
     experiment_file.write_text(text.replace("validate_every = 125", "validate_every = 8"))
     return Experiment.read(experiment_file)
