@@ -49,14 +49,29 @@ def contributions(
     return period[np.mod(indices, 2 * length)], weights
 
 
+def usual_block(scale: float) -> int:
+    """Output samples of one block, where nothing speaks for fewer."""
+    return min(max(round(_BLOCK * scale), _BLOCK), _LARGEST_BLOCK)
+
+
+def block_reach(block: int, scale: float, *, antialias: bool = True) -> int:
+    """Input samples that so many neighbouring output samples are made of, at most."""
+    width = 4.0 / scale if antialias and scale < 1.0 else 4.0
+    return math.ceil((block - 1) / scale + width) + 1
+
+
 @lru_cache(maxsize=16)
 def resize_rows_matrix(
-    length: int, out_length: int, scale: float, antialias: bool, dtype: str
+    length: int,
+    out_length: int,
+    scale: float,
+    antialias: bool,
+    dtype: str,
+    block: int | None = None,
 ) -> tuple[Band, ...]:
-    """The matrix that resizes the first axis."""
+    """The matrix that resizes the first axis, in blocks of so many outputs, or the usual ones."""
     indices, weights = contributions(length, out_length, scale, antialias=antialias)
-    step = min(max(round(_BLOCK * scale), _BLOCK), _LARGEST_BLOCK)
-    return row_bands(indices, weights, step, dtype)
+    return row_bands(indices, weights, block or usual_block(scale), dtype)
 
 
 @lru_cache(maxsize=16)

@@ -45,7 +45,7 @@ def bleed(pixels: Array, alpha: Array) -> Array:
 
 
 def _whole_rows(hidden: Flags) -> int:
-    return min(max(_PIECE // hidden.shape[1], 1), _ROWS)
+    return min(max(_PIECE // int(hidden.shape[1]), 1), _ROWS)
 
 
 def _grow_piece(pixels: Array, hidden: Flags, out: Array, top: int, left: int) -> None:

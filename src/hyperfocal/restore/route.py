@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.models.card import ModelCard
+from hyperfocal.quality.resize import strip_bytes
 from hyperfocal.restore.memory import Budget, tile_bytes
 from hyperfocal.restore.plan import TilePlan, plan_tiles
 
@@ -45,9 +47,10 @@ class Stage:
 class Route:
     """All passes, then a reduction to ``size`` ``(height, width)`` unless they end there.
 
-    ``on_disk``: the result; ``difference_on_disk``: what back-projection works with; ``held``:
-    bytes of the picture, its copy and all results that stay in memory, that apart; ``working``:
-    bytes that the largest tile takes while a model works on it.
+    ``on_disk``: the result; ``difference_on_disk``, ``copy_on_disk``: what back-projection works
+    with; ``held``: bytes of the picture, its copy and all results that stay in memory, that apart;
+    ``working``: bytes that the largest tile takes while a model works on it, or a strip of rows
+    where a picture is resized or measured, if that is more.
     """
 
     stages: tuple[Stage, ...]
@@ -55,6 +58,7 @@ class Route:
     on_disk: bool
     alpha_on_disk: bool
     difference_on_disk: bool
+    copy_on_disk: bool
     held: int
     working: int
 
@@ -87,12 +91,15 @@ def plan_route(
     pixels = shape.height * shape.width
     # With transparency there is a copy, whose hidden pixels are coloured.
     budget = Budget(memory, pixels * (2 * pixel + sample if shape.has_alpha else pixel))
+    # Strips are worked on beside the results, though not beside tiles.
+    strip = _strip(shape, size, cards)
+    budget = budget.without(strip)
     on_disk, budget = _place(size[0] * size[1] * pixel, budget)
     alpha_on_disk = False
     if shape.has_alpha:
         alpha_on_disk, budget = _place(size[0] * size[1] * sample, budget)
     stages: list[Stage] = []
-    working = 0
+    working = strip
     rows, columns = shape.height, shape.width
     for card in cards:
         seen = rows, columns
@@ -106,12 +113,23 @@ def plan_route(
             *seen,
             multiple=card.input_multiple,
             radius=card.receptive_radius,
-            max_pixels=budget.tile_pixels(each),
+            max_pixels=budget.without(-strip).tile_pixels(each),
         )
         working = max(working, each * max(tile.pixels for tile in plan.tiles))
         stages.append(Stage(plan, made_on_disk))
-    difference, _ = _place(pixels * shape.channels * 4, budget)
-    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference, budget.held, working)
+    held = budget.held - strip
+    difference, budget = _place(pixels * shape.channels * 4, budget)
+    copy, _ = _place(size[0] * size[1] * pixel, budget)
+    return Route(tuple(stages), size, on_disk, alpha_on_disk, difference, copy, held, working)
+
+
+def _strip(shape: Shape, size: tuple[int, int], cards: Sequence[ModelCard]) -> int:
+    """Bytes of the largest strip: made larger for back-projection, smaller where it is measured."""
+    have = shape.height, shape.width
+    native = math.prod(card.scale for card in cards)
+    made = have[0] * native, have[1] * native
+    ways = [(have, size), (size, have), *([(made, size)] if made != size else [])]
+    return max(strip_bytes(*way, shape.channels) for way in ways)
 
 
 def _place(size: int, budget: Budget) -> tuple[bool, Budget]:
