@@ -36,15 +36,24 @@ def resize_plane(
 
 
 def add_resized(
-    target: Array, correction: Array, *, limits: tuple[float, float] = (0.0, 1.0)
+    target: Array,
+    correction: Array,
+    *,
+    limits: tuple[float, float] = (0.0, 1.0),
+    weighed: bool = False,
 ) -> None:
-    """Add the float32 ``correction``, enlarged to its size, to ``target`` in place."""
+    """Add the float32 ``correction``, enlarged to its size, to ``target`` in place.
+
+    ``weighed``: it is in parts of white or, where the target lies beyond that, of its own sample.
+    """
     ratio = correction.shape[0] / target.shape[0]
     for top, strip in strips(correction, (target.shape[0], target.shape[1])):
         bottom = top + strip.shape[0]
         rows = target[top:bottom]
         # What overflows is clipped next.
         with np.errstate(over="ignore"):
+            if weighed:
+                strip *= np.maximum(np.abs(rows), np.float32(1))
             strip += rows.astype(np.float32)
         round_into(strip, rows, limits)
         pages.release(rows)

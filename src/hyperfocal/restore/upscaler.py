@@ -349,4 +349,5 @@ def _check(
         progress=progress,
         alpha=alpha,
         on_disk=route.difference_on_disk,
+        copy_on_disk=route.copy_on_disk,
     )
