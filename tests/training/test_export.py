@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 import torch
 
 from hyperfocal.errors import InputMissing, ModelBroken, SettingsError, UsageError
@@ -91,6 +92,27 @@ def test_weights_are_exported_anew_with_a_correction(
         for path in sorted((tmp_path / "again").glob("*.onnx"))
     ]
     assert kernels[0].raw_data != kernels[1].raw_data
+
+
+def test_a_correction_is_found_on_pictures_too_small_to_be_judged(
+    plain: Experiment, run: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    for path in pictures_in(Path(plain.data.train))[:2]:
+        Image.fromarray(read_rgb(path)[:28, :28]).save(small / f"{path.stem}.png")
+    data = plain.data.model_copy(
+        update={"train": str(small), "patch": 8, "judged_at": (1.0, 0.5)},
+    )
+    made = export(run / "best.ckpt", tmp_path / "first", calibration=2)
+    again = export(
+        tmp_path / "first" / "tiny-x2.float.onnx",
+        tmp_path / "again",
+        calibration=2,
+        experiment=consistent(plain).model_copy(update={"data": data}),
+    )
+    assert made.validation.keys() == again.validation.keys()
+    assert read_onnx(tmp_path / "again" / "tiny-x2.float.onnx").correction is not None
 
 
 def test_exported_anew_nothing_else_changes(plain: Experiment, run: Path, tmp_path: Path) -> None:

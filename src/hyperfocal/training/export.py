@@ -25,7 +25,7 @@ from hyperfocal.training.calibrate import calibrating, observe, training_picture
 from hyperfocal.training.consistency import correction
 from hyperfocal.training.cost import write_cost
 from hyperfocal.training.data import Pixels
-from hyperfocal.training.degraded import judged_pairs
+from hyperfocal.training.degraded import judged_pairs, observed_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.graph import build
 from hyperfocal.training.pictures import judged_on
@@ -108,7 +108,7 @@ def export(
                 answers = trial.answers(
                     precision,
                     _serialised(graph),
-                    (pair for file in taught for pair in judged_pairs(stored.experiment, [file])),
+                    (pair for file in taught for pair in observed_pairs(stored.experiment, file)),
                 )
                 corrected = replace(folded, correction=correction(answers, folded.scale))
                 graph = how.graph(corrected)
