@@ -241,8 +241,10 @@ def test_results_of_another_plan_do_not_count(experiment: Experiment, tmp_path: 
     train.runs = []
     sweep(longer, tmp_path, train=train)
     assert train.runs == []
-    sweep(experiment, tmp_path, train=train)
-    assert (tmp_path / "trial-000.before-2" / "result.json").is_file()
+    # And known where it was put.
+    trials = sweep(experiment, tmp_path, train=train)
+    assert train.runs == []
+    assert {trial.name for trial in trials} == {f"trial-{n:03}.before-1" for n in range(3)}
 
 
 def test_what_a_sweep_is_called_does_not_matter(experiment: Experiment, tmp_path: Path) -> None:

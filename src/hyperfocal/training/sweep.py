@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +168,11 @@ def sweep(
     """Run all trials, each in a folder of its own under ``out``; the best first.
 
     A trial that has its result is not run again and one that was cut off is resumed, so a
-    killed sweep goes on when it is started again. What another plan left in the folder of a trial
-    is put aside, under another name. A trial that fails is told as such and the others go on.
-    ``out/best.toml`` is the best trial's experiment, ``out/sweep.json`` the table. ``train``: what
-    runs a trial, given the experiment, the folder and whether to resume.
+    killed sweep goes on when it is started again, with more values too: a trial is known by what it
+    trains, whatever its number was. What a plan that is not of this sweep left in the folder of a
+    trial is put aside, under another name, and known there as well. A trial that fails is told as
+    such and the others go on. ``out/best.toml`` is the best trial's experiment, ``out/sweep.json``
+    the table. ``train``: what runs a trial, given the experiment, the folder and whether to resume.
     """
     if experiment.sweep is None:
         raise SettingsError("the experiment has no [sweep] table")
@@ -179,9 +180,9 @@ def sweep(
     plans = [changed(experiment, values, "the sweep") for values in chosen]
     run = train or _training(tracking)
     trials: list[Trial] = []
-    for index, (plan, values) in enumerate(zip(plans, chosen, strict=True)):
-        folder = out / f"trial-{index:03}"
-        trial = _known(folder, plan)
+    places = zip(plans, chosen, _folders(out, plans), strict=True)
+    for index, (plan, values, folder) in enumerate(places):
+        trial = _known(folder, plan, values)
         if trial is None:
             trial = _run(run, plan, values, folder)
         trials.append(trial)
@@ -205,10 +206,46 @@ def _training(tracking: bool | None) -> Callable[[Experiment, Path, bool], Any]:
     return run
 
 
-def _known(folder: Path, plan: Experiment) -> Trial | None:
+def _folders(out: Path, plans: Sequence[Experiment]) -> list[Path]:
+    """Where each plan is, or is to be, trained.
+
+    Where it is done or begun already; else in the folder of its number, or in the next one after
+    all where that belongs to another plan of this sweep.
+    """
+    held: dict[str, list[Path]] = {}
+    for folder in sorted(paths.matching(out, "trial-*")):
+        if (stored := _stored(folder)) is not None:
+            held.setdefault(_key(stored), []).append(folder)
+    wanted = [out / f"trial-{index:03}" for index in range(len(plans))]
+    found: list[Path | None] = []
+    for plan, folder in zip(plans, wanted, strict=True):
+        same = held.get(_key(plan), [])
+        found.append(min(same, key=lambda one: _order(one, folder), default=None))
+    used = set(found)
+    free = (
+        folder
+        for number in itertools.count(len(plans))
+        if not paths.exists(folder := out / f"trial-{number:03}")
+    )
+    return [
+        known or (folder if folder not in used else next(free))
+        for known, folder in zip(found, wanted, strict=True)
+    ]
+
+
+def _order(folder: Path, wanted: Path) -> tuple[bool, bool]:
+    """What is done comes first, and of equals the folder of the plan's own number."""
+    return _result(folder) is None, folder != wanted
+
+
+def _known(folder: Path, plan: Experiment, values: dict[str, Any]) -> Trial | None:
     """The result of an earlier start; one of another plan does not count."""
-    if not _planned(folder, plan):
-        return None
+    trial = _result(folder) if _planned(folder, plan) else None
+    # Both may have been others then: it may lie where another sweep, or number, put it.
+    return None if trial is None else replace(trial, name=folder.name, values=values)
+
+
+def _result(folder: Path) -> Trial | None:
     try:
         trial = Trial(**json.loads((folder / RESULT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -218,11 +255,20 @@ def _known(folder: Path, plan: Experiment) -> Trial | None:
 
 def _planned(folder: Path, plan: Experiment) -> bool:
     """Whether what lies in a trial's folder came of this plan, but for what it is called."""
+    stored = _stored(folder)
+    return stored is not None and _key(stored) == _key(plan)
+
+
+def _stored(folder: Path) -> Experiment | None:
+    """The plan that a trial's folder came of."""
     try:
-        stored = Experiment.model_validate_json((folder / PLAN).read_bytes())
+        return Experiment.model_validate_json((folder / PLAN).read_bytes())
     except (OSError, ValueError):
-        return False
-    return _trained(stored) == _trained(plan)
+        return None
+
+
+def _key(plan: Experiment) -> str:
+    return json.dumps(_trained(plan), sort_keys=True)
 
 
 def _trained(plan: Experiment) -> dict[str, Any]:
