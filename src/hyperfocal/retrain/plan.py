@@ -179,8 +179,10 @@ def prepare(
     if (work / PLAN).is_file():
         _check_options(options, work)
         old = Experiment.read(work / PLAN)
-        # Older plans tell what they ran on.
-        if old.model_copy(update={"hardware": ""}) != planned(old.data.patch):
+        now = planned(old.data.patch)
+        # Older plans tell what they ran on. The arithmetic is the processor's, not the plan's, and
+        # stays what it was on another one.
+        if old.model_copy(update={"hardware": "", "precision": now.precision}) != now:
             raise SettingsError(
                 f"{work.parent} was begun with other data or options; go on with the same, or "
                 "name another folder"
