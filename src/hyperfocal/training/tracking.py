@@ -23,7 +23,7 @@ from hyperfocal.training.arithmetic import precision_here
 from hyperfocal.training.checkpoints import BEST
 from hyperfocal.training.curves import FILE as CURVES
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.mlflow_server import RUN_FILE, Server, run_of
+from hyperfocal.training.mlflow_server import RUN_FILE, Server, refuse_another_place, run_of
 from hyperfocal.training.module import OPTIMIZERS, Restoration
 from hyperfocal.training.outbox import Outbox
 from hyperfocal.training.samples import FOLDER as SAMPLES
@@ -201,7 +201,8 @@ def track(
 ) -> Iterator[Tracking | None]:
     """A run of MLflow for as long as the training lasts; None where MLflow is not installed.
 
-    ``data``: every picture file, by what it is for.
+    ``data``: every picture file, by what it is for. :class:`SettingsError` where MLflow would put
+    its database elsewhere than beside ``out``.
     """
     try:
         import mlflow  # noqa: F401
@@ -209,6 +210,7 @@ def track(
         _log.warning("MLflow is not installed: the training is not tracked")
         yield None
         return
+    refuse_another_place(out)
     tracking = Tracking(Server.of(out), out, resumed=resumed)
     tracking.begin(experiment, module, data)
     try:
