@@ -25,7 +25,7 @@ def stopped_after(psnrs: list[float], best: float, callback: Collapse | None = N
     trainer = SimpleNamespace(should_stop=False, global_step=7, is_global_zero=True)
     for number, psnr in enumerate(psnrs, start=1):
         trainer.callback_metrics = {"val_psnr": psnr}
-        callback.on_validation_end(trainer, None)  # type: ignore[arg-type]
+        callback.on_validation_end(trainer, SimpleNamespace())  # type: ignore[arg-type]
         if trainer.should_stop:
             return number
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -40,11 +41,18 @@ class Checkpoints(Checkpoint):
         return self.kept[0][0] if self.kept else self.psnr
 
     def state_dict(self) -> dict[str, Any]:
-        return {"kept": [list(entry) for entry in self.kept]}
+        return {
+            "kept": [list(entry) for entry in self.kept],
+            "saved_at": self.saved_at,
+            "psnr": self.psnr,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if self.anew:
             return
+        # Older ones lack both.
+        self.saved_at = int(state_dict.get("saved_at", -1))
+        self.psnr = float(state_dict.get("psnr", math.nan))
         kept = [(float(psnr), str(name)) for psnr, name in state_dict["kept"]]
         # The first of them is there as long as BEST is: without its figure, anything that comes
         # would be the best.
@@ -111,7 +119,13 @@ class Checkpoints(Checkpoint):
         """The whole state, in a file that has no name of its own yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"{LAST}.partial"
-        trainer.save_checkpoint(partial, weights_only=False)
+        try:
+            trainer.save_checkpoint(partial, weights_only=False)
+        except OSError:
+            # On a full disk it would be in the way of whatever is to go on there.
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
         return partial
 
     def _name(self, partial: Path, name: str, ranked: list[tuple[float, str]]) -> None:

@@ -10,8 +10,12 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from hyperfocal.training.checkpoints import BEST, Checkpoints
+from hyperfocal.training.module import Restoration
 
 _log = logging.getLogger(__name__)
+
+COLLAPSE = "collapse"
+"""Why such a training ended."""
 
 # Too large a rate costs a trained net some tenths of a dB at first, which come back.
 _LOST = 2.0
@@ -36,15 +40,14 @@ class Collapse(Callback):
         # Judged by other pictures than before there is no best yet to have lost.
         self._times = 0 if self._checkpoints.anew else state_dict["times"]
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Restoration) -> None:
         psnr, best = float(trainer.callback_metrics["val_psnr"]), self._checkpoints.best_psnr
         lost = math.isnan(psnr) or psnr < best - _LOST
         self._times = self._times + 1 if lost else 0
         if self._times < _TIMES:
             return
         trainer.should_stop = True
+        pl_module.ended = COLLAPSE
         if trainer.is_global_zero:
             _log.warning(
                 "stopped at step %d: validation fell from %.2f to %.2f dB and does not come back; "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import math
 import multiprocessing
 import signal
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,14 +20,14 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from hyperfocal.errors import OutputExists, SettingsError
+from hyperfocal.errors import OutputExists, OutputRefused, SettingsError
 from hyperfocal.lock import alone
 from hyperfocal.paths import made_folder
 from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
 from hyperfocal.training.checkpoints import BEST, LAST, Checkpoints
-from hyperfocal.training.collapse import Collapse
+from hyperfocal.training.collapse import COLLAPSE, Collapse
 from hyperfocal.training.curves import CurveFile
 from hyperfocal.training.data import OneBatch, PatchPool
 from hyperfocal.training.degraded import DegradedPool
@@ -50,6 +53,11 @@ _CLIPPED = 1e-4
 
 # What of a net matters before its first step only.
 _BEGINNING = {"start", "pretrained", "ceiled"}
+
+# Why a training ended before its budget did; COLLAPSE is the other reason.
+_PATIENCE = "patience"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Preset = Literal["one-batch", "dev-run"]
 
@@ -85,7 +93,9 @@ def fit(
 
     ``out/best.ckpt`` has the highest ``val_psnr``, ``out/last.ckpt`` the newest state;
     ``resume`` goes on from the latter, with the same steps that would have followed without the
-    interruption. ``tracking``: whether MLflow is told, as the experiment says when not given.
+    interruption. One that has ended is only tested again: where it collapsed, or its patience was
+    at an end, until it is given another budget or more patience. ``tracking``: whether MLflow is
+    told, as the experiment says when not given.
 
     ``preset``: "one-batch" trains and validates on the first batch alone, which a sound net
     learns by heart; "dev-run" runs one step, one validation picture and one test picture, and
@@ -93,7 +103,7 @@ def fit(
 
     :class:`OutputExists` where ``out`` holds a training and ``resume`` is not said, and where
     another one is at work there; :class:`SettingsError` where its state does not belong to this
-    experiment.
+    experiment; :class:`OutputRefused` where the disk is full.
 
     ``group``: the processes that train this net together, each of which calls this. The first
     one alone writes, and tells MLflow.
@@ -129,11 +139,14 @@ def fit(
 
     made_folder(out)
     # Workers that are started anew may meet those that end.
-    with alone(out, "training") if group.size == 1 else contextlib.nullcontext():
+    lock = alone(out, "training") if group.size == 1 else contextlib.nullcontext()
+    with _room(out), lock:
         if not resume:
             # It may have come, and ended, since.
             refuse_another(out)
         since = None if state is None else int(state["global_step"])
+        ended = state is not None and not anew and _ended(state, experiment, last)
+        until = since if group.told(ended) else None
         if anew and group.leads:
             _log.warning(
                 "the validation pictures are not those that %s was judged by: which state is the "
@@ -141,7 +154,9 @@ def fit(
                 last,
             )
         checkpoints = Checkpoints(out, anew=anew)
-        return _trained(experiment, checkpoints, module, pictures, group, since, progress, tracking)
+        return _trained(
+            experiment, checkpoints, module, pictures, group, since, until, progress, tracking
+        )
 
 
 def _trained(
@@ -151,13 +166,19 @@ def _trained(
     pictures: Pictures,
     group: Group,
     since: int | None,
+    until: int | None,
     progress: bool,
     tracking: bool | None,
 ) -> Trained:
-    """What :func:`fit` says, of a net that is made. ``since``: the step it goes on from."""
+    """What :func:`fit` says, of a net that is made.
+
+    ``since``: the step it goes on from. ``until``: the step it ends at, before its budget does.
+    """
     out = checkpoints.folder
     if group.leads:
-        (out / "experiment.toml").write_text(experiment.to_toml(), encoding="utf-8")
+        partial = out / "experiment.partial"
+        partial.write_text(experiment.to_toml(), encoding="utf-8")
+        partial.replace(out / "experiment.toml")
     told = group.leads and (experiment.tracking if tracking is None else tracking)
     judged = _loader(pictures.share(pictures.validation))
     with (
@@ -167,6 +188,7 @@ def _trained(
         trainer = _trainer(
             experiment,
             group,
+            until,
             callbacks=[
                 _Position(pictures.training),
                 *([Bar()] if progress and group.leads else []),
@@ -195,10 +217,17 @@ def _trained(
                 weights_only=True,
             )
         native.give_back()
+        if trainer.global_step == since:
+            # Nothing was left to do, and a state is saved before its epoch counts as over.
+            epochs = trainer.fit_loop.epoch_progress.current
+            epochs.completed = epochs.processed
         timed = trainer.callback_metrics.get("epoch_time")
         if checkpoints.saved_at != trainer.global_step:
-            # The budget ended between two validations: judge the final weights too.
+            # The budget ended between two validations: judge the final weights too. The row is
+            # named by the last step, as those of other validations are.
+            _count_steps(trainer, trainer.global_step - 1)
             trainer.validate(module, judged, verbose=False)
+            _count_steps(trainer, trainer.global_step)
             checkpoints.save(trainer)
         steps, final = trainer.global_step, checkpoints.psnr
         test = _test(trainer, module, pictures.share(pictures.test), out / BEST)
@@ -242,6 +271,52 @@ def _refuse_other_state(before: Mapping[str, Any], now: Experiment, path: Path) 
             )
 
 
+def _ended(state: Mapping[str, Any], experiment: Experiment, path: Path) -> bool:
+    """Whether a state is of a training that has ended, and nothing was changed that lets it go on.
+
+    Budgets in steps end it by themselves.
+    """
+    before, now = Experiment.checked(state["experiment"], path).schedule, experiment.schedule
+    if now.minutes is not None and state["clock"] >= 60.0 * now.minutes:
+        return True
+    # Older ones do not tell.
+    why = state.get("ended")
+    if why is None or (before.steps, before.minutes) != (now.steps, now.minutes):
+        return False
+    reason, advice = "its net had collapsed", "another budget lets it"
+    if why == _PATIENCE:
+        if now.patience is None or now.patience > (before.patience or 0):
+            return False
+        reason, advice = "its patience was at an end", "more patience, or another budget, lets it"
+    _log.warning(
+        "%s: the training ended at step %d, as %s: it is tested, but does not go on; %s",
+        path,
+        state["global_step"],
+        reason,
+        advice,
+    )
+    return True
+
+
+@contextlib.contextmanager
+def _room(out: Path) -> Iterator[None]:
+    """:class:`OutputRefused` where there is no room for what a training writes into ``out``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        kept = (
+            f"what was saved in {out} is whole, and --resume goes on from the last checkpoint there"
+            if (out / LAST).exists()
+            else "no checkpoint was saved yet"
+        )
+        raise OutputRefused(
+            f"there is no room for the training in {out}, or in {tempfile.gettempdir()}, where "
+            f"checkpoints begin: {error.strerror}; {kept}"
+        ) from error
+
+
 def first_net(experiment: Experiment) -> torch.nn.Module:
     """The net of an experiment before its first step, with the weights it is to start from."""
     net = starting_net(experiment)
@@ -273,6 +348,15 @@ class _Patience(EarlyStopping):
         # A training that goes on ends, once more, the epoch it was saved in, without a figure.
         super().__init__("val_psnr", mode="max", patience=patience, check_finite=True, strict=False)
 
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        others = trainer.should_stop
+        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.should_stop and not others and isinstance(pl_module, Restoration):
+            finite = math.isfinite(float(trainer.callback_metrics["val_psnr"]))
+            pl_module.ended = _PATIENCE if finite else COLLAPSE
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if self._anew:
             return
@@ -297,7 +381,12 @@ class _Position(Callback):
     ) -> None:
         # The step that figures are logged under. Resumed at the end of an epoch, Lightning is
         # one ahead for good.
-        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+        _count_steps(trainer, trainer.global_step)
+
+
+def _count_steps(trainer: lightning.Trainer, steps: int) -> None:
+    """Set the step that figures are logged under."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = steps
 
 
 def _loader(pictures: Any, *, helped: bool = False) -> DataLoader[Any]:
@@ -337,14 +426,16 @@ def _deaf(_worker: int) -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def _trainer(experiment: Experiment, group: Group, **given: Any) -> lightning.Trainer:
+def _trainer(
+    experiment: Experiment, group: Group, until: int | None, **given: Any
+) -> lightning.Trainer:
     schedule = experiment.schedule
     return lightning.Trainer(
         accelerator="auto",
         **group.trainer,
         precision=precision_here(experiment),
         deterministic=experiment.deterministic,
-        max_steps=schedule.steps or -1,
+        max_steps=until or schedule.steps or -1,
         max_epochs=-1,
         limit_train_batches=schedule.validate_every,
         num_sanity_val_steps=0,

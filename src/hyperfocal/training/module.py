@@ -64,7 +64,7 @@ class Restoration(lightning.LightningModule):
 
     ``clock``: seconds of training so far, ``batches``: so many seen; both outlive a resume.
     ``before``: what the weights cost that it started from; ``judged_by``: digest of the validation
-    pictures.
+    pictures. ``ended``: why it ended before its budget did, for those that go on.
     """
 
     def __init__(self, experiment: Experiment, net: nn.Module) -> None:
@@ -76,11 +76,14 @@ class Restoration(lightning.LightningModule):
         self.clock = 0.0
         self.before = NOTHING
         self.judged_by: str | None = None
+        self.ended: str | None = None
         self.batches = 0
         self._epoch_from = 0
+        self._means: dict[str, tuple[Tensor, int]] = {}
         self._resumed = 0.0
         self._started = time.monotonic()
         self._epoch_started = self._started
+        self._epoch_seconds = 0.0
         self._random: dict[str, Any] | None = None
 
     def setup(self, stage: str) -> None:
@@ -129,6 +132,7 @@ class Restoration(lightning.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["weight_decay"] = schedule.weight_decay
             group["betas"] = (schedule.beta1, schedule.beta2)
+        self._epoch_started = time.monotonic() - self._epoch_seconds
         if self._random is not None:
             random_state(self._random)
             self._random = None
@@ -160,14 +164,7 @@ class Restoration(lightning.LightningModule):
         output = self.net(lr).float()
         loss, mse = reconstruction(output, hr, squared=squared, luma_weight=schedule.luma_weight)
         self.log("train_loss", loss, prog_bar=True)
-        self.log(
-            "train_mse_loss",
-            mse,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(lr),
-            sync_dist=True,
-        )
+        self._note("train_mse_loss", mse)
         return loss * SQUARED_GAIN if squared else loss
 
     def configure_gradient_clipping(
@@ -178,7 +175,16 @@ class Restoration(lightning.LightningModule):
     ) -> None:
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.experiment.schedule.clip)
         self.log("train_grad_norm", norm)
-        self.log("train_mean_grad_norm", norm, on_step=False, on_epoch=True, batch_size=1)
+        self._note("train_mean_grad_norm", norm)
+
+    def _note(self, name: str, figure: Tensor) -> None:
+        """Add a figure of a step to its mean over the epoch.
+
+        Lightning's own means are lost with the process: after a resume they would be those of the
+        rest of the epoch.
+        """
+        total, count = self._means.get(name, (torch.zeros((), device=self.device), 0))
+        self._means[name] = total.to(figure.device) + figure.detach().float(), count + 1
 
     @torch.no_grad()
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -192,6 +198,9 @@ class Restoration(lightning.LightningModule):
         # A resumed training first ends, once more, the epoch it was saved in.
         if self.batches > self._epoch_from:
             self.log("epoch_time", time.monotonic() - self._epoch_started)
+        for name, (total, count) in self._means.items():
+            self.log(name, total / count, sync_dist=True)
+        self._means = {}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._judge(batch, "val")
@@ -226,6 +235,12 @@ class Restoration(lightning.LightningModule):
         checkpoint["before"] = dataclasses.asdict(self.before)
         checkpoint["batches"] = self.batches
         checkpoint["judged_by"] = self.judged_by
+        checkpoint["ended"] = self.ended
+        # What there is of an epoch that is not over.
+        checkpoint["epoch"] = {
+            "means": {name: [total.cpu(), count] for name, (total, count) in self._means.items()},
+            "seconds": time.monotonic() - self._epoch_started if self._means else 0.0,
+        }
         checkpoint["random"] = random_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -234,6 +249,10 @@ class Restoration(lightning.LightningModule):
         self._started = time.monotonic()
         self.batches = checkpoint.get("batches", checkpoint["global_step"])
         self._epoch_from = self.batches
+        # Older ones lack it.
+        epoch = checkpoint.get("epoch", {"means": {}, "seconds": 0.0})
+        self._means = {name: (total, count) for name, (total, count) in epoch["means"].items()}
+        self._epoch_seconds = epoch["seconds"]
         # Set when the training starts: building loaders and the like would draw from it.
         self._random = checkpoint.get("random")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from pathlib import Path
 
 import lightning
@@ -16,6 +18,8 @@ from hyperfocal.training.module import Restoration
 
 FOLDER = "samples"
 COLUMNS = ("input", "bicubic", "output", "original")
+_log = logging.getLogger(__name__)
+
 _HEAD = 16
 _GAP = 4
 
@@ -24,7 +28,8 @@ class Samples(Callback):
     """Writes ``samples/step-STEP.png`` at every validation.
 
     A row a picture, for the first ``count``: input (its pixels enlarged as squares), bicubic,
-    output, original, of the window of ``side`` LR pixels that bicubic does worst.
+    output, original, of the window of ``side`` LR pixels that bicubic does worst. One that cannot
+    be written costs a warning, never the training.
     """
 
     def __init__(
@@ -54,11 +59,25 @@ class Samples(Callback):
             squares = low.repeat(scale, axis=0).repeat(scale, axis=1)
             cubic = enlarge_bicubic(low, scale)
             rows.append((squares, cubic, pixels, high))
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{trainer.global_step:07d}.png"
-        partial = path.with_suffix(".partial")
-        grid(rows).save(partial, format="PNG")
+        try:
+            _write(grid(rows), path)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", path, error.strerror or error)
+
+
+def _write(sheet: Image.Image, path: Path) -> None:
+    """A picture as PNG, whole or not at all; OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    try:
+        sheet.save(partial, format="PNG")
         partial.replace(path)
+    except OSError:
+        # What there is of it takes room that the next checkpoint may need.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def hardest(lr: Pixels, hr: Pixels, side: int, multiple: int = 1) -> tuple[slice, slice]:
