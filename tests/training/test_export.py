@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from PIL import Image
 import torch
+from PIL import Image
 
 from hyperfocal.errors import InputMissing, ModelBroken, SettingsError, UsageError
 from hyperfocal.models.card import ModelCard
