@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 import ablation
 import bench
+import carelessly
 import evidence
 import measured
 import readme_figures
@@ -206,6 +207,18 @@ def test_pictures_were_judged_by_these_limits(kept: Callable[[Any, Any], None]) 
     kept(evidence, figures)
     for text in (evidence.table(), evidence.undamaged()):
         assert text.endswith("|\n\nJudged by other limits than hold now.")
+
+
+def test_pictures_prepared_carelessly_were_measured_with_the_weights_that_ship(
+    kept: Callable[[Any, Any], None],
+) -> None:
+    figures = read(carelessly)
+    (today,) = (model for model in figures["models"] if not model["commit"])
+    told = carelessly.table()
+    assert f"| bicubic | {today['model']} of {figures['models'][0]['commit']} |" in told
+    today["weights"] = "0" * 64
+    kept(carelessly, figures)
+    assert carelessly.table().endswith(f"other weights of {today['model']} than ship now.")
 
 
 def test_every_sharpness_was_measured_with_the_weights_that_ship(

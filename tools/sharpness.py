@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measured import below, earlier
+from models_of_commits import named, of_commits, psnr_of_each
 from readme_figures import ROOT, markdown
 
 if TYPE_CHECKING:
     from hyperfocal import Upscaler
-    from hyperfocal.training.data import Pixels
     from hyperfocal.training.reduction import Reduction
 
 FIGURES = ROOT / "benchmarks" / "sharpness.json"
-SHIPPED = "src/hyperfocal/models/shipped"
 _SIZES: tuple[tuple[float, Reduction], ...] = (
     (1.0, "bicubic"),
     (0.7, "bicubic"),
@@ -58,23 +56,8 @@ def main() -> None:
 
 def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
     """The models, those of the commits first, and PSNR of bicubic and of each model by size."""
-    from hyperfocal import Upscaler
-    from hyperfocal.models.registry import find, read_entry
-
-    models: list[dict[str, str]] = []
-    nets: list[Upscaler] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for commit in (*commits, ""):
-            for name in names:
-                where = name
-                if commit:
-                    folder = Path(scratch) / commit
-                    folder.mkdir(exist_ok=True)
-                    where = str(_shipped(commit, name, folder))
-                entry = read_entry(Path(where)) if where.endswith(".toml") else find(where)
-                digest = entry.card.weights["int8"].sha256
-                models.append({"model": name, "commit": commit, "weights": digest})
-                nets.append(Upscaler.load(where, precision="int8"))
+        models, nets = of_commits(names, commits, Path(scratch))
         rows = [
             {"factor": factor, "by": by, "psnr": _row(nets, factor, by)} for factor, by in _SIZES
         ]
@@ -83,8 +66,7 @@ def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
 
 def written(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    of = [(m["model"], m["commit"]) for m in found["models"]]
-    names = [f"{model} of {commit}" if commit else model for model, commit in of]
+    names = named(found["models"])
     table = [["pictures", "bicubic", *names]]
     for row in found["rows"]:
         what = "as they are" if row["factor"] == 1.0 else f"to {row['factor']:g}, {row['by']}"
@@ -99,46 +81,17 @@ def table() -> str:
     return below(written(found), earlier(today))
 
 
-def _shipped(commit: str, name: str, folder: Path) -> Path:
-    """The card of that model as it was, with its files, which may be another's, beside it."""
-    from hyperfocal.models.card import ModelCard
-
-    card = _taken(commit, f"{name}.toml", folder)
-    for weights in ModelCard.read(card).weights.values():
-        _taken(commit, weights.file, folder)
-    return card
-
-
-def _taken(commit: str, file: str, folder: Path) -> Path:
-    path = f"{commit}:{SHIPPED}/{file}"
-    made = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True)
-    (folder / file).write_bytes(made.stdout)
-    return folder / file
-
-
 def _row(models: list[Upscaler], factor: float, by: Reduction) -> list[float]:
     """PSNR of bicubic and of the models, means over the pictures, to three decimals."""
-    from hyperfocal import Picture
-    from hyperfocal.quality import scores
     from hyperfocal.training.data import bicubic_pair, pictures_in, read_rgb
     from hyperfocal.training.reduction import smaller
 
     (scale,), rows = models[0].scales, []
     for file in pictures_in(Path(os.environ["HYPERFOCAL_DATA"]) / "val"):
         hr = read_rgb(file)
-        lr, hr = bicubic_pair(hr if factor == 1.0 else smaller(hr, factor, by), scale)
-        made = [_bicubic(lr, scale)]
-        size = hr.shape[1], hr.shape[0]
-        made += [np.asarray(m(Picture(lr), size=size).picture.pixels, np.uint8) for m in models]
-        rows.append([scores(pixels, hr, shave=scale).psnr for pixels in made])
+        pair = bicubic_pair(hr if factor == 1.0 else smaller(hr, factor, by), scale)
+        rows.append(psnr_of_each(models, scale, *pair))
     return [round(float(psnr), 3) for psnr in np.mean(rows, axis=0)]
-
-
-def _bicubic(lr: Pixels, scale: int) -> Pixels:
-    from hyperfocal.quality import imresize
-
-    enlarged = imresize(lr.astype(np.float32), float(scale))
-    return np.clip(np.rint(enlarged), 0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

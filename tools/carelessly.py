@@ -1,0 +1,98 @@
+"""How well pictures come out that a program prepared carelessly; for docs/degradations.md.
+
+    HYPERFOCAL_DATA=... python tools/carelessly.py MODEL... [--from-commit COMMIT]... [--keep]
+
+PSNR of luma of the validation pictures, reduced with and without a filter and sharpened by an unsharp
+mask or not. MODELs are names or files of cards, of one scale, in int8; with ``--from-commit`` also
+what shipped under these names then, from git. It prints a table. With ``--keep`` the figures go into
+benchmarks/carelessly.json, with the weights that they are of, and ``make docs`` makes the table of the
+page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from measured import below, earlier
+from models_of_commits import named, of_commits, psnr_of_each
+from readme_figures import ROOT, markdown
+
+if TYPE_CHECKING:
+    from hyperfocal.training.data import Pixels
+
+FIGURES = ROOT / "benchmarks" / "carelessly.json"
+_SIGMA = 0.6
+# Reduced with a filter, and the amount of the unsharp mask.
+_WAYS = ((True, 0.0), (True, 2.0), (False, 0.0), (False, 1.0), (False, 2.5))
+
+
+def main() -> None:
+    """Measure, print, and keep where that is asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--from-commit", action="append", default=[], metavar="COMMIT")
+    parser.add_argument("--keep", action="store_true", help=f"write {FIGURES.name}, too")
+    given = parser.parse_args()
+    found = measured(given.models, given.from_commit)
+    print(written(found))
+    if given.keep:
+        FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
+    """The models, those of the commits first, and PSNR of bicubic and of each model by way."""
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        models, nets = of_commits(names, commits, Path(scratch))
+        (scale,) = nets[0].scales
+        for filtered, amount in _WAYS:
+            of_all = [
+                psnr_of_each(nets, scale, lr, hr) for lr, hr in _pairs(scale, filtered, amount)
+            ]
+            means = [round(float(psnr), 3) for psnr in np.mean(of_all, axis=0)]
+            rows.append({"filtered": filtered, "amount": amount, "psnr": means})
+    return {"models": models, "rows": rows}
+
+
+def _pairs(scale: int, filtered: bool, amount: float) -> Iterator[tuple[Pixels, Pixels]]:
+    from hyperfocal.training.data import pictures_in, read_rgb
+    from hyperfocal.training.degradations.resizing import Resize, from_bytes, to_bytes
+    from hyperfocal.training.degradations.sharpening import Sharpen
+
+    nothing_random = np.random.default_rng(0)
+    for file in pictures_in(Path(os.environ["HYPERFOCAL_DATA"]) / "val"):
+        hr = read_rgb(file)
+        low = hr.shape[0] // scale, hr.shape[1] // scale
+        lr = Resize(low, "bicubic", filtered).apply(from_bytes(hr), nothing_random)
+        if amount:
+            lr = Sharpen(_SIGMA, amount).apply(lr, nothing_random)
+        yield to_bytes(lr), np.ascontiguousarray(hr[: low[0] * scale, : low[1] * scale])
+
+
+def written(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    names = named(found["models"])
+    table = [["reduced", "sharpened", "bicubic", *names]]
+    for row in found["rows"]:
+        how = "bicubically" if row["filtered"] else "without a filter"
+        sharp = f"{row['amount']:.0%} at {_SIGMA:g} px" if row["amount"] else "not"
+        table.append([how, sharp, *(f"{psnr:.2f}" for psnr in row["psnr"])])
+    return markdown(table, "--" + "#" * (1 + len(names)))
+
+
+def table() -> str:
+    """The figures that are kept as Markdown, and what is wrong with them."""
+    found = json.loads(FIGURES.read_text(encoding="utf-8"))
+    today = {m["model"]: m["weights"] for m in found["models"] if not m["commit"]}
+    return below(written(found), earlier(today))
+
+
+if __name__ == "__main__":
+    main()
