@@ -2,11 +2,11 @@
 
     HYPERFOCAL_DATA=... python tools/carelessly.py MODEL... [--from-commit COMMIT]... [--keep]
 
-PSNR of luma of the validation pictures, reduced with and without a filter and sharpened by an unsharp
-mask or not. MODELs are names or files of cards, of one scale, in int8; with ``--from-commit`` also
-what shipped under these names then, from git. It prints a table. With ``--keep`` the figures go into
-benchmarks/carelessly.json, with the weights that they are of, and ``make docs`` makes the table of the
-page.
+PSNR of luma of the validation pictures, reduced with and without a filter and sharpened by an
+unsharp mask or not. MODELs are names or files of cards, of one scale, in int8; with
+``--from-commit`` also what shipped under these names then, from git. It prints a table. With
+``--keep`` the figures go into benchmarks/carelessly.json, with the weights that they are of, and
+``make docs`` makes the table of the page.
 """
 
 from __future__ import annotations
