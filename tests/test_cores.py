@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperfocal import cores
+from hyperfocal import control_groups, cores
 from hyperfocal.imaging import threads
 from hyperfocal.models.hardware import available_cores as of_the_models
 from hyperfocal.server.pool.pool import Pool
@@ -17,8 +17,8 @@ V1 = "12:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n1:name=systemd:/docker/x\n"
 def machine(tmp_path, monkeypatch):
     """A machine of 64 cores; ``machine(groups, {file: text})`` puts this process into groups."""
     monkeypatch.setattr(cores, "core_numbers", lambda: tuple(range(64)))
-    monkeypatch.setattr(cores, "_GROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(cores, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "_OWN_GROUPS", tmp_path / "own")
 
     def put(groups, files):
         (tmp_path / "own").write_text(groups)

@@ -6,11 +6,8 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-_GROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUPS = Path("/proc/self/cgroup")
-_VERSION_1 = ("quota", "period")
+from hyperfocal.control_groups import limits
 
 
 def core_numbers() -> tuple[int, ...]:
@@ -31,29 +28,8 @@ def available_cores() -> int:
 
 def _quotas() -> Iterator[float]:
     """The quotas, in cores, of all control groups that this process is in."""
-    for line in _text(_OWN_GROUPS).splitlines():
-        # "0::/path" in version 2, "4:cpu,cpuacct:/path" in version 1.
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if not controllers:
-            for folder in _above(_GROUPS, path):
-                yield from _quota(*_text(folder / "cpu.max").split())
-        elif "cpu" in controllers.split(","):
-            for folder in _above(_GROUPS / "cpu", path):
-                quota, period = (_text(folder / f"cpu.cfs_{name}_us") for name in _VERSION_1)
-                yield from _quota(quota, period)
-
-
-def _above(root: Path, path: str) -> Iterator[Path]:
-    """The folder of a group and all above it, whose quotas hold for it too.
-
-    A container often sees its own group as ``root``, whatever its ``path`` is outside.
-    """
-    folder = root
-    yield folder
-    for part in path.strip("/").split("/"):
-        folder = folder / part
-        yield folder
+    for words in limits("cpu", "cpu.max", ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        yield from _quota(*words)
 
 
 def _quota(quota: str = "", period: str = "", *_: str) -> Iterator[float]:
@@ -61,11 +37,3 @@ def _quota(quota: str = "", period: str = "", *_: str) -> Iterator[float]:
     with contextlib.suppress(ValueError, ZeroDivisionError):
         if (cores := int(quota) / int(period)) > 0:
             yield cores
-
-
-def _text(file: Path) -> str:
-    """What a file says; nothing where there is none, as on other systems than Linux."""
-    try:
-        return file.read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return ""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hyperfocal import control_groups
 from hyperfocal.errors import BrokenPicture, InputError, PairMismatch, SettingsError
 from hyperfocal.training import data, facts, given_pairs, headers, memory
 from hyperfocal.training.data import PatchPool, PatchSettings, pictures_in, read_rgb
@@ -108,8 +109,8 @@ def test_patches_that_are_degraded_one_by_one_need_the_tiles_only(
 def test_memory_is_that_of_the_machine_or_of_the_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
-    monkeypatch.setattr(memory, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "_GROUPS", tmp_path)
+    monkeypatch.setattr(control_groups, "_OWN_GROUPS", tmp_path / "own")
     machine = memory.memory_there_is()
     (tmp_path / "own").write_text("4:cpu,memory:/docker/a\n0::/slice/job\n")
     for name, text in {

@@ -7,10 +7,8 @@ import ctypes
 import os
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 
-_GROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUPS = Path("/proc/self/cgroup")
+from hyperfocal.control_groups import limits
 
 # Parameters of glibc's mallopt, see mallopt(3).
 _TRIM_THRESHOLD = -1
@@ -46,22 +44,7 @@ def _of_machine() -> Iterator[int]:
 
 
 def _of_groups() -> Iterator[int]:
-    """The limits of the control groups that this process is in, and of those above them."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
-            # "0::/path" in version 2, "4:memory:/path" in version 1.
-            _, controllers, path = line.split(":", 2)
-            if not controllers:
-                yield from _limits(_GROUPS, path, "memory.max")
-            elif "memory" in controllers.split(","):
-                yield from _limits(_GROUPS / "memory", path, "memory.limit_in_bytes")
-
-
-def _limits(root: Path, path: str, name: str) -> Iterator[int]:
-    # A container often sees its own group as the root, whatever its path is outside.
-    folder = root
-    for part in ("", *path.strip("/").split("/")):
-        folder = folder / part
+    for words in limits("memory", "memory.max", ("memory.limit_in_bytes",)):
         # Nothing for "max", and where the group is not to be seen.
-        with contextlib.suppress(OSError, ValueError):
-            yield int((folder / name).read_text(encoding="ascii"))
+        with contextlib.suppress(ValueError):
+            yield from map(int, words)
