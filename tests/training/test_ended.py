@@ -74,6 +74,32 @@ def test_one_whose_minutes_are_over_is_only_tested(experiment: Experiment, tmp_p
     assert left(tmp_path / "run") == before
 
 
+def test_a_budget_between_two_validations_is_no_end_of_patience(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    trained(changed(experiment, steps=6, patience=1), tmp_path / "run")
+    state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)
+    assert state["ended"] is None
+    (patience,) = (held for name, held in state["callbacks"].items() if "Patience" in name)
+    assert patience["wait_count"] == 0
+
+
+@pytest.mark.parametrize(("steps", "timed"), [(3, False), (4, True), (6, True)])
+def test_the_time_of_a_step_is_of_whole_epochs(
+    experiment: Experiment, tmp_path: Path, steps: int, timed: bool
+) -> None:
+    made = trained(changed(experiment, steps=steps), tmp_path / "run")
+    assert (made.step_seconds is not None) == timed
+    if made.step_seconds is not None:
+        (first, *_) = (float(row) for row in times(tmp_path / "run"))
+        assert made.step_seconds == pytest.approx(first / 4, rel=1e-3)
+
+
+def times(out: Path) -> list[str]:
+    with (out / "metrics.csv").open(newline="") as file:
+        return [row["epoch_time"] for row in csv.DictReader(file) if row["epoch_time"]]
+
+
 def test_one_whose_patience_is_at_an_end_goes_on_with_more(
     experiment: Experiment, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

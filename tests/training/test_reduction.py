@@ -136,10 +136,13 @@ def test_a_slanted_view_is_what_a_camera_could_see(seed: int) -> None:
     places = seen(seed)
     side = len(places)
     assert places.shape[0] == places.shape[1]
-    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=2).reshape(-1, 2)
-    camera = ProjectiveTransform.from_estimate(grid, places.reshape(-1, 2))
+    # Of every point the estimate would take gigabytes.
+    some = np.arange(0, side, 9)
+    grid = np.stack(np.meshgrid(some, some), axis=2).reshape(-1, 2)
+    shown = places[np.ix_(some, some)].reshape(-1, 2)
+    camera = ProjectiveTransform.from_estimate(grid, shown)
     assert camera
-    assert np.abs(camera.residuals(grid, places.reshape(-1, 2))).max() < 1.0
+    assert np.abs(camera.residuals(grid, shown)).max() < 1.0
     # And nothing is left at the corners that the picture does not show.
     assert (places[[0, 0, -1, -1], [0, -1, 0, -1]] > 0).any(axis=1).all()
 
@@ -152,7 +155,7 @@ def test_slanted_views_differ_and_follow_their_seed() -> None:
     np.testing.assert_array_equal(seen(3), seen(3))
 
 
-def test_slanted_views_are_made_smaller_and_their_share_is_as_asked(photographs: Path) -> None:
+def test_slanted_views_are_made_smaller(photographs: Path) -> None:
     files = pictures_in(photographs / "train")
     tile = min(min(read_rgb(path).shape[:2]) for path in files)
     settings = PatchSettings(scale=2, patch=16, batch=2, reduced=1.0, slanted=1.0)
@@ -164,10 +167,28 @@ def test_slanted_views_are_made_smaller_and_their_share_is_as_asked(photographs:
     assert max(max(hr.shape[:2]) for _, hr in plain.pairs) > 0.8 * tile
 
 
+def test_only_some_views_are_slanted(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def watched(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        seen.append(pixels.shape)
+        return slanted(pixels, generator)
+
+    monkeypatch.setattr("hyperfocal.training.data.slanted", watched)
+    files = pictures_in(photographs / "train")
+    settings = PatchSettings(scale=2, patch=16, batch=2, reduced=1.0, slanted=0.5)
+    pool = PatchPool(files, settings)
+    for turn in range(40):
+        pool.refresh(turn)
+    share = len(seen) / (40 * len(files))
+    assert 0.35 < share < 0.65
+
+
 def test_a_tile_too_small_for_a_slanted_view_is_taken_as_it_is(photographs: Path) -> None:
     files = pictures_in(photographs / "train")
     side = min(min(read_rgb(path).shape[:2]) for path in files)
     settings = PatchSettings(scale=2, patch=side // 2 - 4, batch=2, reduced=1.0, slanted=1.0)
     pool = PatchPool(files, settings)
     pool.refresh(0)
-    assert pool.batch(0)[0].shape[-1] == side // 2 - 4
+    least = min(min(hr.shape[:2]) for _, hr in pool.pairs)
+    assert least >= 2 * (side // 2 - 3) > 0.8 * side

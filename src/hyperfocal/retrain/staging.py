@@ -5,6 +5,7 @@ Cutting keeps memory bounded, whatever the size of a camera's pictures.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -32,18 +33,23 @@ def stage(parted: Parted, scale: int, degradation: str, folder: Path, settings: 
 
     The first two hold ``HR`` (and ``LR``, for the degradation "given"); ``held-back`` is a suite
     as ``hyperfocal evaluate`` takes them, of whole pictures. Returns the shortest side of any
-    original to train on, in pixels.
+    original to train on, in pixels. Tiles that are in both, as of screenshots with one wallpaper,
+    are left out of ``training``.
     """
     given = degradation == "given"
     kept = _spread(parted.training, scale, settings)
     shortest = _SIDE
-    for pairs, part in ((parted.training, TRAINING), (parted.choosing, CHOOSING)):
+    choose: set[bytes] = set()
+    for pairs, part in ((parted.choosing, CHOOSING), (parted.training, TRAINING)):
         for number, pair in enumerate(pairs):
             tiles = list(_tiles(read_example(pair, scale, settings), scale))
             if part == CHOOSING:
                 tiles = tiles[len(tiles) // 2 :][:1]
             for at, (low, high) in enumerate(tiles):
-                if part == TRAINING and (number, at) not in kept:
+                digest = hashlib.sha256(repr(high.shape).encode() + high.tobytes()).digest()
+                if part == CHOOSING:
+                    choose.add(digest)
+                elif (number, at) not in kept or digest in choose:
                     continue
                 name = f"{number:05d}-{at:03d}.png"
                 _save(high, folder / part / HIGH / name)

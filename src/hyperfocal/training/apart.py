@@ -20,7 +20,7 @@ def refuse_same(parts: Mapping[str, list[Path]]) -> None:
     ``parts``: files by what they are for. Two are the same picture where they are one file, or
     their bytes are the same; but plain areas, as tiles of any photographs may be, say nothing.
     """
-    keys = _keys([path for files in parts.values() for path in files])
+    keys = _keys(parts)
     held = {part: {keys[path]: path for path in files} for part, files in parts.items()}
     for one, other in combinations(held, 2):
         same = [(held[one][key], path) for key, path in held[other].items() if key in held[one]]
@@ -43,19 +43,22 @@ def _tells(one: Path, other: Path) -> bool:
     return bool((pixels != pixels[:1, :1]).any())
 
 
-def _keys(files: list[Path]) -> dict[Path, str]:
-    """What tells each file from others.
+def _keys(parts: Mapping[str, list[Path]]) -> dict[Path, str]:
+    """What tells each file from those of other parts.
 
-    Bytes are looked at only where there are others as long: thousands of files cost nothing.
+    Bytes are looked at only where another part has a file as long.
     """
-    alike: dict[int, set[str]] = defaultdict(set)
+    alike: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     found: dict[Path, str] = {}
-    for path in files:
-        found[path] = paths.identity(path)
-        # What cannot be read is told by who reads it.
-        with contextlib.suppress(OSError):
-            alike[path.stat().st_size].add(found[path])
-    digests = dict(_digests(names for names in alike.values() if len(names) > 1))
+    for part, files in parts.items():
+        for path in files:
+            found[path] = paths.identity(path)
+            # What cannot be read is told by who reads it.
+            with contextlib.suppress(OSError):
+                alike[path.stat().st_size][part].add(found[path])
+    digests = dict(
+        _digests(set().union(*held.values()) for held in alike.values() if len(held) > 1)
+    )
     return {path: digests.get(name, name) for path, name in found.items()}
 
 

@@ -221,7 +221,6 @@ def _trained(
             # Nothing was left to do, and a state is saved before its epoch counts as over.
             epochs = trainer.fit_loop.epoch_progress.current
             epochs.completed = epochs.processed
-        timed = trainer.callback_metrics.get("epoch_time")
         if checkpoints.saved_at != trainer.global_step:
             # The budget ended between two validations: judge the final weights too. The row is
             # named by the last step, as those of other validations are.
@@ -233,13 +232,12 @@ def _trained(
         test = _test(trainer, module, pictures.share(pictures.test), out / BEST)
         if tracker:
             tracker.finish(out, module)
-    every = experiment.schedule.validate_every
     return Trained(
         steps=steps,
         seconds=module.clock,
         best_psnr=checkpoints.best_psnr,
         final_psnr=final,
-        step_seconds=float(timed) / every if timed is not None and steps >= every else None,
+        step_seconds=module.step_seconds,
         test=test,
         run_id=tracker.run_id if tracker else None,
     )
@@ -345,12 +343,22 @@ class _Patience(EarlyStopping):
 
     def __init__(self, patience: int, *, anew: bool) -> None:
         self._anew = anew
+        self._validated_at = -1
         # A training that goes on ends, once more, the epoch it was saved in, without a figure.
         super().__init__("val_psnr", mode="max", patience=patience, check_finite=True, strict=False)
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        super().on_validation_end(trainer, pl_module)
+        self._validated_at = trainer.global_step
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
+        # A budget that ends between two validations would count the last one a second time.
+        if self._validated_at != trainer.global_step:
+            return
         others = trainer.should_stop
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.should_stop and not others and isinstance(pl_module, Restoration):

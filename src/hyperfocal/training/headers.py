@@ -50,7 +50,7 @@ def refuse_more_than_memory(found: Sequence[Size], bytes_a_pixel: float) -> None
     most = memory_there_is()
     if most is not None and held > most:
         raise SettingsError(
-            f"{len(found)} training pictures take {held / 2**30:.1f} GiB of memory once decoded, "
-            f"and there are {most / 2**30:.1f} GiB: cut smaller tiles out of them, or train on "
-            "fewer (data.limit)"
+            f"{len(found)} training pictures take up to {held / 2**30:.1f} GiB of memory once "
+            f"decoded, and there are {most / 2**30:.1f} GiB: cut smaller tiles out of them, or "
+            "train on fewer (data.limit)"
         )

@@ -79,6 +79,9 @@ class Restoration(lightning.LightningModule):
         self.ended: str | None = None
         self.batches = 0
         self._epoch_from = 0
+        self._whole = experiment.schedule.validate_every
+        # Of a step in the last epoch that was whole, validation included.
+        self.step_seconds: float | None = None
         self._means: dict[str, tuple[Tensor, int]] = {}
         self._resumed = 0.0
         self._started = time.monotonic()
@@ -197,7 +200,11 @@ class Restoration(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         # A resumed training first ends, once more, the epoch it was saved in.
         if self.batches > self._epoch_from:
-            self.log("epoch_time", time.monotonic() - self._epoch_started)
+            seconds = time.monotonic() - self._epoch_started
+            self.log("epoch_time", seconds)
+            # A budget may end it early; what was seen of it before a resume counts.
+            if {count for _, count in self._means.values()} == {self._whole}:
+                self.step_seconds = seconds / self._whole
         for name, (total, count) in self._means.items():
             self.log(name, total / count, sync_dist=True)
         self._means = {}
