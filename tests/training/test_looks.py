@@ -89,8 +89,11 @@ def test_a_dev_run_touches_everything_and_writes_nothing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
+    (tmp_path / "held").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "held" / "noise.png")
     held = experiment.model_copy(
-        update={"data": experiment.data.model_copy(update={"test": experiment.data.train})}
+        update={"data": experiment.data.model_copy(update={"test": str(tmp_path / "held")})}
     )
     seen = dev_run(held)
     assert seen.steps == 1
