@@ -190,7 +190,8 @@ def test_no_space_for_a_checkpoint_is_told(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("hyperfocal.training.checkpoints.Checkpoints._write", full)
     result = run("fit", "tiny.toml", "--no-tracking", "--quiet")
     assert result.exit_code == 1
-    assert "last.ckpt.partial: No space left on device" in result.stderr
+    assert "no room for the training in runs/tiny-x2" in result.stderr
+    assert "No space left on device; no checkpoint was saved yet" in result.stderr
     assert "Traceback" not in result.stderr
 
 
