@@ -1,4 +1,4 @@
-"""What shipped at some commit, for the table of how well models do at every sharpness."""
+"""What shipped at some commit, for tables that set it beside what ships now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import sharpness as figures
+import models_of_commits as earlier
 
 from hyperfocal.models.integrity import read_weights
 from hyperfocal.models.registry import read_entry
@@ -23,7 +23,7 @@ def history() -> bool:
     """Whether git is here, and takes this for a checkout of ours."""
     if shutil.which("git") is None:
         return False
-    words = ["git", "-C", str(figures.ROOT), "rev-parse", "HEAD"]
+    words = ["git", "-C", str(earlier.ROOT), "rev-parse", "HEAD"]
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
@@ -31,7 +31,7 @@ def history() -> bool:
 @pytest.mark.parametrize("name", ["photo-fast-x2", "photo-fine-x2"])
 def test_a_model_comes_with_the_files_its_card_names(name: str, tmp_path: Path) -> None:
     """Fine cards use the files of the fast models."""
-    entry = read_entry(figures._shipped("HEAD", name, tmp_path))
+    entry = read_entry(earlier._shipped("HEAD", name, tmp_path))
     assert set(entry.card.weights) == {"float", "int8"}
     for precision in entry.card.weights:
         assert read_weights(entry, precision)
