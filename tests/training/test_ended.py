@@ -163,7 +163,7 @@ def test_means_of_an_epoch_that_was_interrupted_are_of_all_of_it(
     def stop(self: Restoration, *args: Any) -> None:
         usual(self, *args)
         if self.global_step == 6:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
         patched.setattr(Restoration, "on_train_batch_end", stop)
