@@ -11,8 +11,6 @@ unsharp mask or not. MODELs are names or files of cards, of one scale, in int8; 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measured import below, earlier
+from measured import kept_table, measure_and_keep
 from models_of_commits import named, of_commits, psnr_of_each
 from readme_figures import ROOT, markdown
 
@@ -35,15 +33,7 @@ _WAYS = ((True, 0.0), (True, 2.0), (False, 0.0), (False, 1.0), (False, 2.5))
 
 def main() -> None:
     """Measure, print, and keep where that is asked for."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("models", nargs="+", metavar="MODEL")
-    parser.add_argument("--from-commit", action="append", default=[], metavar="COMMIT")
-    parser.add_argument("--keep", action="store_true", help=f"write {FIGURES.name}, too")
-    given = parser.parse_args()
-    found = measured(given.models, given.from_commit)
-    print(written(found))
-    if given.keep:
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    measure_and_keep(__doc__ or "", FIGURES, measured, written)
 
 
 def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
@@ -89,9 +79,7 @@ def written(found: dict[str, Any]) -> str:
 
 def table() -> str:
     """The figures that are kept as Markdown, and what is wrong with them."""
-    found = json.loads(FIGURES.read_text(encoding="utf-8"))
-    today = {m["model"]: m["weights"] for m in found["models"] if not m["commit"]}
-    return below(written(found), earlier(today))
+    return kept_table(FIGURES, written)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ what is wrong with figures that are shown all the same.
 from __future__ import annotations
 
 import argparse
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 # What the machine does while nobody uses it, and no more.
 LIMIT = 0.7
@@ -70,3 +73,32 @@ def below(table: str, *notes: str) -> str:
     """A table in Markdown with the sentences there are below it; "" without a table."""
     told = " ".join(filter(None, notes))
     return f"{table}\n\n{told}" if table and told else table
+
+
+def measure_and_keep(
+    about: str,
+    figures: Path,
+    measured: Callable[[Sequence[str], Sequence[str]], dict[str, Any]],
+    written: Callable[[dict[str, Any]], str],
+) -> None:
+    """The command of a tool: measure, print, and keep where that is asked for.
+
+    ``about``: the tool's docstring; ``measured``: the figures of models by name and of commits;
+    ``written``: their table.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--from-commit", action="append", default=[], metavar="COMMIT")
+    parser.add_argument("--keep", action="store_true", help=f"write {figures.name}, too")
+    given = parser.parse_args()
+    found = measured(given.models, given.from_commit)
+    print(written(found))
+    if given.keep:
+        figures.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def kept_table(figures: Path, written: Callable[[dict[str, Any]], str]) -> str:
+    """The figures that are kept as Markdown, and what is wrong with them."""
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    today = {m["model"]: m["weights"] for m in found["models"] if not m["commit"]}
+    return below(written(found), earlier(today))

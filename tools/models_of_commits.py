@@ -52,9 +52,10 @@ def psnr_of_each(models: Sequence[Upscaler], scale: int, lr: Pixels, hr: Pixels)
     """PSNR of bicubic and of the models on a pair of pictures ``(H, W, 3)``, in dB."""
     from hyperfocal import Picture
     from hyperfocal.quality import scores
+    from hyperfocal.quality.resize import enlarge_bicubic
 
     size = hr.shape[1], hr.shape[0]
-    made = [_bicubic(lr, scale)]
+    made = [enlarge_bicubic(lr, scale)]
     made += [np.asarray(m(Picture(lr), size=size).picture.pixels, np.uint8) for m in models]
     return [scores(pixels, hr, shave=scale).psnr for pixels in made]
 
@@ -74,10 +75,3 @@ def _taken(commit: str, file: str, folder: Path) -> Path:
     made = subprocess.run(["git", "show", path], cwd=ROOT, check=True, capture_output=True)
     (folder / file).write_bytes(made.stdout)
     return folder / file
-
-
-def _bicubic(lr: Pixels, scale: int) -> Pixels:
-    from hyperfocal.quality import imresize
-
-    enlarged = imresize(lr.astype(np.float32), float(scale))
-    return np.clip(np.rint(enlarged), 0, 255).astype(np.uint8)

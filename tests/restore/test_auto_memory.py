@@ -1,8 +1,7 @@
 """Choosing a kind of model costs what the squares that are looked at do, whatever the picture."""
 
-import tracemalloc
-
 import numpy as np
+from traced import peak_of
 
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.auto import choose
@@ -11,13 +10,7 @@ from hyperfocal.restore.auto import choose
 def test_a_large_picture_of_floats_is_not_copied():
     pixels = np.zeros((4000, 2000, 3), np.float32)
     pixels[::7, ::5] = 30.0
-    tracemalloc.start()
-    try:
-        choose(Picture(pixels))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < pixels.nbytes / 3
+    assert peak_of(lambda: choose(Picture(pixels))) < pixels.nbytes / 3
 
 
 def test_what_is_beyond_counts_as_black_and_white():

@@ -1,9 +1,8 @@
 """Pictures so wide that a few dozen of their rows would be more than a budget."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
+from traced import peak_of
 
 from hyperfocal.models.card import ModelCard
 from hyperfocal.quality import consistency
@@ -15,14 +14,9 @@ from hyperfocal.restore.route import Shape, plan_route
 TWO = ModelCard(name="m-x2", scale=2, receptive_radius=38, input_multiple=2)
 
 
-def peak_of(work):
+def peak_again(work):
     work()  # The matrices are kept.
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    return peak_of(work)
 
 
 @pytest.mark.parametrize("scale", [2, 0.5])
@@ -33,7 +27,7 @@ def test_the_memory_of_strips_does_not_grow_with_the_width(monkeypatch, scale):
     heights = [strip.shape[0] for _, strip in strips(image, size)]
     assert max(heights) < usual_block(scale)
     assert sum(heights) == size[0]
-    assert peak_of(lambda: list(strips(image, size))) < strip_bytes((80, 2000), size) < 450_000
+    assert peak_again(lambda: list(strips(image, size))) < strip_bytes((80, 2000), size) < 450_000
 
 
 def test_one_row_is_the_least(monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hyperfocal import paths
 from hyperfocal.errors import InputMissing, PairMismatch
-from hyperfocal.imaging.formats import format_of_suffix
+from hyperfocal.imaging.formats import is_listed
 
 DATA_VARIABLE = "HYPERFOCAL_DATA"
 """Environment variable that names the folder whose ``eval/`` holds suites by name."""
@@ -102,7 +102,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
     """Picture files by stem, sorted: the order of a listing is the file system's own."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.name.startswith(".") or format_of_suffix(path) is None or not path.is_file():
+        if not is_listed(path):
             continue
         if path.stem in found:
             raise PairMismatch(f"{path} and {found[path.stem].name} have the same name")

@@ -16,7 +16,6 @@ from hyperfocal import paths
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused
 from hyperfocal.imaging.temporary import temporary_in
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Bytes for a pipe that are kept in memory; beyond, they go to a temporary file.
 _SPOOLED = 16 << 20
 
@@ -89,7 +88,7 @@ def _admitted(target: Path, overwrite: bool) -> int | None:
 
 def refusal(target: object, error: OSError) -> OutputError:
     """The error to raise for what the operating system said."""
-    if error.errno in _FULL:
+    if error.errno in paths.FULL:
         return OutputRefused(f"{target}: no space left on the disk")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputRefused(f"{target}: may not be written (no permission)")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal
 
+from hyperfocal import paths
 from hyperfocal.errors import OutputRefused
 from hyperfocal.kinds import check_kinds
 
@@ -103,6 +104,16 @@ _BY_SUFFIX = {suffix: name for name, form in FORMATS.items() for suffix in form.
 def format_of_suffix(path: str | PurePath) -> str | None:
     """The format that a file name's suffix stands for (case does not matter), or None."""
     return _BY_SUFFIX.get(PurePath(path).suffix.lower())
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a folder's listing takes this for a picture: a file with a suffix that is read.
+
+    Dot files, which some systems put beside pictures, are none.
+    """
+    return (
+        not path.name.startswith(".") and format_of_suffix(path) is not None and paths.is_file(path)
+    )
 
 
 def missing_extra(form: Format) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperfocal.errors import OutputRefused, SettingsError
+from hyperfocal.paths import FULL
 from hyperfocal.server.errors import SpoolFull, SpoolUnusable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _PREFIX = "request-"
 _SHARE = 10
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _log = logging.getLogger(__name__)
 
 
@@ -90,7 +90,7 @@ def writing(what: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, OutputRefused) else error
         if not isinstance(cause, OSError) or cause.errno in (None, errno.ENOMEM):
             raise
-        if cause.errno in _FULL:
+        if cause.errno in FULL:
             _log.warning("the disk takes no more: %s", cause.strerror)
             raise SpoolFull(f"the disk has no room for {what}") from error
         _log.error("the spool cannot be used: %s", cause)

@@ -21,6 +21,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from hyperfocal import imaging, paths
 from hyperfocal.errors import InputMissing, SettingsError
+from hyperfocal.imaging.formats import is_listed
 from hyperfocal.quality.luma import to_8_bit
 from hyperfocal.quality.resize import imresize
 from hyperfocal.restore.alpha import bleed
@@ -41,13 +42,7 @@ def pictures_in(folder: Path) -> list[Path]:
     """
     if not paths.is_folder(folder):
         raise InputMissing(f"there is no folder {folder}")
-    found = sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".")
-        and imaging.format_of_suffix(path) is not None
-        and paths.is_file(path)
-    )
+    found = sorted(filter(is_listed, folder.iterdir()))
     if not found:
         raise InputMissing(f"no pictures in {folder}")
     return found

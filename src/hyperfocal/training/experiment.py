@@ -326,22 +326,23 @@ class Experiment(_Section):
         return write_toml(values)
 
 
+# Of [data], by the degradation, and why.
+_WITHOUT_EFFECT: dict[str, tuple[tuple[str, ...], str]] = {
+    "real": (("slanted",), "whose patches are not cut from whole views"),
+    "given": (
+        ("reduced", "reduce_from", "reduce_by", "judged_at", "slanted"),
+        "whose pairs stay as they are",
+    ),
+}
+
+
 def _refuse_without_effect(data: DataSection, path: Path) -> None:
-    reasons = {
-        "bicubic": "",
-        "real": "whose patches are not cut from whole views",
-        "given": "whose pairs stay as they are",
-    }
-    without = {
-        "bicubic": (),
-        "real": ("slanted",),
-        "given": ("reduced", "reduce_from", "reduce_by", "judged_at", "slanted"),
-    }
     kind = data.degradation
-    for name in without[kind]:
+    names, reason = _WITHOUT_EFFECT.get(kind, ((), ""))
+    for name in names:
         if getattr(data, name) != DataSection.model_fields[name].default:
             raise SettingsError(
-                f"{path}: data.{name} is not for data.degradation = {kind!r}, {reasons[kind]}"
+                f"{path}: data.{name} is not for data.degradation = {kind!r}, {reason}"
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import math
 import multiprocessing
@@ -22,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from hyperfocal.errors import OutputExists, OutputRefused, SettingsError
 from hyperfocal.lock import alone
-from hyperfocal.paths import made_folder
+from hyperfocal.paths import FULL, made_folder
 from hyperfocal.training.arithmetic import precision_here, say_other_precision
 from hyperfocal.training.bar import Bar
 from hyperfocal.training.calibrate import ceilings, observe, training_pictures
@@ -57,7 +56,6 @@ _BEGINNING = {"start", "pretrained", "ceiled"}
 # Why a training ended before its budget did; COLLAPSE is the other reason.
 _PATIENCE = "patience"
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Preset = Literal["one-batch", "dev-run"]
 
@@ -302,7 +300,7 @@ def _room(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         kept = (
             f"what was saved in {out} is whole, and --resume goes on from the last checkpoint there"
