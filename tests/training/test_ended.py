@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import errno
+import faulthandler
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -226,3 +227,26 @@ def test_samples_that_cannot_be_written_cost_a_warning(
     assert trained(changed(experiment, steps=4), tmp_path / "run").steps == 4
     assert (tmp_path / "run" / "last.ckpt").is_file()
     assert f"step-0000004.png cannot be written: {os.strerror(errno.ENOSPC)}" in caplog.text
+
+
+def caught() -> str:
+    """The signals that this process, Python or not, has a handler of (proc(5))."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(line for line in lines if line.startswith("SigCgt"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@pytest.mark.parametrize("preset", [None, "dev-run"])
+def test_signals_that_others_have_taken_stay_theirs(
+    experiment: Experiment, tmp_path: Path, preset: Literal["dev-run"] | None
+) -> None:
+    with (tmp_path / "trace").open("w") as file:
+        # Set as its handlers of a crash are, and not by Python's own signal.
+        faulthandler.register(signal.SIGUSR2, file=file)
+        try:
+            before = caught()
+            short = changed(experiment, steps=3)
+            fit(short, tmp_path / "run", preset=preset, progress=False, tracking=False)
+            assert caught() == before
+        finally:
+            faulthandler.unregister(signal.SIGUSR2)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from hyperfocal import forks
 from hyperfocal.errors import ModelBroken, RuntimeMissing
 from hyperfocal.models.openvino_output import giving_bytes
 
@@ -48,6 +50,46 @@ def import_openvino() -> Any:
     return openvino
 
 
+class _OneCore:
+    """The ``openvino.Core`` of this process.
+
+    A core gives the thread that first uses it a stack for handlers of signals, and unmaps it with
+    its last model (2026.4). It puts back what the thread had before, which is gone by then if that
+    was an earlier core's: the next signal that Python handles, Ctrl-C say, then ends the process.
+    So there is one, and it stays.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+        forks.renew_in_children(self)
+
+    def _begin(self) -> None:
+        self._core: Any = None
+        self._lock = threading.Lock()
+
+    def renew(self) -> object:
+        """Have another one, in a forked child; see :mod:`hyperfocal.forks`."""
+        inherited = self._core
+        self._begin()
+        return inherited
+
+    def get(self) -> Any:
+        """It; :class:`RuntimeMissing` where there is no OpenVINO."""
+        openvino = import_openvino()
+        with forks.held_off(), self._lock:
+            if self._core is None:
+                self._core = openvino.Core()
+            return self._core
+
+
+_ONE = _OneCore()
+
+
+def the_core() -> Any:
+    """The one ``openvino.Core`` of this process, whose models may come and go."""
+    return _ONE.get()
+
+
 def last_line(error: Exception) -> str:
     """The line of OpenVINO's many that says what happened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -57,7 +99,7 @@ def last_line(error: Exception) -> str:
 def read_graph(weights: bytes) -> Any:
     """An ``openvino.Model`` from the bytes of an ONNX file, or :class:`ModelBroken`."""
     try:
-        return import_openvino().Core().read_model(weights)
+        return the_core().read_model(weights)
     except RuntimeError as error:
         raise ModelBroken(f"OpenVINO cannot read it as ONNX: {last_line(error)}") from error
 

@@ -16,9 +16,9 @@ from hyperfocal.errors import ModelBroken
 from hyperfocal.models.openvino_graph import (
     executed_arithmetic,
     free_sides,
-    import_openvino,
     last_line,
     read_graph,
+    the_core,
 )
 from hyperfocal.quality.resize import imresize
 
@@ -70,14 +70,13 @@ class _Network:
     """A compiled network: float32 ``(1, 3, H, W)`` to ``(1, 3, sH, sW)``."""
 
     def __init__(self, weights: bytes, threads: int) -> None:
-        openvino = import_openvino()
         graph = read_graph(weights)
         _check_ends(graph)
         self._fixed = fixed_sides(graph)
         try:
             free_sides(graph)
             properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-            self._compiled = openvino.Core().compile_model(graph, "CPU", properties)
+            self._compiled = the_core().compile_model(graph, "CPU", properties)
         except RuntimeError as error:
             raise ModelBroken(self._about_size(last_line(error))) from error
         self.arithmetic = executed_arithmetic(self._compiled)

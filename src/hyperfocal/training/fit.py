@@ -32,7 +32,12 @@ from hyperfocal.training.data import OneBatch, PatchPool
 from hyperfocal.training.degraded import DegradedPool
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.group import ALONE, Group
-from hyperfocal.training.interrupts import Terminating, kept_interrupts, terminated_between_steps
+from hyperfocal.training.interrupts import (
+    OthersSignals,
+    Terminating,
+    kept_interrupts,
+    terminated_between_steps,
+)
 from hyperfocal.training.memory import keep_freed
 from hyperfocal.training.module import Restoration
 from hyperfocal.training.nets import build_net, native
@@ -194,6 +199,7 @@ def _trained(
                 *_patience(experiment, anew=checkpoints.anew),
                 Collapse(checkpoints),
                 Terminating(),
+                OthersSignals(),
                 checkpoints,
             ],
             logger=[
@@ -482,6 +488,7 @@ def _dev_run(experiment: Experiment, module: Restoration, pictures: Pictures) ->
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        callbacks=[OthersSignals()],
     )
     with kept_interrupts():
         trainer.fit(module, _loader(pictures.training), _loader(pictures.validation))

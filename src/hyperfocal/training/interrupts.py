@@ -72,6 +72,39 @@ class Terminating(Callback):
             _tell(trainer, True)
 
 
+class OthersSignals(Callback):
+    """Keeps Lightning from setting signals that it has not taken.
+
+    After a training, a validation and a test it sets each one there is to what Python knew of it
+    before. What was not set by Python's ``signal``, it knows as the system's default: that of
+    :mod:`faulthandler` would be gone, in Ray's workers too, and a crash later end without a trace.
+    """
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        _forget_untaken(trainer)
+
+    def on_validation_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        _forget_untaken(trainer)
+
+    def on_test_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        _forget_untaken(trainer)
+
+
+def _forget_untaken(trainer: lightning.Trainer) -> None:
+    connector = trainer._signal_connector
+    connector._original_handlers = {
+        number: before
+        for number, before in connector._original_handlers.items()
+        if signal.getsignal(number) is not before
+    }
+
+
 def _validates_next(trainer: lightning.Trainer) -> bool:
     """Whether the step at work, or the last one, is the last before a validation."""
     return trainer.fit_loop.epoch_loop._num_ready_batches_reached()
