@@ -213,9 +213,9 @@ def test_pictures_prepared_carelessly_were_measured_with_the_weights_that_ship(
     kept: Callable[[Any, Any], None],
 ) -> None:
     figures = read(carelessly)
-    (today,) = (model for model in figures["models"] if not model["commit"])
+    today = next(model for model in figures["models"] if not model["commit"])
     told = carelessly.table()
-    assert f"| bicubic | {today['model']} of {figures['models'][0]['commit']} |" in told
+    assert f"| bicubic | as of {figures['models'][0]['commit']} | as it ships |" in told
     today["weights"] = "0" * 64
     kept(carelessly, figures)
     assert carelessly.table().endswith(f"other weights of {today['model']} than ship now.")

@@ -3,8 +3,8 @@
     HYPERFOCAL_DATA=... python tools/carelessly.py MODEL... [--from-commit COMMIT]... [--keep]
 
 PSNR of luma of the validation pictures, reduced with and without a filter and sharpened by an
-unsharp mask or not. MODELs are names or files of cards, of one scale, in int8; with
-``--from-commit`` also what shipped under these names then, from git. It prints a table. With
+unsharp mask or not. MODELs are names or files of cards, in int8; with ``--from-commit`` also
+what shipped under these names then, from git. It prints a table. With
 ``--keep`` the figures go into benchmarks/carelessly.json, with the weights that they are of, and
 ``make docs`` makes the table of the page.
 """
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measured import kept_table, measure_and_keep
-from models_of_commits import named, of_commits, psnr_of_each
+from models_of_commits import of_commits, psnr_of_each
 from readme_figures import ROOT, markdown
 
 if TYPE_CHECKING:
@@ -37,17 +37,19 @@ def main() -> None:
 
 
 def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
-    """The models, those of the commits first, and PSNR of bicubic and of each model by way."""
+    """The models, those of the commits first; PSNR of bicubic and of these, by name and way."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         models, nets = of_commits(names, commits, Path(scratch))
-        (scale,) = nets[0].scales
-        for filtered, amount in _WAYS:
-            of_all = [
-                psnr_of_each(nets, scale, lr, hr) for lr, hr in _pairs(scale, filtered, amount)
-            ]
-            means = [round(float(psnr), 3) for psnr in np.mean(of_all, axis=0)]
-            rows.append({"filtered": filtered, "amount": amount, "psnr": means})
+        for name in names:
+            same = [net for net, of in zip(nets, models, strict=True) if of["model"] == name]
+            (scale,) = same[0].scales
+            for filtered, amount in _WAYS:
+                pairs = _pairs(scale, filtered, amount)
+                means = np.mean([psnr_of_each(same, scale, lr, hr) for lr, hr in pairs], axis=0)
+                psnr = [round(float(mean), 3) for mean in means]
+                row = {"model": name, "filtered": filtered, "amount": amount, "psnr": psnr}
+                rows.append(row)
     return {"models": models, "rows": rows}
 
 
@@ -68,13 +70,18 @@ def _pairs(scale: int, filtered: bool, amount: float) -> Iterator[tuple[Pixels, 
 
 def written(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    names = named(found["models"])
-    table = [["reduced", "sharpened", "bicubic", *names]]
+    first = found["models"][0]["model"]
+    ages = [
+        f"as of {m['commit']}" if m["commit"] else "as it ships"
+        for m in found["models"]
+        if m["model"] == first
+    ]
+    table = [["model", "reduced", "sharpened", "bicubic", *ages]]
     for row in found["rows"]:
         how = "bicubically" if row["filtered"] else "without a filter"
         sharp = f"{row['amount']:.0%} at {_SIGMA:g} px" if row["amount"] else "not"
-        table.append([how, sharp, *(f"{psnr:.2f}" for psnr in row["psnr"])])
-    return markdown(table, "--" + "#" * (1 + len(names)))
+        table.append([row["model"], how, sharp, *(f"{psnr:.2f}" for psnr in row["psnr"])])
+    return markdown(table, "---" + "#" * (1 + len(ages)))
 
 
 def table() -> str:
