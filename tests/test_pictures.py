@@ -95,7 +95,13 @@ def test_a_picture_of_curves_tells_of_which_weights_they_are(
     curves.write_text(curves.read_text() + "2,1499,35.0\n")
     assert drawn(curves, monkeypatch, SHA[card.name]).startswith(SHA[card.name])
     step = f"{card.training.steps:,}"
-    assert curve_pictures.version(card, path).endswith(f"those of its step {step}.")
+    for others, which in (
+        ("", f"those of its step {step}"),
+        ("a.onnx", f"the mean of those of its step {step} and of others (a.onnx)"),
+    ):
+        training = card.training.model_copy(update={"averaged_with": others})
+        told = curve_pictures.version(card.model_copy(update={"training": training}), path)
+        assert told.endswith(f"The weights are {which}.")
     Image.new("RGB", (8, 8)).save(path)
     assert "does not tell which" in curve_pictures.version(card, path)
 

@@ -61,7 +61,10 @@ def version(card: ModelCard, path: Path) -> str:
     """Which version of a model its picture of curves is of, in a sentence or two."""
     made, step = stamp.read(path).partition(" ")[0], f"{card.training.steps:,}"
     if made == card.weights["int8"].sha256:
-        return f"The last training alone. The weights are those of its step {step}."
+        which = f"those of its step {step}"
+        if card.training.averaged_with:
+            which = f"the mean of {which} and of others ({card.training.averaged_with})"
+        return f"The last training alone. The weights are {which}."
     if made:
         return f"The training of an earlier version, whose int8 weights had the sha256 {made[:12]}…"
     return "The training of this version or of an earlier one: the picture does not tell which."

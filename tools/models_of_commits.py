@@ -43,11 +43,6 @@ def of_commits(
     return models, nets
 
 
-def named(models: Sequence[dict[str, str]]) -> list[str]:
-    """What the columns of the models are called."""
-    return [f"{m['model']} of {m['commit']}" if m["commit"] else m["model"] for m in models]
-
-
 def psnr_of_each(models: Sequence[Upscaler], scale: int, lr: Pixels, hr: Pixels) -> list[float]:
     """PSNR of bicubic and of the models on a pair of pictures ``(H, W, 3)``, in dB."""
     from hyperfocal import Picture

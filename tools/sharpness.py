@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measured import kept_table, measure_and_keep
-from models_of_commits import named, of_commits, psnr_of_each
+from models_of_commits import of_commits, psnr_of_each
 from readme_figures import ROOT, markdown
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def measured(names: Sequence[str], commits: Sequence[str]) -> dict[str, Any]:
 
 def written(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    names = named(found["models"])
+    models = found["models"]
+    names = [f"{m['model']} of {m['commit']}" if m["commit"] else m["model"] for m in models]
     table = [["pictures", "bicubic", *names]]
     for row in found["rows"]:
         what = "as they are" if row["factor"] == 1.0 else f"to {row['factor']:g}, {row['by']}"

@@ -245,8 +245,15 @@ def test_signals_that_others_have_taken_stay_theirs(
         faulthandler.register(signal.SIGUSR2, file=file)
         try:
             before = caught()
-            short = changed(experiment, steps=3)
-            fit(short, tmp_path / "run", preset=preset, progress=False, tracking=False)
-            assert caught() == before
+            for resume in (False, True):
+                fit(
+                    changed(experiment, steps=3),
+                    tmp_path / "run",
+                    resume=resume,
+                    preset=preset,
+                    progress=False,
+                    tracking=False,
+                )
+                assert caught() == before
         finally:
             faulthandler.unregister(signal.SIGUSR2)

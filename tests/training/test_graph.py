@@ -10,7 +10,7 @@ import torch
 from onnx import numpy_helper
 
 from hyperfocal.models.onnx_runtime import import_onnxruntime
-from hyperfocal.models.openvino_graph import the_core
+from hyperfocal.models.openvino_graph import new_core
 from hyperfocal.training.calibrate import ceilings, observe
 from hyperfocal.training.graph import build
 from hyperfocal.training.nets.plain import GREY, PlainNet
@@ -126,7 +126,7 @@ def test_ceilings_go_with_the_weights(tmp_path: Path) -> None:
 
 
 def run_openvino(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
-    core = the_core()
+    core = new_core()
     graph = core.read_model(model.SerializeToString())
     return core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(x)[0]
 

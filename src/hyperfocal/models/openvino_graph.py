@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hyperfocal import forks
 from hyperfocal.errors import ModelBroken, RuntimeMissing
 from hyperfocal.models.openvino_output import giving_bytes
 
@@ -50,44 +49,33 @@ def import_openvino() -> Any:
     return openvino
 
 
-class _OneCore:
-    """The ``openvino.Core`` of this process.
+def new_core() -> Any:
+    """An ``openvino.Core`` that has loaded its device; RuntimeError where it cannot.
 
-    A core gives the thread that first uses it a stack for handlers of signals, and unmaps it with
-    its last model (2026.4). It puts back what the thread had before, which is gone by then if that
-    was an earlier core's: the next signal that Python handles, Ctrl-C say, then ends the process.
-    So there is one, and it stays.
+    The device gives the thread that loads it a stack for handlers of signals, and unmaps it when
+    it goes itself (2026.4). It puts back what the thread had before, which has gone by then where
+    that was an earlier core's: the next signal that Python handles, Ctrl-C say, would end the
+    process. So it is loaded by a thread that is over when this returns. One core for all models
+    would not do: it keeps idle threads for models to come, which are not there in a forked child.
     """
+    openvino = import_openvino()
+    made: list[Any] = []
+    failed: list[BaseException] = []
 
-    def __init__(self) -> None:
-        self._begin()
-        forks.renew_in_children(self)
+    def make() -> None:
+        try:
+            core = openvino.Core()
+            core.get_property("CPU", "FULL_DEVICE_NAME")
+            made.append(core)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            failed.append(error)
 
-    def _begin(self) -> None:
-        self._core: Any = None
-        self._lock = threading.Lock()
-
-    def renew(self) -> object:
-        """Have another one, in a forked child; see :mod:`hyperfocal.forks`."""
-        inherited = self._core
-        self._begin()
-        return inherited
-
-    def get(self) -> Any:
-        """It; :class:`RuntimeMissing` where there is no OpenVINO."""
-        openvino = import_openvino()
-        with forks.held_off(), self._lock:
-            if self._core is None:
-                self._core = openvino.Core()
-            return self._core
-
-
-_ONE = _OneCore()
-
-
-def the_core() -> Any:
-    """The one ``openvino.Core`` of this process, whose models may come and go."""
-    return _ONE.get()
+    thread = threading.Thread(target=make, name="loads OpenVINO's device")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
 
 
 def last_line(error: Exception) -> str:
@@ -99,7 +87,7 @@ def last_line(error: Exception) -> str:
 def read_graph(weights: bytes) -> Any:
     """An ``openvino.Model`` from the bytes of an ONNX file, or :class:`ModelBroken`."""
     try:
-        return the_core().read_model(weights)
+        return import_openvino().Core().read_model(weights)
     except RuntimeError as error:
         raise ModelBroken(f"OpenVINO cannot read it as ONNX: {last_line(error)}") from error
 

@@ -26,8 +26,8 @@ from hyperfocal.models.openvino_graph import (
     executed_arithmetic,
     import_openvino,
     last_line,
+    new_core,
     read_graph,
-    the_core,
     with_pixels_around,
 )
 from hyperfocal.models.openvino_output import BLOCKS, in_place
@@ -118,6 +118,7 @@ class _Compiled:
     """What belongs to one process: a child that is forked in the middle of work has its own."""
 
     def __init__(self) -> None:
+        self.core: Any = None
         self.lock = threading.Lock()
         self.variants: dict[str, _Variant] = {}
 
@@ -184,7 +185,8 @@ class OpenVINOEngine:
             return known
         with forks.held_off(), own.lock:
             if dtype.name not in own.variants:
-                own.variants[dtype.name] = self._make(the_core(), dtype)
+                own.core = own.core or new_core()
+                own.variants[dtype.name] = self._make(own.core, dtype)
             return own.variants[dtype.name]
 
     def _make(self, core: Any, dtype: np.dtype[Any]) -> _Variant:

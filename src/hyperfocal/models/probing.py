@@ -17,8 +17,8 @@ from hyperfocal.models.openvino_graph import (
     executed_arithmetic,
     free_sides,
     last_line,
+    new_core,
     read_graph,
-    the_core,
 )
 from hyperfocal.quality.resize import imresize
 
@@ -76,7 +76,7 @@ class _Network:
         try:
             free_sides(graph)
             properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-            self._compiled = the_core().compile_model(graph, "CPU", properties)
+            self._compiled = new_core().compile_model(graph, "CPU", properties)
         except RuntimeError as error:
             raise ModelBroken(self._about_size(last_line(error))) from error
         self.arithmetic = executed_arithmetic(self._compiled)

@@ -73,36 +73,24 @@ class Terminating(Callback):
 
 
 class OthersSignals(Callback):
-    """Keeps Lightning from setting signals that it has not taken.
+    """Keeps Lightning from setting signals that are not its own.
 
     After a training, a validation and a test it sets each one there is to what Python knew of it
-    before. What was not set by Python's ``signal``, it knows as the system's default: that of
-    :mod:`faulthandler` would be gone, in Ray's workers too, and a crash later end without a trace.
+    before. What was not set by Python's ``signal``, it knows as the system's default: the handlers
+    of :mod:`faulthandler` would be gone, and a later crash end without a trace.
     """
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    def setup(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
-        _forget_untaken(trainer)
-
-    def on_validation_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        _forget_untaken(trainer)
-
-    def on_test_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        _forget_untaken(trainer)
-
-
-def _forget_untaken(trainer: lightning.Trainer) -> None:
-    connector = trainer._signal_connector
-    connector._original_handlers = {
-        number: before
-        for number, before in connector._original_handlers.items()
-        if signal.getsignal(number) is not before
-    }
+        # What a cluster sends before it ends a job, where it is one that Lightning knows of.
+        cluster = trainer._accelerator_connector.cluster_environment
+        asked = getattr(cluster, "requeue_signal", None) or signal.SIGTERM
+        taken = {signal.SIGTERM, asked}
+        connector = trainer._signal_connector
+        connector._get_current_signal_handlers = lambda: {
+            number: signal.getsignal(number) for number in taken
+        }
 
 
 def _validates_next(trainer: lightning.Trainer) -> bool:
