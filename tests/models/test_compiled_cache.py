@@ -1,9 +1,14 @@
+import locale
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import hyperfocal.models as models
+from bound import bound
 from hyperfocal.models.compiled_cache import CompiledCache
 
 
@@ -110,3 +115,42 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", full)
     assert CompiledCache(tmp_path).put(["a"], b"b") is False
     assert list((tmp_path / "compiled").iterdir()) == []
+
+
+def test_nothing_is_kept_under_a_decimal_comma(settings, add_model, network, tile, monkeypatch):
+    add_model("net", float=network())
+    with monkeypatch.context() as patched:
+        patched.setattr(locale, "localeconv", lambda: {"decimal_point": ","})
+        expected = models.load("net", settings=settings).run(tile)
+    assert not blobs(settings)
+    np.testing.assert_array_equal(models.load("net", settings=settings).run(tile), expected)
+    assert blobs(settings)
+
+
+# As in a program with a window: it takes the locale of its user.
+GERMAN = """
+import locale, sys
+from pathlib import Path
+import numpy as np
+from hyperfocal.models import load
+from hyperfocal.settings import Settings
+
+tile = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+settings = Settings.read(cache=sys.argv[1])
+expected = load("photo-realtime-x2", settings=settings.model_copy(update={"cache": None})).run(tile)
+locale.setlocale(locale.LC_ALL, "de_DE")
+assert locale.localeconv()["decimal_point"] == ","
+for _ in range(2):
+    assert np.array_equal(load("photo-realtime-x2", settings=settings).run(tile), expected)
+locale.setlocale(locale.LC_ALL, "C")
+assert np.array_equal(load("photo-realtime-x2", settings=settings).run(tile), expected)
+"""
+
+
+def test_a_program_in_german_restores_like_others(tmp_path):
+    made = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE")]
+    if shutil.which("localedef") is None or subprocess.run(made, check=False).returncode:
+        pytest.skip("a German locale cannot be made here")
+    command = bound(sys.executable, "-c", GERMAN, str(tmp_path / "cache"))
+    environment = os.environ | {"LOCPATH": str(tmp_path), "LC_ALL": "C"}
+    subprocess.run(command, check=True, timeout=300, env=environment)

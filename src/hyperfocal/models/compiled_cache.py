@@ -16,7 +16,7 @@ from pathlib import Path
 from hyperfocal import paths
 
 # Part of every key: a change to what surrounds the network in the compiled graph needs a new one.
-_REVISION = "3"
+_REVISION = "4"
 _DIGEST = hashlib.sha256().digest_size
 # Compiled models are 1 to 6 MB; every change of threads, precision or engine makes more of them.
 _MOST_BYTES = 200_000_000

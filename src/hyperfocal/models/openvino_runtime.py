@@ -7,6 +7,7 @@ nothing. One compiled model serves pictures of every size.
 
 from __future__ import annotations
 
+import locale
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -226,5 +227,8 @@ class OpenVINOEngine:
             with suppress(RuntimeError):
                 return restore(blob)
         compiled = compile_graph()
-        cache.put(parts, compiled.export_model().getvalue())
+        # It writes numbers as the host's locale has them, and reads them with a point (2026.4):
+        # with a decimal comma every process that found the blob would restore wrongly.
+        if locale.localeconv()["decimal_point"] == ".":
+            cache.put(parts, compiled.export_model().getvalue())
         return compiled
