@@ -98,6 +98,12 @@ def compare(
     check_kinds(settings=(settings, Settings | None))
     if not isinstance(shave, Integral) or isinstance(shave, bool):
         raise UsageError(f"shave must be a whole number of pixels, not {shown(shave)}")
+    # A program may have NumPy raise what rounding in float32 does to its smallest numbers.
+    with np.errstate(all="ignore"):
+        return _compared(a, b, shave, settings)
+
+
+def _compared(a: Comparable, b: Comparable, shave: int, settings: Settings | None) -> Comparison:
     notes: list[str] = []
     (name_a, first, alpha_a, colour_a) = _take(a, settings, notes)
     (name_b, second, alpha_b, colour_b) = _take(b, settings, notes)

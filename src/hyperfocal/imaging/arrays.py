@@ -62,7 +62,9 @@ def _samples(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
             f"floating samples must lie in [0, 1], these go from {low:g} to {high:g};"
             " divide by the value that means white, or give uint8 or uint16"
         )
-    return values.astype(np.float32, copy=False)
+    # What is too small for float32 becomes 0, whether or not a program has NumPy raise that.
+    with np.errstate(under="ignore"):
+        return values.astype(np.float32, copy=False)
 
 
 def from_pil(image: Image.Image) -> Picture:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
 from hyperfocal.errors import Cancelled, UsageError
 
 OnProgress = Callable[[int, int], None]
@@ -36,18 +38,27 @@ class Progress:
         check_function("on_progress", on_progress)
         self.done, self.total = 0, total
         self._report, self._cancel = on_progress, cancel
+        # How whoever asks has NumPy treat errors: so it shall be in what is called here.
+        self._errors = np.geterr()
 
     def step(self) -> None:
         """A tile is done."""
         self.done += 1
         if self._report is not None:
-            self._report(self.done, self.total)
+            with np.errstate(**self._errors):
+                self._report(self.done, self.total)
 
     def check(self) -> None:
         """:class:`Cancelled` if stopping was asked for."""
-        cancel = self._cancel
-        if cancel is not None and (cancel() if callable(cancel) else cancel.is_set()):
+        if self._is_cancelled():
             raise Cancelled(f"stopped on request after {self.done} of {self.total} tiles")
+
+    def _is_cancelled(self) -> bool:
+        cancel = self._cancel
+        if cancel is None:
+            return False
+        with np.errstate(**self._errors):
+            return bool(cancel() if callable(cancel) else cancel.is_set())
 
 
 def check_function(name: str, given: object) -> None:

@@ -188,7 +188,8 @@ class Upscaler:
                 f"an Upscaler takes a Picture, not a {type(picture).__name__}; open it first "
                 "(hyperfocal.open), or use hyperfocal.upscale, which takes other things, too"
             )
-        with watch.phase("prepare"):
+        # A program may have NumPy raise what rounding in float32 does to its smallest numbers.
+        with watch.phase("prepare"), np.errstate(all="ignore"):
             target = Target(scale, size, long_edge, megapixels)
             check_function("on_models", on_models)
             for name, bound in (("min_fidelity", min_fidelity), ("back_project", back_project)):
@@ -210,14 +211,15 @@ class Upscaler:
                 "int8" if all(net.precision == "int8" for net in nets) else "float",
             )
             names = tuple(net.card.name for net in nets)
-            if on_models is not None:
-                on_models(names)
-            progress = Progress(route.tiles, on_progress, cancel)
-        with TURNS.take(route.memory, self._settings.memory - LEAST, progress.check):
+        progress = Progress(route.tiles, on_progress, cancel)
+        if on_models is not None:
+            on_models(names)
+        turn = TURNS.take(route.memory, self._settings.memory - LEAST, progress.check)
+        with turn, np.errstate(all="ignore"):
             made, deviation, projections = _restore(
                 picture, nets, route, progress, watch, back_project
             )
-        fidelity = deviation.fidelity()
+            fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
             raise FidelityTooLow(
                 f"the result is {fidelity.consistency_db:.1f} dB from the input, and at least "
