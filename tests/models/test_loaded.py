@@ -9,6 +9,7 @@ import hyperfocal
 import hyperfocal.models as models
 from hyperfocal.errors import ArrayError, ModelBroken, ModelMissing
 from hyperfocal.models.hardware import processor
+from hyperfocal.models.onnx_runtime import import_onnxruntime
 from hyperfocal.models.registry import SHIPPED
 
 ENGINES = ["openvino", "onnxruntime"]
@@ -276,6 +277,25 @@ def test_a_builtin_that_is_not_there(settings):
     (settings.models / "magic.toml").write_text('name = "magic"\nscale = 2\nkind = "builtin"')
     with pytest.raises(ModelBroken, match="no builtin"):
         models.load("magic", settings=settings)
+
+
+class TimeLimit(Exception):
+    """As that of a queue of jobs, which comes in the midst of anything."""
+
+
+@pytest.mark.parametrize("error", [TimeLimit, TimeoutError])
+def test_a_time_limit_says_nothing_of_the_model(settings, add_model, network, monkeypatch, error):
+    def late(*args, **kwargs):
+        raise error("time is up")
+
+    add_model("net", float=network())
+    model = load(settings, runtime="onnxruntime")
+    monkeypatch.setattr(import_onnxruntime().InferenceSession, "run", late)
+    with pytest.raises(error, match=r"^time is up$"):
+        model.run(pixels())
+    monkeypatch.setattr(import_onnxruntime(), "InferenceSession", late)
+    with pytest.raises(error, match=r"^time is up$"):
+        load(settings, runtime="onnxruntime")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 
 from hyperfocal import paths
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.imaging.temporary import temporary_in
 
 # Bytes for a pipe that are kept in memory; beyond, they go to a temporary file.
@@ -69,6 +70,8 @@ def _refused(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_hosts(error):
+            raise
         raise refusal(target, error) from error
     except ValueError as error:
         if "null" in str(error):

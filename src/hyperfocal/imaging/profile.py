@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.imaging.picture import Pixels
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def describe(icc: bytes | None) -> str | None:
 
     try:
         text = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(icc)))
-    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError) as error:
+        if is_hosts(error):
+            raise
         return None
     return text.strip() or None
 
@@ -159,5 +162,7 @@ def _to_srgb(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=flags,
         )
-    except (OSError, ImageCms.PyCMSError, ValueError, TypeError):
+    except (OSError, ImageCms.PyCMSError, ValueError, TypeError) as error:
+        if is_hosts(error):
+            raise
         return None

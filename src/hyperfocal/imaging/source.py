@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hyperfocal.errors import BrokenPicture, InputMissing, TooLarge, UsageError
+from hyperfocal.imaging.guard import is_hosts
 
 Source = str | Path | bytes | BinaryIO
 _CHUNK = 1 << 20
@@ -70,6 +71,8 @@ def _read_file(path: Path, max_bytes: int) -> bytes:
     except PermissionError as error:
         raise InputMissing("may not be read (no permission)") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if is_hosts(error):
+            raise
         raise InputMissing(f"cannot be read: {error}") from error
 
 

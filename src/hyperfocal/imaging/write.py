@@ -11,6 +11,7 @@ from typing import BinaryIO
 from hyperfocal.errors import HyperfocalError, OutputRefused, UsageError
 from hyperfocal.imaging.atomic import refusal, write_file
 from hyperfocal.imaging.formats import WRITABLE, format_of_suffix
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.imaging.plan import Plan, make_plan
 
@@ -105,4 +106,6 @@ def _write(plan: Plan, sink: BinaryIO) -> None:
     except MemoryError as error:
         raise OutputRefused(f"not enough memory to encode {form.label}") from error
     except Exception as error:
+        if is_hosts(error):
+            raise
         raise OutputRefused(f"{form.label} cannot hold this picture: {error}") from error

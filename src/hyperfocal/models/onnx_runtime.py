@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperfocal import forks
 from hyperfocal.errors import ModelBroken, RuntimeMissing
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.tiles import Tile
 
@@ -78,6 +79,8 @@ class ONNXRuntimeEngine:
                     self._weights, options, providers=["CPUExecutionProvider"]
                 )
         except Exception as error:  # its exceptions share no base of their own
+            if is_hosts(error):
+                raise
             raise ModelBroken(f"ONNX Runtime cannot read it: {error}") from error
 
     def _own_session(self) -> Any:
@@ -96,6 +99,8 @@ class ONNXRuntimeEngine:
             with forks.held_off():
                 (made,) = session.run(None, {self._input: planes})
         except Exception as error:
+            if is_hosts(error):
+                raise
             raise ModelBroken(f"the model failed: {error}") from error
         expected = (1, 3, tile.shape[0] * self._scale, tile.shape[1] * self._scale)
         if made.shape != expected:
