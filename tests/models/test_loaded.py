@@ -8,6 +8,7 @@ import pytest
 import hyperfocal
 import hyperfocal.models as models
 from hyperfocal.errors import ArrayError, ModelBroken, ModelMissing
+from hyperfocal.models import openvino_runtime
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.onnx_runtime import import_onnxruntime
 from hyperfocal.models.registry import SHIPPED
@@ -279,23 +280,43 @@ def test_a_builtin_that_is_not_there(settings):
         models.load("magic", settings=settings)
 
 
-class TimeLimit(Exception):
+class TimeLimit(RuntimeError):
     """As that of a queue of jobs, which comes in the midst of anything."""
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("error", [TimeLimit, TimeoutError])
-def test_a_time_limit_says_nothing_of_the_model(settings, add_model, network, monkeypatch, error):
+def test_a_time_limit_says_nothing_of_the_model(
+    settings, add_model, network, monkeypatch, engine, error
+):
     def late(*args, **kwargs):
         raise error("time is up")
 
     add_model("net", float=network())
-    model = load(settings, runtime="onnxruntime")
-    monkeypatch.setattr(import_onnxruntime().InferenceSession, "run", late)
+    model = load(settings, runtime=engine)
+    if engine == "openvino":
+        monkeypatch.setattr(openvino_runtime.OpenVINOEngine, "_infer", late)
+        monkeypatch.setattr(openvino_runtime, "new_core", late)
+    else:
+        monkeypatch.setattr(import_onnxruntime().InferenceSession, "run", late)
     with pytest.raises(error, match=r"^time is up$"):
         model.run(pixels())
-    monkeypatch.setattr(import_onnxruntime(), "InferenceSession", late)
+    if engine == "onnxruntime":
+        monkeypatch.setattr(import_onnxruntime(), "InferenceSession", late)
     with pytest.raises(error, match=r"^time is up$"):
-        load(settings, runtime="onnxruntime")
+        load(settings, runtime=engine)
+
+
+def test_no_thread_to_load_a_device_by_is_told_as_a_broken_model(
+    settings, add_model, network, monkeypatch
+):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    add_model("net", float=network())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ModelBroken, match="can't start new thread"):
+        load(settings, runtime="openvino")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

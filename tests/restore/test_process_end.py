@@ -54,6 +54,24 @@ workers = be_busy()
 print("saved")
 """
 
+LOADING = """
+import sys, threading
+from hyperfocal.models.loaded import load
+from hyperfocal.settings import Settings
+
+settings = Settings.read(runtime=sys.argv[1], threads=1)
+begun = threading.Event()
+
+def work():
+    while True:
+        load("photo-realtime-x2", settings=settings)
+        begun.set()
+
+threading.Thread(target=work, daemon=True).start()
+begun.wait(120)
+print("saved")
+"""
+
 CHILD = """
 child = os.fork()
 be_busy()
@@ -126,6 +144,13 @@ def output(script: str, *words: str) -> list[str]:
 @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
 def test_daemon_threads_end_with_the_process(runtime: str) -> None:
     assert output(BUSY + SAVED, runtime) == ["saved"]
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_daemon_threads_that_load_models_end_with_the_process(runtime: str) -> None:
+    # Where they are when it ends is another place each time.
+    for _ in range(4):
+        assert output(LOADING, runtime) == ["saved"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hyperfocal.errors import ModelBroken, RuntimeMissing
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.models.openvino_output import giving_bytes
 
 # Sides are given to OpenVINO as a range. Unbounded ones make its layout arithmetic overflow
@@ -97,6 +98,8 @@ def read_graph(weights: bytes) -> Any:
     try:
         return import_openvino().Core().read_model(weights)
     except RuntimeError as error:
+        if is_hosts(error):
+            raise
         raise ModelBroken(f"OpenVINO cannot read it as ONNX: {last_line(error)}") from error
 
 

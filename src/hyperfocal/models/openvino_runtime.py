@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from hyperfocal import forks
 from hyperfocal.errors import ModelBroken
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.models.compiled_cache import CompiledCache
 from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.openvino_graph import (
@@ -137,8 +138,9 @@ class OpenVINOEngine:
         self._scale, self._plan = scale, plan
         self._compiled = _Compiled()
         compiled = self._variant(np.dtype(np.uint8)).compiled
-        self.arithmetic = executed_arithmetic(compiled)
-        self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+        with forks.held_off():
+            self.arithmetic = executed_arithmetic(compiled)
+            self.threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
         forks.renew_in_children(self)
 
     def renew(self) -> object:
@@ -160,6 +162,8 @@ class OpenVINOEngine:
                 result = np.empty((height * scale, width * scale, 3), dtype=tile.dtype)
                 self._infer(request.infer, source, result)
         except RuntimeError as error:
+            if is_hosts(error):
+                raise
             raise ModelBroken(f"the model failed: {last_line(error)}") from error
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
@@ -186,22 +190,24 @@ class OpenVINOEngine:
             return known
         with forks.held_off(), own.lock:
             if dtype.name not in own.variants:
-                own.core = own.core or new_core()
-                own.variants[dtype.name] = self._make(own.core, dtype)
+                own.variants[dtype.name] = self._make(own, dtype)
             return own.variants[dtype.name]
 
-    def _make(self, core: Any, dtype: np.dtype[Any]) -> _Variant:
+    def _make(self, own: _Compiled, dtype: np.dtype[Any]) -> _Variant:
         def compile_graph() -> Any:
             fuse = self._plan.arithmetic != "bf16"
             graph = with_pixels_around(read_graph(self._weights), dtype, fuse=fuse)
-            return core.compile_model(graph, "CPU", self._plan.properties())
+            return own.core.compile_model(graph, "CPU", self._plan.properties())
 
         def restore(blob: bytes) -> Any:
-            return core.import_model(blob, "CPU", self._plan.properties())
+            return own.core.import_model(blob, "CPU", self._plan.properties())
 
         try:
-            return _Variant(self._cached(core, dtype, compile_graph, restore))
+            own.core = own.core or new_core()
+            return _Variant(self._cached(own.core, dtype, compile_graph, restore))
         except RuntimeError as error:
+            if is_hosts(error):
+                raise
             raise ModelBroken(f"OpenVINO cannot compile it: {last_line(error)}") from error
 
     def _cached(
@@ -223,9 +229,12 @@ class OpenVINOEngine:
             self._key,
         )
         if (blob := cache.get(parts)) is not None:
-            # Refused when made by a build that differs in something the key does not tell.
-            with suppress(RuntimeError):
+            try:
                 return restore(blob)
+            except RuntimeError as error:
+                # Refused when made by a build that differs in something the key does not tell.
+                if is_hosts(error):
+                    raise
         compiled = compile_graph()
         # It writes numbers as the host's locale has them, and reads them with a point (2026.4):
         # with a decimal comma every process that found the blob would restore wrongly.

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperfocal import forks
 from hyperfocal.errors import ModelBroken
+from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.models.openvino_graph import (
     executed_arithmetic,
     free_sides,
@@ -66,6 +68,10 @@ def probe(weights: bytes, threads: int) -> Findings:
     )
 
 
+class _Refused(Exception):
+    """OpenVINO cannot run a network on a picture of that size; why, in a line."""
+
+
 class _Network:
     """A compiled network: float32 ``(1, 3, H, W)`` to ``(1, 3, sH, sW)``."""
 
@@ -76,10 +82,13 @@ class _Network:
         try:
             free_sides(graph)
             properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-            self._compiled = new_core().compile_model(graph, "CPU", properties)
+            with forks.held_off():
+                self._compiled = new_core().compile_model(graph, "CPU", properties)
+                self.arithmetic = executed_arithmetic(self._compiled)
         except RuntimeError as error:
+            if is_hosts(error):
+                raise
             raise ModelBroken(self._about_size(last_line(error))) from error
-        self.arithmetic = executed_arithmetic(self._compiled)
 
     def _about_size(self, reason: str) -> str:
         if self._fixed:
@@ -91,16 +100,22 @@ class _Network:
         return f"OpenVINO cannot run it: {reason}"
 
     def __call__(self, planes: Planes) -> Planes:
-        """Run; RuntimeError when it cannot take that size."""
-        made: Planes = np.array(self._compiled(planes)[0])
+        """Run; :class:`_Refused` when it cannot take that size."""
+        try:
+            with forks.held_off():
+                made: Planes = np.array(self._compiled(planes)[0])
+        except RuntimeError as error:
+            if is_hosts(error):
+                raise
+            raise _Refused(last_line(error)) from error
         return made
 
     def must(self, planes: Planes) -> Planes:
         """Run where it is known to take that size."""
         try:
             return self(planes)
-        except RuntimeError as error:
-            raise ModelBroken(self._about_size(last_line(error))) from error
+        except _Refused as error:
+            raise ModelBroken(self._about_size(str(error))) from error
 
     def refusal(self, reason: str) -> ModelBroken:
         """That no size works."""
@@ -154,8 +169,8 @@ def _smallest_multiple(network: _Network) -> tuple[int, int]:
         try:
             for height, width in sizes:
                 scales.add(_scale_of(network(_noise(height, width)).shape, height, width))
-        except RuntimeError as error:
-            reason = last_line(error)
+        except _Refused as error:
+            reason = str(error)
             continue
         if len(scales) == 1 and (scale := scales.pop()) in _SCALES:
             return multiple, scale
@@ -248,7 +263,7 @@ def _tiles_match(network: _Network, multiple: int, scale: int, radius: int) -> b
         try:
             full = network(picture)
             tile = network(np.ascontiguousarray(picture[(*index, slice(start, None))]))
-        except RuntimeError:
+        except _Refused:
             return False
         seen = full[(*index, slice((start + halo) * scale, None))]
         made = tile[(*index, slice(halo * scale, None))]
