@@ -93,14 +93,24 @@ def last_line(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def read_graph(weights: bytes) -> Any:
-    """An ``openvino.Model`` from the bytes of an ONNX file, or :class:`ModelBroken`."""
+@contextmanager
+def broken(said: str) -> Iterator[None]:
+    """Inside, what OpenVINO raises becomes :class:`ModelBroken`: ``said``, and why.
+
+    What the program that calls us raises stays what it is.
+    """
     try:
-        return import_openvino().Core().read_model(weights)
+        yield
     except RuntimeError as error:
         if is_hosts(error):
             raise
-        raise ModelBroken(f"OpenVINO cannot read it as ONNX: {last_line(error)}") from error
+        raise ModelBroken(f"{said}: {last_line(error)}") from error
+
+
+def read_graph(weights: bytes) -> Any:
+    """An ``openvino.Model`` from the bytes of an ONNX file, or :class:`ModelBroken`."""
+    with broken("OpenVINO cannot read it as ONNX"):
+        return import_openvino().Core().read_model(weights)
 
 
 def free_sides(graph: Any) -> None:

@@ -25,9 +25,9 @@ from hyperfocal.imaging.guard import is_hosts
 from hyperfocal.models.compiled_cache import CompiledCache
 from hyperfocal.models.hardware import available_cores
 from hyperfocal.models.openvino_graph import (
+    broken,
     executed_arithmetic,
     import_openvino,
-    last_line,
     new_core,
     read_graph,
     with_pixels_around,
@@ -153,18 +153,13 @@ class OpenVINOEngine:
         # Writable only because OpenVINO insists on it; it does not write there.
         source = np.require(tile, requirements=["C", "W"])
         variant, (height, width), scale = self._variant(tile.dtype), source.shape[:2], self._scale
-        try:
-            with forks.held_off(), variant.request() as request:
-                if variant.blocks:
-                    blocks = request.blocks(height, width, 3 * scale**2)
-                    self._infer(request.infer, source, blocks)
-                    return in_place(blocks, scale)
-                result = np.empty((height * scale, width * scale, 3), dtype=tile.dtype)
-                self._infer(request.infer, source, result)
-        except RuntimeError as error:
-            if is_hosts(error):
-                raise
-            raise ModelBroken(f"the model failed: {last_line(error)}") from error
+        with broken("the model failed"), forks.held_off(), variant.request() as request:
+            if variant.blocks:
+                blocks = request.blocks(height, width, 3 * scale**2)
+                self._infer(request.infer, source, blocks)
+                return in_place(blocks, scale)
+            result = np.empty((height * scale, width * scale, 3), dtype=tile.dtype)
+            self._infer(request.infer, source, result)
         # numpy's clip lets NaN through, so that whoever checks the result can see it.
         if tile.dtype == np.float32:
             np.clip(result, 0.0, 1.0, out=result)
@@ -202,13 +197,9 @@ class OpenVINOEngine:
         def restore(blob: bytes) -> Any:
             return own.core.import_model(blob, "CPU", self._plan.properties())
 
-        try:
+        with broken("OpenVINO cannot compile it"):
             own.core = own.core or new_core()
             return _Variant(self._cached(own.core, dtype, compile_graph, restore))
-        except RuntimeError as error:
-            if is_hosts(error):
-                raise
-            raise ModelBroken(f"OpenVINO cannot compile it: {last_line(error)}") from error
 
     def _cached(
         self,
