@@ -7,7 +7,7 @@ import { List } from "./list.js";
 import { Options } from "./options.js";
 import { Panel } from "./panel.js";
 import { explain } from "./problems.js";
-import { isBusy, Queue } from "./queue.js";
+import { isBusy, isUnsaved, Queue } from "./queue.js";
 import { cancel } from "./restore.js";
 import { fidelity, photographs, resultName } from "./words.js";
 
@@ -98,14 +98,15 @@ function drawButtons() {
 
 find("download-all").addEventListener("click", async () => {
   // As they are now: during a pause one may be removed, or restored again.
-  const results = finished().map(({ blob, name, result, options: used }) => ({ blob, name: resultName(name, result, used) }));
-  for (const [index, { blob, name }] of results.entries()) {
+  const results = finished().map((item) => ({ item, blob: item.blob, name: resultName(item.name, item.result, item.options) }));
+  for (const [index, { item, blob, name }] of results.entries()) {
     // Browsers drop what a page saves beyond ten at once, and say nothing.
     if (index && index % SAVED_AT_ONCE === 0) await pause(SAVING);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
     link.click();
+    item.saved = blob;
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
 });
@@ -125,9 +126,10 @@ find("forget-key").addEventListener("click", () => {
   find("theme").focus();
 });
 
-// Leaving while something is being restored asks first, and then stops it at the service.
+// Leaving asks first where it would cost something: a result that is nowhere but on this page, or
+// work that is going on, which is then stopped at the service.
 addEventListener("beforeunload", (event) => {
-  if (queue.items.some(isBusy)) event.preventDefault();
+  if (queue.items.some((item) => isBusy(item) || isUnsaved(item))) event.preventDefault();
 });
 addEventListener("pagehide", (event) => {
   if (event.persisted) return;

@@ -30,6 +30,7 @@ export class Panel {
     find("panel-cancel").addEventListener("click", () => this.queue.stop(this.#item));
     find("go-on").addEventListener("click", () => this.#answer(true));
     find("leave-out").addEventListener("click", () => this.#answer(false));
+    find("download").addEventListener("click", () => (this.#item.saved = this.#item.blob));
     find("redo").addEventListener("click", () => onRedo(this.#item));
     find("again").addEventListener("click", () => {
       if (!isHopeless(this.#item.problem)) return onRedo(this.#item);

@@ -9,6 +9,9 @@ const BUSY = new Set(["line", "estimating", "asking", "sending", "waiting", "que
 
 export const isBusy = (item) => BUSY.has(item.state);
 
+/** Whether there is a result that was not saved. */
+export const isUnsaved = (item) => item.state === "done" && item.saved !== item.blob;
+
 // crypto.randomUUID is there only on https and localhost; the page may be on a plain intranet.
 function token() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -18,7 +21,8 @@ function token() {
 /**
  * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, judged, … };
  * begin: called when its turn has come; answer: takes the answer to the question about it, or null;
- * judged: the verdict that was sent, or null; removal: aborted when it is taken off the page.
+ * judged: the verdict that was sent, or null; removal: aborted when it is taken off the page;
+ * saved: the result that was last saved, of which there may be a newer one.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
  * Events: "change" with the item in detail, "list" when items come or go.
