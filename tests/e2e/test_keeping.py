@@ -52,3 +52,62 @@ def test_the_interface_is_told_in_a_new_tab(own_page: Any, photo: Photo) -> None
     assert opened.value.url.endswith("/docs")
     assert opened.value.evaluate("opener") is None
     assert own_page.get_by_role("heading", name="lake.png").is_visible()
+
+
+def test_what_was_said_of_a_photograph_is_there_when_it_is_seen_again(
+    own_page: Any, photo: Photo
+) -> None:
+    restore(own_page, photo("one.png"), photo("two.png", seed=2))
+    wait_until(lambda: own_page.locator('.item[data-state="done"]').count() == 2)
+
+    def look_at(name: str) -> None:
+        own_page.locator(".item-open", has_text=name).click()
+        own_page.get_by_role("heading", name=name).wait_for()
+
+    look_at("one.png")
+    own_page.get_by_role("button", name="Not good").click()
+    own_page.get_by_label("Faces").check()
+    own_page.get_by_label("Comment").fill("whose nose is this?")
+    own_page.get_by_label("Keep my photograph").check()
+    look_at("two.png")
+    assert not own_page.get_by_label("Comment").is_visible()
+    own_page.get_by_role("button", name="Good", exact=True).click()
+    # Consent is for one photograph.
+    assert not own_page.get_by_label("Keep my photograph").is_checked()
+    look_at("one.png")
+    pressed = own_page.get_by_role("button", name="Not good").get_attribute("aria-pressed")
+    assert pressed == "true"
+    assert own_page.get_by_label("Faces").is_checked()
+    assert not own_page.get_by_label("Noise").is_checked()
+    assert own_page.get_by_label("Comment").input_value() == "whose nose is this?"
+    assert own_page.get_by_label("Keep my photograph").is_checked()
+
+
+def test_a_verdict_that_takes_long_holds_up_no_other(own_page: Any, photo: Photo) -> None:
+    held: list[Any] = []
+    sent: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        sent.append(route.request.post_data_json)
+        if len(sent) == 1:
+            held.append(route)
+        else:
+            route.continue_()
+
+    own_page.route("**/v1/feedback", hold_the_first)
+    restore(own_page, photo("one.png"), photo("two.png", seed=2))
+    wait_until(lambda: own_page.locator('.item[data-state="done"]').count() == 2)
+    for name, verdict in (("one.png", "Not good"), ("two.png", "Good")):
+        own_page.locator(".item-open", has_text=name).click()
+        own_page.get_by_role("button", name=verdict, exact=True).click()
+        own_page.get_by_role("button", name="Send").click()
+        if name == "one.png":
+            own_page.get_by_role("status").get_by_text("Sending …").wait_for()
+            assert own_page.evaluate("document.activeElement.id") == "feedback-said"
+            assert own_page.get_by_role("button", name="Send").is_disabled()
+    own_page.get_by_text("Thank you.").wait_for()
+    own_page.locator(".item-open", has_text="one.png").click()
+    own_page.get_by_text("Sending …").wait_for()
+    held[0].continue_()
+    own_page.get_by_text("Thank you.").wait_for()
+    assert [one["verdict"] for one in sent] == ["down", "up"]

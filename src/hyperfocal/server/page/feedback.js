@@ -4,6 +4,8 @@ import { explain } from "./problems.js";
 
 export class Feedback {
   #item = null;
+  #shown = null;
+  #drafts = new WeakMap(); // by photograph: { job, verdict, reasons, comment, keep, isSending, judged, said }
 
   constructor(root, api) {
     const find = (selector) => root.querySelector(selector);
@@ -17,66 +19,89 @@ export class Feedback {
       thumbs: [...root.querySelectorAll(".thumb")],
     });
     for (const thumb of this.thumbs) thumb.addEventListener("click", () => this.#choose(thumb.dataset.verdict));
+    root.addEventListener("input", () => this.#note());
     root.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#submit();
+      this.#submit(this.#item, this.#draft(this.#item));
     });
   }
 
-  /** Asks about this photograph. */
+  /** Asks about this photograph, with what was said of this result before. */
   show(item) {
-    // Restored again it is another result.
-    if (item === this.#item && item.job.id === this.job && item.judged === this.judged) return;
     this.#item = item;
-    this.job = item.job.id;
-    this.judged = item.judged;
-    this.verdict = null;
-    this.root.reset();
-    this.more.hidden = true;
-    this.said.textContent = item.judged ? "Thank you." : "";
+    const draft = this.#draft(item);
+    if (draft === this.#shown) return;
+    this.#shown = draft;
+    this.#fill(draft);
+    this.#draw(draft);
+  }
+
+  #draft(item) {
+    const held = this.#drafts.get(item);
+    // Restored again it is another result.
+    if (held?.job === item.job.id) return held;
+    const draft = { job: item.job.id, verdict: null, reasons: [], comment: "", keep: false, isSending: false, judged: false, said: "" };
+    this.#drafts.set(item, draft);
+    return draft;
+  }
+
+  #fill({ reasons, comment, keep }) {
+    const { elements } = this.root;
+    for (const box of this.reasons.querySelectorAll("input")) box.checked = reasons.includes(box.value);
+    elements.comment.value = comment;
+    elements.keep_picture.checked = keep;
+  }
+
+  #note() {
+    const { comment, keep_picture } = this.root.elements;
+    const reasons = [...this.reasons.querySelectorAll(":checked")].map((box) => box.value);
+    Object.assign(this.#draft(this.#item), { reasons, comment: comment.value, keep: keep_picture.checked });
+  }
+
+  // What was said of a photograph that is out of sight by now is there when it is looked at again.
+  #draw(draft) {
+    if (draft !== this.#shown) return;
+    const { verdict, isSending, judged, said } = draft;
     for (const thumb of this.thumbs) {
-      thumb.setAttribute("aria-pressed", String(thumb.dataset.verdict === item.judged));
-      thumb.disabled = Boolean(item.judged);
+      thumb.setAttribute("aria-pressed", String(thumb.dataset.verdict === verdict));
+      thumb.disabled = judged || isSending;
     }
+    this.reasons.hidden = verdict === "up";
+    this.more.hidden = judged || !verdict;
+    this.more.inert = isSending;
+    this.send.disabled = isSending;
+    if (this.said.textContent !== said) this.said.textContent = said;
   }
 
   #choose(verdict) {
-    this.verdict = verdict;
-    for (const thumb of this.thumbs) {
-      thumb.setAttribute("aria-pressed", String(thumb.dataset.verdict === verdict));
-    }
-    this.reasons.hidden = verdict === "up";
-    this.more.hidden = false;
-    this.said.textContent = "";
+    const draft = this.#draft(this.#item);
+    Object.assign(draft, { verdict, said: "" });
+    this.#draw(draft);
   }
 
-  async #submit() {
-    const item = this.#item;
-    const { id } = item.job;
-    const { comment, keep_picture } = this.root.elements;
-    const ticked = [...this.reasons.querySelectorAll(":checked")].map((box) => box.value);
+  async #submit(item, draft) {
+    const { verdict, reasons, comment, keep } = draft;
     const answer = {
       request_id: item.job.request_id,
-      verdict: this.verdict,
-      reasons: this.verdict === "down" ? ticked : [],
-      comment: comment.value.trim(),
-      keep_picture: keep_picture.checked,
+      verdict,
+      reasons: verdict === "down" ? reasons : [],
+      comment: comment.trim(),
+      keep_picture: keep,
     };
-    this.send.disabled = true;
+    Object.assign(draft, { isSending: true, said: "Sending …" });
+    this.#draw(draft);
+    // The button that was pressed cannot keep the focus now.
+    this.said.focus();
     try {
       await this.api.send("v1/feedback", { method: "POST", ...body(answer, item.file) });
-      if (item.job?.id !== id) return;
-      item.judged = answer.verdict;
-      if (item === this.#item) {
-        this.show(item);
-        this.said.focus();
-      }
+      Object.assign(draft, { judged: true, said: "Thank you." });
     } catch (problem) {
       const { title, text } = explain(problem);
-      if (item === this.#item) this.said.textContent = `${title}. ${text}`;
-    } finally {
-      this.send.disabled = false;
+      draft.said = `${title}. ${text}`;
     }
+    draft.isSending = false;
+    this.#draw(draft);
+    if (draft === this.#shown && !draft.judged && document.activeElement === this.said) this.send.focus();
   }
 }
 

@@ -19,9 +19,9 @@ function token() {
 }
 
 /**
- * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, judged, … };
+ * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, … };
  * begin: called when its turn has come; answer: takes the answer to the question about it, or null;
- * judged: the verdict that was sent, or null; removal: aborted when it is taken off the page;
+ * removal: aborted when it is taken off the page;
  * saved: the result that was last saved, of which there may be a newer one.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
@@ -58,7 +58,7 @@ export class Queue extends EventTarget {
       const key = isSame ? item.token : token();
       Object.assign(item, { token: key, isUnsure: false, options: { ...options }, control: new AbortController() });
       item.begin = () => this.#work(item);
-      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null, judged: null });
+      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null });
     }
     this.#next();
   }
