@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from doing import choose, download, finish, restore
+import pytest
+from doing import boxes, choose, download, finish, restore
 from running import wait_until
 
 Open = Callable[..., Any]
@@ -111,3 +112,68 @@ def test_a_verdict_that_takes_long_holds_up_no_other(own_page: Any, photo: Photo
     held[0].continue_()
     own_page.get_by_text("Thank you.").wait_for()
     assert [one["verdict"] for one in sent] == ["down", "up"]
+
+
+@pytest.mark.parametrize("ending", ["stopped", "stopped in line", "failed"])
+def test_an_attempt_that_makes_nothing_leaves_the_earlier_result(
+    open_page: Open, service: str, photo: Photo, ending: str
+) -> None:
+    page = open_page(service, expected=("Failed to load resource",))
+    restore(page, photo("lake.png", 120, 80))
+    finish(page)
+    page.get_by_role("button", name="Not good").click()
+    page.get_by_label("Comment").fill("hm")
+    page.get_by_role("radio", name="3×").check()  # noqa: RUF001
+    document = {"status": 422, "code": "too-large", "detail": "no room for that"}
+    if ending == "failed":
+        page.route("**/v1/jobs", lambda route: route.fulfill(status=422, json=document))
+    else:
+        page.route("**/v1/jobs", lambda route: None)
+    if ending == "stopped in line":
+        restore(page, photo("one.png"), photo("two.png"))
+        wait_until(lambda: page.locator('.item[data-state="sending"]').count() == 2)
+        page.locator(".item-open", has_text="lake.png").click()
+    page.get_by_role("button", name="Restore again with these options").click()
+    if ending != "failed":
+        page.locator("#panel-cancel").click()
+    title = "The photograph is too large" if ending == "failed" else "Stopped"
+    page.get_by_role("heading", name=title).wait_for()
+    kept = page.locator("#trouble-text", has_text="The earlier result is kept.")
+    kept.wait_for()
+    row = page.locator(".item", has_text="lake.png")
+    assert row.get_attribute("data-state") == "done"
+    assert f"{title}. The earlier result is kept." in row.inner_text()
+    told = page.get_by_role("alert" if ending == "failed" else "status")
+    told.filter(has_text=f"lake.png: {title}.").filter(has_text="earlier result").wait_for(
+        state="attached"
+    )
+    boxes(page)
+    name, result = download(page)
+    assert (name, result.size) == ("lake@2x.png", (240, 160))
+    # The draft was about this result, and so is the verdict.
+    assert page.get_by_label("Comment").input_value() == "hm"
+    with page.expect_response("**/v1/feedback") as judged:
+        page.get_by_role("button", name="Send", exact=True).click()
+    assert judged.value.status == 201
+    # Nothing stands in the way of another attempt.
+    page.unroute("**/v1/jobs")
+    if ending == "stopped in line":
+        for other in ("one.png", "two.png"):
+            page.get_by_role("button", name=f"Cancel {other}").click()
+    page.get_by_role("button", name="Try again" if ending == "failed" else "Start again").click()
+    row.get_by_text("360 × 240").wait_for()  # noqa: RUF001
+    assert not kept.is_visible()
+    assert download(page)[0] == "lake@3x.png"
+    assert page.get_by_role("button", name="Not good").get_attribute("aria-pressed") == "false"
+
+
+def test_an_earlier_result_that_was_saved_stays_saved(own_page: Any, photo: Photo) -> None:
+    restore(own_page, photo())
+    finish(own_page)
+    download(own_page)
+    own_page.route("**/v1/jobs", lambda route: None)
+    own_page.get_by_role("button", name="Restore again with these options").click()
+    assert asks_before_leaving(own_page)
+    own_page.get_by_role("button", name="Cancel", exact=True).click()
+    own_page.get_by_text("The earlier result is kept.").first.wait_for()
+    assert not asks_before_leaving(own_page)

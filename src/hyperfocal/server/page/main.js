@@ -9,6 +9,7 @@ import { Panel } from "./panel.js";
 import { explain } from "./problems.js";
 import { isBusy, isUnsaved, Queue } from "./queue.js";
 import { cancel } from "./restore.js";
+import { EARLIER } from "./states.js";
 import { fidelity, photographs, resultName } from "./words.js";
 
 const find = (id) => document.getElementById(id);
@@ -68,7 +69,11 @@ queue.addEventListener("change", ({ detail: item }) => {
   drawButtons();
   if (told.get(item) === item.state) return;
   told.set(item, item.state);
-  if (item.state === "done") {
+  if (item.setback) {
+    const { problem } = item.setback;
+    const { title, text } = problem ? explain(problem) : { title: "Stopped", text: "" };
+    say(`${item.name}: ${[`${title}.`, text, EARLIER].filter(Boolean).join(" ")}`, problem ? "alarm" : "said");
+  } else if (item.state === "done") {
     listModels(); // The service may not have been there before.
     const decibels = item.result.consistency_db;
     const title = typeof decibels === "number" ? fidelity(decibels).title : "";

@@ -5,7 +5,7 @@ import { Feedback } from "./feedback.js";
 import { preview, release, show } from "./picture.js";
 import { explain, isHopeless } from "./problems.js";
 import { isBusy } from "./queue.js";
-import { showProgress, stateText } from "./states.js";
+import { EARLIER, showProgress, stateText } from "./states.js";
 import { Viewer } from "./viewer.js";
 import { bytes, fidelity, megapixels, resultName, seconds } from "./words.js";
 
@@ -62,8 +62,8 @@ export class Panel {
     const focused = document.activeElement;
     if (this.title.textContent !== item.name) this.title.textContent = item.name;
     const asking = item.state === "asking";
-    const over = isOver(item);
-    const text = over ? "" : [stateText(item), fidelityText(item)].filter(Boolean).join(", ");
+    const trouble = isOver(item) || Boolean(item.setback);
+    const text = trouble ? "" : [stateText(item), fidelityText(item)].filter(Boolean).join(", ");
     const state = find("panel-state");
     if (state.textContent !== text) state.textContent = text;
     find("working").hidden = !isBusy(item) || asking;
@@ -71,8 +71,8 @@ export class Panel {
     showProgress(find("panel-progress"), item);
     find("question").hidden = !asking;
     if (asking) find("question-text").textContent = question(item.estimate);
-    find("trouble").hidden = !over;
-    if (over) this.#drawTrouble(item);
+    find("trouble").hidden = !trouble;
+    if (trouble) this.#drawTrouble(item);
     find("done").hidden = item.state !== "done";
     if (item.state === "done") this.#drawResult(item);
     this.#drawPictures(item);
@@ -82,16 +82,19 @@ export class Panel {
   }
 
   #drawTrouble(item) {
-    const { title, text, request } = item.problem
-      ? explain(item.problem)
-      : { title: "Stopped", text: "Nothing is kept on the service.", request: "" };
+    const { problem } = item.setback ?? item;
+    const { title, text, request } = problem
+      ? explain(problem)
+      : { title: "Stopped", text: item.setback ? "" : "Nothing is kept on the service.", request: "" };
     // Stopping is nobody's mistake.
-    this.find("trouble").classList.toggle("calm", !item.problem);
+    this.find("trouble").classList.toggle("calm", !problem);
     this.find("trouble-title").textContent = title;
-    this.find("trouble-text").textContent = text;
+    this.find("trouble-text").textContent = [text, item.setback && EARLIER].filter(Boolean).join(" ");
     this.find("trouble-request").textContent = request ? `Request ${request}` : "";
     this.find("trouble-request").hidden = !request;
-    this.find("again").textContent = isHopeless(item.problem) ? "Remove" : item.problem ? "Try again" : "Start again";
+    this.find("again").textContent = isHopeless(item.problem) ? "Remove" : problem ? "Try again" : "Start again";
+    // With an earlier result there is something to stay for.
+    this.find("again").hidden = isHopeless(item.setback?.problem);
   }
 
   #drawResult(item) {

@@ -18,11 +18,16 @@ function token() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// What makes up a result.
+const pick = ({ job, result, blob, elapsed, options }) => ({ job, result, blob, elapsed, options });
+
 /**
  * Items: { id, file, name, size, state, progress, options, job, result, blob, problem, … };
  * begin: called when its turn has come; answer: takes the answer to the question about it, or null;
  * removal: aborted when it is taken off the page;
- * saved: the result that was last saved, of which there may be a newer one.
+ * saved: the result that was last saved, of which there may be a newer one; earlier: of the result
+ * before, while another is made; setback: { problem } of an attempt that left the earlier result,
+ * problem null where it was stopped; unsure: { token, options } of a job that may have been taken.
  * state: ready, line (waiting its turn here), estimating, asking, sending, waiting (for a busy
  * service), queued, running, fetching, done, stopping, stopped, failed.
  * Events: "change" with the item in detail, "list" when items come or go.
@@ -54,11 +59,12 @@ export class Queue extends EventTarget {
     for (const item of items) {
       if (isBusy(item)) continue;
       // Where nobody knows whether the job has been taken, the same one is asked for again.
-      const isSame = item.isUnsure && JSON.stringify(options) === JSON.stringify(item.options);
-      const key = isSame ? item.token : token();
-      Object.assign(item, { token: key, isUnsure: false, options: { ...options }, control: new AbortController() });
+      const isSame = item.unsure && JSON.stringify(options) === JSON.stringify(item.unsure.options);
+      const key = isSame ? item.unsure.token : token();
+      if (item.state === "done") item.earlier = pick(item);
+      Object.assign(item, { token: key, options: { ...options }, control: new AbortController() });
       item.begin = () => this.#work(item);
-      this.update(item, { state: "line", progress: 0, problem: null, job: null, result: null, blob: null });
+      this.update(item, { state: "line", progress: 0, problem: null, setback: null, job: null, result: null, blob: null });
     }
     this.#next();
   }
@@ -66,15 +72,16 @@ export class Queue extends EventTarget {
   /** Stops a photograph; its job at the service too. */
   stop(item) {
     if (!isBusy(item) || item.state === "stopping") return;
-    const waiting = item.state === "line";
-    this.update(item, { state: waiting ? "stopped" : "stopping" });
+    if (item.state === "line") this.#fallBack(item, { state: "stopped" });
+    else this.update(item, { state: "stopping" });
     item.answer?.(false);
     item.control.abort();
   }
 
   update(item, changes) {
     // A step that was under way when it was stopped must not bring it back to life.
-    if (item.state === "stopping" && changes.state && !["stopped", "failed"].includes(changes.state)) return;
+    const isOver = changes.setback || ["stopped", "failed"].includes(changes.state);
+    if (item.state === "stopping" && changes.state && !isOver) return;
     Object.assign(item, changes);
     this.dispatchEvent(new CustomEvent("change", { detail: item }));
   }
@@ -104,13 +111,22 @@ export class Queue extends EventTarget {
       });
       const elapsed = (performance.now() - started) / 1000;
       if (item.control.signal.aborted) throw new Stopped();
-      this.update(item, { state: "done", job, result: job.result, blob, elapsed });
+      this.update(item, { state: "done", job, result: job.result, blob, elapsed, earlier: null, unsure: null });
     } catch (problem) {
-      if (problem instanceof Stopped) this.update(item, { state: "stopped" });
-      else this.update(item, { state: "failed", problem, isUnsure: mayPass(problem) });
+      const isStop = problem instanceof Stopped;
+      item.unsure = !isStop && mayPass(problem) ? { token: item.token, options: item.options } : null;
+      // What was stopped while it waited its turn is over already.
+      if (isBusy(item)) this.#fallBack(item, isStop ? { state: "stopped" } : { state: "failed", problem });
     } finally {
       this.#leave();
     }
+  }
+
+  // An attempt that made nothing costs nothing: the earlier result, where there is one, is there again.
+  #fallBack(item, changes) {
+    const { earlier } = item;
+    if (!earlier) return this.update(item, changes);
+    this.update(item, { ...earlier, state: "done", earlier: null, setback: { problem: changes.problem ?? null } });
   }
 
   #ask(item, estimate) {

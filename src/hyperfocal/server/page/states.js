@@ -13,6 +13,9 @@ const PLAIN = {
   stopped: "Stopped",
 };
 
+/** Where another attempt made nothing. */
+export const EARLIER = "The earlier result is kept.";
+
 /** The state in a few words. */
 export function stateText(item) {
   const { state, progress = 0 } = item;
@@ -21,6 +24,7 @@ export function stateText(item) {
   if (state === "running") return `Restoring, ${percent(progress)}`;
   if (state === "waiting") return `${item.busy ? "The service is busy" : "Connection lost"}, again in ${seconds(item.left)}`;
   if (state === "failed") return explain(item.problem).title;
+  if (item.setback) return `${item.setback.problem ? explain(item.setback.problem).title : PLAIN.stopped}. ${EARLIER}`;
   if (state === "done") return `${dimensions(item.result.width, item.result.height)}, ${bytes(item.blob.size)}`;
   return PLAIN[state];
 }
