@@ -224,3 +224,39 @@ def test_a_part_that_cannot_be_removed_does_not_keep_the_others(source, tmp_path
     monkeypatch.setattr(Path, "unlink", refuse)
     assert storage.sweep_parts(older_than=60.0) == 1
     assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [".one.part", "a.bin"]
+
+
+@pytest.mark.parametrize("known_by", ["put", "mark", "entries", "prepare"])
+def test_a_folder_that_is_gone_is_away_and_not_made_again(source, tmp_path, known_by):
+    """As where a volume was unmounted: its files are not missing, and nothing goes elsewhere."""
+    root, content = tmp_path / "kept", source.read_bytes()
+    Storage(root).put("a", source)
+    storage = Storage(root)
+    given = {"put": ("a", source), "mark": ("m",)}
+    getattr(storage, known_by)(*given.get(known_by, ()))
+    aside = root.rename(tmp_path / "aside")
+    for use in (
+        lambda: storage.put("b", source),
+        lambda: storage.put("b", source, move=True),
+        lambda: storage.mark("b"),
+        lambda: storage.size("a"),
+        lambda: storage.fetch("a", tmp_path / "copy"),
+        lambda: list(storage.chunks("a")),
+        lambda: storage.delete("a"),
+        lambda: storage.entries(),
+    ):
+        with pytest.raises(StorageUnavailable, match="not there"):
+            use()
+    assert not root.exists()
+    assert source.read_bytes() == content
+    aside.rename(root)
+    assert b"".join(storage.chunks("a")) == content
+    with pytest.raises(FileMissing):
+        storage.size("b")
+
+
+def test_a_file_that_went_before_it_was_kept(storage, source):
+    source.unlink()
+    with pytest.raises(StorageUnavailable):
+        storage.put("a", source)
+    assert storage.entries() == []

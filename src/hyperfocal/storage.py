@@ -19,6 +19,7 @@ from hyperfocal.errors import HyperfocalError, SettingsError
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _PART = ".part"
 _CHUNK = 1 << 18
+_AWAY = "the storage cannot be used: it is not there"
 
 
 class StorageUnavailable(HyperfocalError):
@@ -82,6 +83,8 @@ class Storage:
     ``url``: a path or any fsspec URL (``s3://bucket/folder``); ``folder`` is a folder below it.
     A file is there whole or not at all: its content is on the disk before it has its name. Names
     are letters, digits, ``.``, ``_`` and ``-``, so none can lead out of the folder.
+    A folder on a disk is made when first written to. One that was there and is not any more, such
+    as a volume that was unmounted, is away: it is not made again, and its files are not missing.
     :class:`SettingsError` for a URL that nothing can open.
     """
 
@@ -89,16 +92,23 @@ class Storage:
         self._files, root = _open(str(url))
         self._root = f"{root.rstrip('/')}/{folder}".rstrip("/")
         self._is_local = "file" in _protocols(self._files)
+        self._was_there = False
 
     @property
     def folder(self) -> Path | None:
         """The folder on this machine's disk, which may not be there yet; None of a bucket."""
         return Path(self._root) if self._is_local else None
 
+    def prepare(self) -> None:
+        """Make the folder before anything is kept, so that it can be told when it is gone."""
+        with self._told(self._root, writing=True):
+            if self._is_local:
+                self._make()
+
     def put(self, name: str, source: Path, *, move: bool = False) -> int:
         """Keep the file ``source`` as ``name``; gives its bytes. ``move``: ``source`` goes away."""
-        size = source.stat().st_size
-        with _told(name, writing=True):
+        with self._told(name, writing=True):
+            size = source.stat().st_size
             if self._is_local:
                 self._put_local(Path(self._path(name)), source, move)
             else:
@@ -110,28 +120,28 @@ class Storage:
 
     def mark(self, name: str) -> None:
         """Keep an empty file as ``name``; one that is there counts as written now."""
-        with _told(name, writing=True):
+        with self._told(name, writing=True):
             if self._is_local:
                 target = Path(self._path(name))
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._make()
                 target.touch()
             else:
                 self._files.pipe_file(self._path(name), b"")
 
     def fetch(self, name: str, target: Path) -> None:
         """Copy the file ``name`` to ``target``. Raises :class:`FileMissing`."""
-        with _told(name):
+        with self._told(name):
             self._files.get_file(self._path(name), str(target))
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The file's content, piece by piece. Raises :class:`FileMissing`."""
-        with _told(name), cast(BinaryIO, self._files.open(self._path(name), "rb")) as file:
+        with self._told(name), cast(BinaryIO, self._files.open(self._path(name), "rb")) as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
     def size(self, name: str) -> int:
         """Bytes of the file. Raises :class:`FileMissing`."""
-        with _told(name):
+        with self._told(name):
             self._files.invalidate_cache()
             return int(self._files.info(self._path(name))["size"])
 
@@ -142,7 +152,7 @@ class Storage:
     def delete(self, name: str) -> bool:
         """Remove the file; False when there was none, which a bucket does not tell."""
         try:
-            with _told(name):
+            with self._told(name):
                 self._files.rm_file(self._path(name))
         except FileMissing:
             return False
@@ -167,12 +177,15 @@ class Storage:
         return gone
 
     def _listed(self) -> list[Entry]:
-        with _told(self._root):
+        with self._told(self._root):
             self._files.invalidate_cache()
             try:
                 found = self._files.ls(self._root, detail=True)
             except FileNotFoundError:
+                if self._is_away():
+                    raise StorageUnavailable(_AWAY) from None
                 return []
+            self._was_there = True
         return [
             Entry(one["name"].rsplit("/", 1)[-1], int(one["size"] or 0), _seconds(one))
             for one in found
@@ -185,8 +198,7 @@ class Storage:
         return f"{self._root}/{name}"
 
     def _put_local(self, target: Path, source: Path, move: bool) -> None:
-        # Pictures are nobody else's business.
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make()
         # To another disk nothing can be renamed, and within one not always: then it is copied.
         if move and source.stat().st_dev == target.parent.stat().st_dev:
             _to_disk(source)
@@ -203,6 +215,34 @@ class Storage:
             raise
         if move:
             source.unlink()
+
+    def _make(self) -> None:
+        # Once: below where a volume was mounted nobody would find again what is kept meanwhile.
+        if not self._was_there:
+            # Pictures are nobody else's business.
+            Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._was_there = True
+
+    def _is_away(self) -> bool:
+        return self._is_local and self._was_there and not Path(self._root).is_dir()
+
+    @contextlib.contextmanager
+    def _told(self, name: str, *, writing: bool = False) -> Iterator[None]:
+        """Turns what file systems and the clients of buckets raise into this program's errors."""
+        try:
+            yield
+        except (HyperfocalError, GeneratorExit):
+            raise
+        except FileNotFoundError as error:
+            if writing or self._is_away():
+                # The folder or the bucket: a file that is to be made need not be there.
+                raise StorageUnavailable(_AWAY) from error
+            raise FileMissing(f"there is no file '{Path(name).name}'") from error
+        except Exception as error:
+            # The clients of buckets raise classes of their own for a network that is down.
+            raise StorageUnavailable(
+                f"the storage cannot be used: {getattr(error, 'strerror', None) or error}"
+            ) from error
 
 
 def _to_disk(path: Path) -> None:
@@ -247,22 +287,3 @@ def _seconds(one: dict[str, Any]) -> float:
         if isinstance(value, int | float):
             return float(value)
     return time.time()
-
-
-@contextlib.contextmanager
-def _told(name: str, *, writing: bool = False) -> Iterator[None]:
-    """Turns what file systems and the clients of buckets raise into this program's errors."""
-    try:
-        yield
-    except (HyperfocalError, GeneratorExit):
-        raise
-    except FileNotFoundError as error:
-        if writing:
-            # The folder or the bucket: a file that is to be made need not be there.
-            raise StorageUnavailable("the storage cannot be used: it is not there") from error
-        raise FileMissing(f"there is no file '{Path(name).name}'") from error
-    except Exception as error:
-        # The clients of buckets raise classes of their own for a network that is down.
-        raise StorageUnavailable(
-            f"the storage cannot be used: {getattr(error, 'strerror', None) or error}"
-        ) from error
