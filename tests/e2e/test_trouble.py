@@ -271,3 +271,50 @@ def test_a_key_is_asked_for_once_and_kept_in_the_tab(
     assert page.evaluate("document.cookie") == ""
     page.get_by_role("button", name="Forget the key").click()
     wait_until(lambda: page.evaluate("sessionStorage.length") == 0)
+
+
+def test_who_has_no_key_is_asked_once(open_page: Open, service: str, photo: Photo) -> None:
+    page = open_page(service, expected=("Failed to load resource",))
+    asked: list[str | None] = []
+
+    def want_a_key(route: Any) -> None:
+        asked.append(route.request.headers.get("authorization"))
+        if asked[-1] is None:
+            answer(route, 401, "unauthorized", "a key is needed")
+        else:
+            route.continue_()
+
+    page.route("**/v1/jobs", want_a_key)
+    restore(page, *(photo(f"{name}.png", seed=seed) for seed, name in enumerate("abcde")))
+    dialog = page.get_by_role("dialog", name="This service needs a key")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("heading", name="A key is needed").wait_for()
+    wait_until(lambda: page.locator('.item[data-state="failed"]').count() == 2)
+    assert page.locator('.item[data-state="ready"]').count() == 3
+    page.get_by_role("status").get_by_text("Not started: 3 photographs.").wait_for(state="attached")
+    assert not dialog.is_visible()
+    assert asked == [None, None]
+    # Who comes back to it is asked again, of the rest as of those that were refused.
+    page.get_by_role("button", name="Restore 3 photographs").click()
+    dialog.get_by_role("button", name="Cancel").click()
+    wait_until(lambda: page.locator('.item[data-state="failed"]').count() == 4)
+    assert page.locator('.item[data-state="ready"]').count() == 1
+    page.get_by_role("button", name="Try again").click()
+    dialog.get_by_label("API key").fill("hf_abc")
+    dialog.get_by_role("button", name="Use this key").click()
+    finish(page)
+
+
+def test_a_refused_key_leaves_the_earlier_results(
+    open_page: Open, service: str, photo: Photo
+) -> None:
+    page = open_page(service, expected=("Failed to load resource",))
+    restore(page, photo())
+    finish(page)
+    page.route("**/v1/jobs", lambda route: answer(route, 401, "unauthorized", "a key is needed"))
+    page.get_by_role("button", name="Restore again with these options").click()
+    dialog = page.get_by_role("dialog", name="This service needs a key")
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("heading", name="A key is needed").wait_for()
+    page.locator("#trouble-text", has_text="The earlier result is kept.").wait_for()
+    finish(page)

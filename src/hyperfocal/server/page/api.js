@@ -29,9 +29,11 @@ export function pause(milliseconds, signal) {
 
 export class Api {
   #asking = null;
+  #isRefused = false;
 
   /**
-   * askForKey: called when the service wants a key; resolves to one, or to null. silence: in
+   * askForKey: called when the service wants a key; resolves to one, or to null, and then is not
+   * called again before askAgain(), which is for what somebody does by hand. silence: in
    * milliseconds, after which a service that is followed, asked after a job or sends its result
    * counts as gone.
    */
@@ -49,6 +51,7 @@ export class Api {
 
   set key(value) {
     this.heldKey = value;
+    this.askAgain();
     try {
       if (value) sessionStorage.setItem(KEY, value);
       else sessionStorage.removeItem(KEY);
@@ -56,6 +59,10 @@ export class Api {
       // Storage is off: the key is held by the page alone.
     }
     this.onKey?.(Boolean(value));
+  }
+
+  askAgain() {
+    this.#isRefused = false;
   }
 
   /** A request by fetch; the Response of a success, or throws Problem, Unreachable, Stopped. */
@@ -207,14 +214,18 @@ export class Api {
         if (problem.status !== 401) throw problem;
         // Another request may have got a new key meanwhile.
         if (this.key !== key) continue;
+        if (this.#isRefused) throw problem;
         // Several requests may be refused at once; the question is asked once.
         this.#asking ??= this.askForKey(Boolean(key)).finally(() => (this.#asking = null));
         // The service has answered; now it waits for somebody who has to look for a key.
         patience?.rest();
         const given = await this.#asking;
         patience?.renew();
-        if (!given) throw problem;
-        this.key = given;
+        if (given) this.key = given;
+        else {
+          this.#isRefused = true;
+          throw problem;
+        }
       }
     }
   }

@@ -90,6 +90,7 @@ export class Feedback {
     };
     Object.assign(draft, { isSending: true, said: "Sending …" });
     this.#draw(draft);
+    this.api.askAgain();
     // The button that was pressed cannot keep the focus now.
     this.said.focus();
     try {

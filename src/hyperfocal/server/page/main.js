@@ -67,7 +67,8 @@ find("items").addEventListener("click", (event) => {
 const told = new Map();
 queue.addEventListener("change", ({ detail: item }) => {
   drawButtons();
-  if (told.get(item) === item.state) return;
+  const before = told.get(item);
+  if (before === item.state) return;
   told.set(item, item.state);
   if (item.setback) {
     const { problem } = item.setback;
@@ -78,7 +79,8 @@ queue.addEventListener("change", ({ detail: item }) => {
     const decibels = item.result.consistency_db;
     const title = typeof decibels === "number" ? fidelity(decibels).title : "";
     say(`${item.name} is restored${title ? `, ${title.toLowerCase()} to the original` : ""}.`);
-  } else if (item.state === "stopped") say(`${item.name} was stopped.`);
+  } else if (item.state === "ready" && before) say(`Not started: ${photographs(waiting().length)}.`);
+  else if (item.state === "stopped") say(`${item.name} was stopped.`);
   else if (item.state === "asking") say(`${item.name} is large; a question is waiting.`);
   else if (item.state === "failed") {
     const { title, text } = explain(item.problem);

@@ -56,6 +56,7 @@ export class Queue extends EventTarget {
 
   /** Puts photographs in line with the options of this moment. */
   start(items, options) {
+    this.api.askAgain();
     for (const item of items) {
       if (isBusy(item)) continue;
       // Where nobody knows whether the job has been taken, the same one is asked for again.
@@ -117,8 +118,17 @@ export class Queue extends EventTarget {
       item.unsure = !isStop && mayPass(problem) ? { token: item.token, options: item.options } : null;
       // What was stopped while it waited its turn is over already.
       if (isBusy(item)) this.#fallBack(item, isStop ? { state: "stopped" } : { state: "failed", problem });
+      if (problem.status === 401) this.#putBack();
     } finally {
       this.#leave();
+    }
+  }
+
+  // Nobody gives a key: what waits its turn would be refused as well. It can be started again.
+  #putBack() {
+    for (const item of this.items) {
+      // What has got as far as a question, and an answer to it, had a key.
+      if (item.state === "line" && !item.answer) this.#fallBack(item, { state: "ready" });
     }
   }
 
