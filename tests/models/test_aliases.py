@@ -2,7 +2,7 @@ import pytest
 
 from hyperfocal import Settings, Upscaler, models
 from hyperfocal.errors import ModelBroken, ModelMissing, OutputRefused, UsageError
-from hyperfocal.models import aliasing
+from hyperfocal.models import aliasing, registry
 from hyperfocal.models.aliasing import resolve
 
 
@@ -63,6 +63,22 @@ def test_what_can_be_no_alias(settings, alias, model, error, words):
     with pytest.raises(error, match=words):
         models.set_alias(alias, model, settings=settings)
     assert models.aliases(settings) == {"other": "bicubic-x2"}
+
+
+@pytest.mark.parametrize("named", ["mine-x2", "mine"])
+def test_an_alias_does_not_move_to_damaged_weights(settings, named):
+    models.set_alias("champion-x2", "bicubic-x2", settings=settings)
+    shipped = registry.find("photo-realtime-x2", settings)
+    shipped.card.model_copy(update={"name": "mine-x2"}).write(settings.models / "mine-x2.toml")
+    for weights in shipped.card.weights.values():
+        (settings.models / weights.file).write_bytes(b"cut off while it was copied")
+    with pytest.raises(ModelBroken, match="mine-x2: .* is damaged"):
+        models.set_alias("champion-x2", named, settings=settings)
+    assert models.aliases(settings) == {"champion-x2": "bicubic-x2"}
+    for weights in shipped.card.weights.values():
+        (settings.models / weights.file).write_bytes((shipped.folder / weights.file).read_bytes())
+    models.set_alias("champion-x2", named, settings=settings)
+    assert models.aliases(settings) == {"champion-x2": named}
 
 
 def test_an_alias_that_is_none(settings):

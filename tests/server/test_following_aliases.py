@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from pretending import check_problem
+from pretending import check_problem, serve
 from waiting import wait_until
 
 from hyperfocal import Settings, models
@@ -17,6 +17,7 @@ from hyperfocal.errors import ModelBroken
 from hyperfocal.server import loading
 from hyperfocal.server.errors import Draining
 from hyperfocal.server.service import Chosen
+from hyperfocal.server.settings import ServerSettings
 
 
 @pytest.fixture
@@ -82,6 +83,45 @@ def test_a_roll_back_holds_until_the_alias_moves_again(moved_on, move):
     check_problem(moved_on.client.post("/v1/admin/rollback"), 409, "nothing-before")
     move("champion-x2", "restore-fast-x2")
     assert until(moved_on, 3)[-1] == ("restore-fast-x2",)
+
+
+@pytest.fixture
+def real(move, tmp_path):
+    """A service with a worker that has loaded what champion-x stands for: bicubic-x2."""
+    move("champion-x", "bicubic-x2")
+    given = {"data": tmp_path / "data", "workers": 1, "threads": 1, "models": "champion-x"}
+    with serve(ServerSettings.read({}, port=0, alias_seconds=0.05, **given)) as running:
+        wait_until(running.ready, 120)
+        yield running
+
+
+def asked(running, png, name="champion-x") -> str:
+    """The model that made what a request for the alias got."""
+    headers = {"content-type": "image/png"}
+    answer = running.client.post(f"/v1/upscale?model={name}", content=png, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["hyperfocal-model"]
+
+
+def test_what_was_gone_back_to_serves_those_who_name_the_alias(real, move, png):
+    move("champion-x", "bicubic-x3")
+    wait_until(lambda: asked(real, png) == "bicubic-x3")
+    wait_until(lambda: not real.service.changing.locked())
+    assert real.client.post("/v1/admin/rollback").json()["models"] == ["bicubic-x2"]
+    assert asked(real, png) == "bicubic-x2"
+    # Whoever names a model gets that one.
+    assert asked(real, png, "bicubic-x3") == "bicubic-x3"
+
+
+def test_what_cannot_be_followed_changes_nothing_for_those_who_name_the_alias(real, tmp_path, png):
+    write(tmp_path, 'champion-x = "no-such-model"\n')
+    wait_until(lambda: followed(real) == 0)
+    assert asked(real, png) == "bicubic-x2"
+    lines = real.client.get("/metrics").text.splitlines()
+    counted = [line for line in lines if line.startswith("predict_requests_total{")]
+    assert len(counted) == 1, counted
+    assert 'model="bicubic-x2"' in counted[0]
+    assert 'status="200"' in counted[0]
 
 
 def test_another_alias_does_not_undo_a_roll_back(pretending, move):

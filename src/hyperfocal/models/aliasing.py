@@ -57,8 +57,9 @@ def resolve(name: str, settings: Settings | None = None) -> str:
 def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> None:
     """Let ``alias`` stand for a model or a family, whatever it stood for before.
 
-    :class:`ModelMissing` where there is no such model, :class:`UsageError` for an alias that is
-    the name of a model or of a family, :class:`OutputRefused`.
+    :class:`ModelMissing` where there is no such model, :class:`ModelBroken` where its weights are
+    not what its card says, :class:`UsageError` for an alias that is the name of a model or of a
+    family, :class:`OutputRefused`.
     """
     from hyperfocal.models.registry import in_shipped_family
 
@@ -78,8 +79,18 @@ def set_alias(alias: str, model: str, *, settings: Settings | None = None) -> No
         )
     if not is_model(model, settings):
         raise ModelMissing(f"there is no model '{model}'; see 'hyperfocal models list'")
+    _check_whole(model, settings)
     with _changing(settings) as names:
         names[alias] = model
+
+
+def _check_whole(model: str, settings: Settings) -> None:
+    """Raise :class:`ModelBroken` for a model that no service could change over to."""
+    from hyperfocal.models.integrity import verify
+
+    for verdict in verify(model, settings=settings):
+        if not verdict.ok:
+            raise ModelBroken(verdict.reason)
 
 
 def remove_alias(alias: str, *, settings: Settings | None = None) -> None:

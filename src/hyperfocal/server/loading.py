@@ -140,6 +140,9 @@ async def _change(service: Service, wish: Chosen) -> str:
     # Not undone when the client leaves: the new workers may be in place by then.
     version = await asyncio.shield(reloading)
     service.chosen = wish
+    # Requests that name one of these get what was chosen, also where its alias stands for
+    # something else by now: after a rollback for what was gone back from.
+    service.pool.chosen = _models(wish, wish.names)
     await service.tell_models()
     _log.info("models loaded", extra={"fields": {"models": wish.models, "version": version}})
     return version

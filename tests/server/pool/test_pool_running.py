@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from hyperfocal import imaging
+from hyperfocal import imaging, models
 from hyperfocal.errors import (
     BrokenPicture,
     FidelityTooLow,
@@ -342,3 +342,33 @@ def test_a_model_that_is_not_there_stops_the_start(runner, desk, open_pool):
 
     with pytest.raises(ModelMissing, match="no-such-model"):
         runner.run(start())
+
+
+def test_an_alias_is_what_it_was_when_the_models_were_loaded(
+    runner, desk, open_pool, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HYPERFOCAL_MODELS", str(tmp_path / "models"))
+    models.set_alias("other", "bicubic-x3")
+
+    async def asked():
+        async with open_pool() as pool:
+
+            async def model_of(name):
+                return (await pool.run(desk.flat(9, model=name), seconds=60)).model
+
+            # Workers that are asked first after it moved give the same as those that remember.
+            models.set_alias("other", "bicubic-x4")
+            found = [await model_of("other")]
+            with pytest.raises(ModelMissing):
+                await pool.reload(("no-such-model",))
+            found.append(await model_of("other"))
+            await pool.reload(("bicubic-x2",))
+            found.append(await model_of("other"))
+            # What the service holds comes before what the alias stands for.
+            pool.chosen = {"other": "bicubic-x2"}
+            found.append(await model_of("other"))
+            models.set_alias("new", "bicubic-x3")
+            return [*found, await model_of("new")]
+
+    found = runner.run(asked())
+    assert found == ["bicubic-x3", "bicubic-x3", "bicubic-x4", "bicubic-x2", "bicubic-x3"]

@@ -8,10 +8,13 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from statistics import median
 
 from hyperfocal.cores import available_cores, core_numbers
-from hyperfocal.errors import Cancelled, HyperfocalError
+from hyperfocal.errors import Cancelled, HyperfocalError, ModelBroken
+from hyperfocal.models.aliasing import aliases
+from hyperfocal.models.registry import card_file
 from hyperfocal.server.errors import DeadlinePassed, Draining, WorkerDied
 from hyperfocal.server.pool.crew import Crew
 from hyperfocal.server.pool.handle import Errand, Reason, Worker
@@ -36,7 +39,8 @@ _SHORTEST_RETRY, _LONGEST_RETRY = 1, 120
 class Pool:
     """A fixed number of worker processes, each at one task at a time.
 
-    Belongs to the event loop in which it is started.
+    Belongs to the event loop in which it is started. ``chosen``: what the names that the service
+    was asked to load stand for, whatever an alias stands for by now.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -45,6 +49,8 @@ class Pool:
         self._line = Line(settings.queue, self._sizing.workers)
         self._crew: Crew | None = None
         self._models: tuple[str, ...] = settings.models
+        self.chosen: Mapping[str, str] = {}
+        self._aliases: Mapping[str, str] = {}
         self._reloading = asyncio.Lock()
         self._loading: asyncio.Task[Crew] | None = None
         self._draining = False
@@ -127,6 +133,7 @@ class Pool:
     async def start(self) -> None:
         """Start the workers; returns when all have loaded their models. Raises ModelError."""
         self._settings.spool.mkdir(parents=True, exist_ok=True)
+        self._aliases = await asyncio.to_thread(_standing)
         self._take_over(await self._new_crew(self._models), self._models)
 
     async def run(
@@ -151,6 +158,7 @@ class Pool:
         """
         if self._draining or self._crew is None:
             raise _draining()
+        task = self._meant(task)
         loop = asyncio.get_running_loop()
         limit = asyncio.timeout(None if wait else seconds)
         try:
@@ -174,9 +182,13 @@ class Pool:
         :class:`ModelError`, or :class:`Draining`, and then nothing has changed.
         """
         async with self._reloading:
+            known = await asyncio.to_thread(_known, self._aliases)
             if self._draining or self._crew is None:
                 raise _draining()
-            return await self._change(self._crew, models)
+            version = await self._change(self._crew, models)
+            # Not before: what cannot be loaded changes nothing, for those who name an alias too.
+            self._aliases = known
+            return version
 
     async def drain(self, seconds: float) -> None:
         """Take no new tasks, wait for those there are, then end the workers.
@@ -205,6 +217,18 @@ class Pool:
                 self._crew = None
         while self._settling:
             await asyncio.gather(*self._settling, return_exceptions=True)
+
+    def _meant(self, task: Task) -> Task:
+        """The task with the model that its alias stood for when the models were loaded.
+
+        Workers would look in the registry, where it may stand for what was gone back from, or for
+        what cannot be loaded, and each would remember what it found at another time.
+        """
+        name = task.options.model
+        if name is None:
+            return task
+        model = self.chosen.get(name) or self._aliases.get(name, name)
+        return replace(task, options=replace(task.options, model=model))
 
     async def _work(
         self,
@@ -339,6 +363,21 @@ class Pool:
 
 def _draining() -> HyperfocalError:
     return Draining("the service is starting or stopping; try again in a moment")
+
+
+def _standing() -> Mapping[str, str]:
+    """What aliases stand for, but those that a model's own name hides. Raises ModelBroken."""
+    settings = Settings.read()
+    known = aliases(settings)
+    return {name: model for name, model in known.items() if card_file(name, settings) is None}
+
+
+def _known(before: Mapping[str, str]) -> Mapping[str, str]:
+    """The same; what they stood for ``before`` where they are damaged, as for a rollback."""
+    try:
+        return _standing()
+    except ModelBroken:
+        return before
 
 
 async def _swept(task: Task) -> None:
