@@ -220,3 +220,85 @@ def test_who_is_asked_for_a_key_is_not_hurried(open_page: Open, service: str, ph
     page.clock.fast_forward(20_000)
     dialog.get_by_role("button", name="Use this key").click()
     page.get_by_role("heading", name="Stopped").wait_for()
+
+
+def test_an_estimate_that_does_not_come_is_told(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/estimate", lambda route: None)
+    own_page.get_by_label("Choose photographs").set_input_files(photo("wide.jpg", 4000, 3000))
+    own_page.get_by_role("radio", name="4×").check()  # noqa: RUF001
+    own_page.get_by_role("button", name="wide.jpg 4,000 × 3,000").wait_for()  # noqa: RUF001
+    with own_page.expect_request("**/v1/estimate"):
+        own_page.get_by_role("button", name="Restore 1 photograph").click()
+    own_page.clock.fast_forward(59_000)
+    assert own_page.locator('.item[data-state="estimating"]').count() == 1
+    own_page.clock.fast_forward(5_000)
+    own_page.get_by_role("heading", name="The service cannot be reached").wait_for()
+    # Who does not wait for it need not.
+    with own_page.expect_request("**/v1/estimate"):
+        own_page.get_by_role("button", name="Try again").click()
+    own_page.get_by_role("button", name="Cancel", exact=True).click()
+    own_page.get_by_role("heading", name="Stopped").wait_for()
+
+
+def test_a_verdict_that_is_not_answered_can_be_sent_again(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/feedback", lambda route: None)
+    restore(own_page, photo())
+    finish(own_page)
+    own_page.get_by_role("button", name="Not good").click()
+    own_page.get_by_label("Comment").fill("hm")
+    with own_page.expect_request("**/v1/feedback"):
+        own_page.get_by_role("button", name="Send").click()
+    own_page.get_by_role("status").get_by_text("Sending …").wait_for()
+    own_page.clock.fast_forward(60_000)
+    own_page.get_by_role("status").get_by_text("The service cannot be reached").wait_for()
+    assert own_page.get_by_label("Comment").input_value() == "hm"
+    own_page.unroute("**/v1/feedback")
+    own_page.get_by_role("button", name="Send").click()
+    own_page.get_by_text("Thank you.").wait_for()
+
+
+def test_a_picture_to_look_at_that_does_not_come_is_told(own_page: Any, photo: Photo) -> None:
+    own_page.clock.install()
+    own_page.reload()
+    own_page.route("**/v1/upscale", lambda route: None)
+    with own_page.expect_request("**/v1/upscale"):
+        restore(own_page, photo("scan.tif", 90, 60))
+    own_page.clock.fast_forward(60_000)
+    own_page.get_by_text("the service could not help: the service cannot be reached").wait_for()
+
+
+def test_what_is_still_under_way_is_no_silence(own_page: Any) -> None:
+    """By a request that says when a part has been taken, and when a part of the answer comes."""
+    own_page.clock.install(time=0)
+    own_page.reload()
+    own_page.clock.pause_at(60_000)
+    own_page.evaluate(
+        """async () => {
+          const { Api } = await import(new URL("static/api.js", location.href));
+          window.XMLHttpRequest = class {
+            upload = {};
+            constructor() { window.request = this; }
+            open() {}
+            setRequestHeader() {}
+            send() {}
+            abort() { this.onabort(); }
+          };
+          window.heard = [];
+          const asked = new Api().consult("v1/estimate", new FormData());
+          asked.catch((problem) => heard.push(problem.code));
+        }"""
+    )
+    for part in (
+        "request.upload.onprogress({})",
+        "request.upload.onload()",
+        "request.onprogress()",
+    ):
+        own_page.clock.run_for(50_000)
+        own_page.evaluate(part)
+    assert own_page.evaluate("heard") == []
+    own_page.clock.run_for(60_000)
+    wait_until(lambda: own_page.evaluate("heard") == ["unreachable"])

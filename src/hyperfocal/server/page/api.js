@@ -6,8 +6,9 @@ const KEY = "hyperfocal-key";
 /** Milliseconds without a byte before a job or its result is asked for anew; events come every 5 s. */
 const SILENCE = 20_000;
 /**
- * Milliseconds for the answer once a form has been sent. Longer, as what the system has taken
- * counts as sent: on a slow line it is still under way, and the service waits for it half a minute.
+ * Milliseconds for the answer once a form has been sent, and for each part of one of which nothing
+ * is kept. Longer, as what the system has taken counts as sent: on a slow line it is still under
+ * way, and the service waits for it half a minute.
  */
 const ANSWER = 60_000;
 
@@ -98,13 +99,7 @@ export class Api {
     }
   }
 
-  /** The bytes of a success, as a Blob of their media type. */
-  async blob(path, options) {
-    const response = await this.send(path, options);
-    return readBody(() => response.blob());
-  }
-
-  /** The same of something that lies ready: Unreachable where nothing of it comes for too long. */
+  /** The bytes of something that lies ready, as a Blob: Unreachable where nothing of it comes for too long. */
   async download(path, signal) {
     const patience = new Patience(this.silence, signal);
     try {
@@ -126,12 +121,30 @@ export class Api {
   }
 
   /**
-   * Posts a form and gives the JSON of the answer. fetch cannot tell how much has been sent,
-   * XMLHttpRequest can. Stopping it counts only while it is being sent: once everything has
-   * arrived there may be a job, and only the answer tells which one has to be cancelled. Where
-   * that does not come, stopped or not, it is Unreachable, and nobody can tell whether there is one.
+   * Posts a form and gives the JSON of the answer. Stopping it counts only while it is being sent:
+   * once everything has arrived there may be a job, and only the answer tells which one has to be
+   * cancelled. Where that does not come, stopped or not, it is Unreachable, and nobody can tell
+   * whether there is one.
    */
-  upload(path, form, { headers = {}, signal, onProgress }) {
+  async upload(path, form, options) {
+    return readJson(await this.#post(path, form, { ...options, isBinding: true }));
+  }
+
+  /**
+   * Posts a form, or JSON, that nothing comes of but its answer, and gives that as a Blob. Stopping
+   * it counts at any time; Unreachable where nothing is taken and nothing comes for too long.
+   */
+  request(path, body, options) {
+    return this.#post(path, body, { ...options, isBinding: false });
+  }
+
+  /** The same, of which the answer is JSON. */
+  async consult(path, body, options) {
+    return readJson(await this.request(path, body, options));
+  }
+
+  // fetch cannot tell how much has been sent, XMLHttpRequest can.
+  #post(path, body, { headers = {}, signal, onProgress, isBinding }) {
     return this.#withKey(
       (authorization) =>
         new Promise((resolve, reject) => {
@@ -140,36 +153,40 @@ export class Api {
           const stop = () => request.abort();
           signal?.addEventListener("abort", stop, { once: true });
           request.open("POST", path);
+          request.responseType = "blob";
           for (const [name, value] of Object.entries({ ...authorization, ...headers })) {
             request.setRequestHeader(name, value);
           }
-          request.upload.onprogress = (event) => {
-            if (event.lengthComputable) onProgress?.(event.loaded / event.total);
-          };
           let limit;
-          request.upload.onload = () => {
-            signal?.removeEventListener("abort", stop);
+          const listen = () => {
+            clearTimeout(limit);
             limit = setTimeout(() => {
               reject(new Unreachable());
               request.abort();
             }, ANSWER);
           };
-          request.onloadend = () => clearTimeout(limit);
-          request.onabort = () => reject(new Stopped());
-          request.onerror = async () => reject(await reasonOf(form));
-          request.onload = () => {
-            if (request.status >= 200 && request.status < 300) {
-              try {
-                resolve(JSON.parse(request.responseText));
-              } catch {
-                reject(new Problem({ status: 502, detail: "the answer was not understood" }));
-              }
-            } else {
-              const header = (name) => request.getResponseHeader(name);
-              reject(Problem.fromAnswer(request.status, header, request.responseText));
-            }
+          request.upload.onprogress = (event) => {
+            if (!isBinding) listen();
+            if (event.lengthComputable) onProgress?.(event.loaded / event.total);
           };
-          request.send(form);
+          request.upload.onload = () => {
+            if (isBinding) signal?.removeEventListener("abort", stop);
+            listen();
+          };
+          request.onprogress = listen;
+          request.onloadend = () => {
+            clearTimeout(limit);
+            signal?.removeEventListener("abort", stop);
+          };
+          request.onabort = () => reject(new Stopped());
+          request.onerror = async () => reject(await reasonOf(body));
+          request.onload = async () => {
+            if (request.status >= 200 && request.status < 300) return resolve(request.response);
+            const header = (name) => request.getResponseHeader(name);
+            reject(Problem.fromAnswer(request.status, header, await request.response.text()));
+          };
+          if (!isBinding) listen();
+          request.send(body);
         }),
     );
   }
@@ -268,8 +285,8 @@ class Patience {
 }
 
 // A file that has changed since it was chosen cannot be read, and fails as a connection does.
-async function reasonOf(form) {
-  for (const part of form.values()) {
+async function reasonOf(body) {
+  for (const part of body instanceof FormData ? body.values() : []) {
     if (!(part instanceof File)) continue;
     try {
       await part.slice(0, 1).arrayBuffer();
@@ -279,6 +296,8 @@ async function reasonOf(form) {
   }
   return new Unreachable();
 }
+
+const readJson = (blob) => readBody(async () => JSON.parse(await blob.text()));
 
 async function readBody(read) {
   try {

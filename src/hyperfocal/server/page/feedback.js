@@ -94,7 +94,7 @@ export class Feedback {
     // The button that was pressed cannot keep the focus now.
     this.said.focus();
     try {
-      await this.api.send("v1/feedback", { method: "POST", ...body(answer, item.file) });
+      await this.api.request("v1/feedback", ...message(answer, item.file));
       Object.assign(draft, { judged: true, said: "Thank you." });
     } catch (problem) {
       const { title, text } = explain(problem);
@@ -106,13 +106,12 @@ export class Feedback {
   }
 }
 
-function body(answer, file) {
-  if (!answer.keep_picture) {
-    return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(answer) };
-  }
+// A body, and what is said along with it.
+function message(answer, file) {
+  if (!answer.keep_picture) return [JSON.stringify(answer), { headers: { "Content-Type": "application/json" } }];
   const fields = new FormData();
   // Of a list, its parts with commas between, as the service wants reasons.
   for (const [name, value] of Object.entries(answer)) fields.append(name, String(value));
   fields.append("picture", file, file.name);
-  return { body: fields };
+  return [fields];
 }

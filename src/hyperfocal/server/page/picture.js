@@ -26,14 +26,14 @@ export function release(picture) {
 
 /**
  * The same picture as JPEG, made by the service at its own size, for a browser that cannot show
- * the format; signal stops it, for good. Throws what Api.blob does; null where it would be too large.
+ * the format; signal stops it, for good. Throws what Api.request does; null where it would be too large.
  */
 export async function preview(api, blob, name, signal) {
   if (blob.size > PREVIEW_BYTES) return null;
   if (!previews.has(blob)) {
     const file = new File([blob], name, { type: blob.type });
     const options = { scale: 1, model: "bicubic", format: "jpeg", quality: 90, strip_metadata: true };
-    const asked = api.blob("v1/upscale", { method: "POST", body: form(file, options), signal });
+    const asked = api.request("v1/upscale", form(file, options), { signal });
     previews.set(blob, asked);
     asked.catch(() => previews.delete(blob));
   }

@@ -38,7 +38,7 @@ export async function restore(api, item, { signal, update, confirm }) {
   if (isLarge(item.file, item.size, item.options)) {
     update({ state: "estimating" });
     const estimate = await patiently(
-      () => api.json("v1/estimate", { method: "POST", body: form(item.file, item.options), signal }),
+      () => api.consult("v1/estimate", form(item.file, item.options), { signal }),
       signal,
       update,
       "estimating",
