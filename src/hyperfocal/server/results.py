@@ -8,6 +8,7 @@ goes too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import time
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from hyperfocal.imaging.formats import FORMATS
 from hyperfocal.server.errors import NotFound
 from hyperfocal.server.security.links import check, sign
-from hyperfocal.storage import Entry, FileMissing, Storage, Stuck
+from hyperfocal.storage import Entry, FileMissing, Storage, StorageUnavailable, Stuck
 
 if TYPE_CHECKING:
     from hyperfocal.server.settings import ServerSettings
@@ -137,7 +138,8 @@ class Results(Shelf):
     """
 
     def __init__(self, settings: ServerSettings) -> None:
-        super().__init__(Storage(settings.results_url, "results"))
+        self._results = Storage(settings.results_url, "results")
+        super().__init__(self._results)
         # The marks are among the inputs: the root may be nobody's to list or to write.
         self._inputs = Storage(settings.results_url, "inputs")
         self.inputs = Shelf(self._inputs)
@@ -155,6 +157,29 @@ class Results(Shelf):
             await self.look()
         return tuple(sorted(self._ids))
 
+    async def present(self) -> tuple[str, ...]:
+        """Those of :meth:`ids` whose mark is there at this moment.
+
+        Whatever is mounted, or not mounted any more, in the place of what it was known by holds
+        none of its files. :class:`StorageUnavailable` where the storage is away.
+        """
+        here = await asyncio.to_thread(self._marked, await self.ids())
+        if not here:
+            # Somebody may only have tidied up, or another storage has come.
+            await self.look()
+            here = await asyncio.to_thread(self._marked, await self.ids())
+        if not here:
+            raise StorageUnavailable("the storage cannot be used: it has lost its mark")
+        return here
+
+    def _marked(self, ids: Iterable[str]) -> tuple[str, ...]:
+        here = []
+        for one in ids:
+            with contextlib.suppress(FileMissing):
+                self._inputs.size(f"storage-{one}")
+                here.append(one)
+        return tuple(here)
+
     async def look(self) -> frozenset[str]:
         """The names of all inputs that are there.
 
@@ -171,9 +196,13 @@ class Results(Shelf):
         entries = self._inputs.entries()
         found = _marks(entries)
         ids = known.union(found) or frozenset({secrets.token_hex(16)})
-        # Rules that remove what is old, and whoever tidies up, take an empty file along.
+        if not known:
+            # Now, since later it would be made where a volume was mounted that is away.
+            self._results.prepare()
+        # Rules that remove what is old, and whoever tidies up, take an empty file along. Where
+        # there are other marks but not this one, it is another storage that has come.
         limit = time.time() - _MARK_SECONDS
-        for one in ids:
+        for one in found or ids:
             if found.get(one, 0.0) < limit:
                 self._inputs.mark(f"storage-{one}")
         if not found:

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from hyperfocal.errors import BrokenPicture
+from hyperfocal.server.errors import WorkerDied
 from hyperfocal.server.security.keys import add_key
-from hyperfocal.storage import StorageUnavailable
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
@@ -131,7 +131,7 @@ def test_the_same_key_twice(served):
         s.release()
 
 
-@pytest.mark.parametrize("error", [None, StorageUnavailable("away"), BrokenPicture("truncated")])
+@pytest.mark.parametrize("error", [None, WorkerDied("gone"), BrokenPicture("truncated")])
 def test_a_key_gives_no_dead_job(served, monkeypatch, error):
     monkeypatch.setattr("hyperfocal.server.jobs.work.ATTEMPTS", 1)
     with served() as s:

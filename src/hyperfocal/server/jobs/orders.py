@@ -60,7 +60,7 @@ async def take_in(
     if known is not None:
         return _same(known, fingerprint), False
     # Before anything is kept: the storage may be away.
-    storages = await results.ids()
+    storages = await results.present()
     names: list[str] = []
     try:
         for path in (source, reference):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from datetime import timedelta
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING
 from hyperfocal.errors import HyperfocalError, SettingsError
 from hyperfocal.feedback.records import now
 from hyperfocal.lock import FileLock
+from hyperfocal.server.errors import SpoolFull
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import problem_of_job
+from hyperfocal.server.jobs.inputs import reachable
 from hyperfocal.server.jobs.orders import take_in
+from hyperfocal.server.jobs.pauses import Pauses
 from hyperfocal.server.jobs.strays import Strays
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.jobs.upkeep import Upkeep
@@ -62,7 +66,9 @@ class JobRunner:
         keep_expired = timedelta(hours=settings.job_hours)
         self._upkeep = Upkeep(store, results, self.timing, keep_expired)
         self._strays = Strays(store, results, self.timing)
+        self._pauses = Pauses(self.timing)
         self._is_away_told = False
+        self._are_kept_told = False
         self._wake = asyncio.Event()
         self._lacks_room = False
         self._works: dict[str, Work] = {}
@@ -167,8 +173,8 @@ class JobRunner:
                     self._lacks_room = False
                 elif await self._fill():
                     await self._count()
-            except StorageUnavailable as error:
-                self._tell_away(error)
+            except (StorageUnavailable, SpoolFull) as error:
+                self._tell_kept(error)
             except HyperfocalError as error:
                 _log.warning("jobs cannot be read: %s", error)
             except Exception:  # noqa: BLE001 - whatever it was, the jobs behind it are to be done
@@ -189,9 +195,10 @@ class JobRunner:
         Others are left where they can be taken by whoever has room, and no attempt is counted.
         """
         has_begun = False
-        while not (lacks := self._has_no_room()):
-            storages = await self._results.ids()
-            job = await self._store.call(jobs.claim, self._name, storages)
+        while not (lacks := self._has_no_room()) and not self._pauses.all_rest:
+            storages = await reachable(self._settings, self._results)
+            self._are_kept_told = False
+            job = await self._claim(storages)
             if job is None:
                 break
             has_begun = True
@@ -206,6 +213,7 @@ class JobRunner:
                 self._metrics,
                 self.timing,
                 self.changes,
+                self._pauses,
             )
             self._works[job.id] = work
             task = asyncio.create_task(self._carry_out(work))
@@ -213,6 +221,20 @@ class JobRunner:
             task.add_done_callback(self._tasks.discard)
         self._lacks_room = lacks
         return has_begun
+
+    async def _claim(self, storages: tuple[str, ...]) -> Job | None:
+        """Take a job; one that comes when this was told to stop is put back."""
+        claiming = asyncio.create_task(
+            self._store.call(jobs.claim, self._name, storages, self._pauses.resting())
+        )
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            # Its thread cannot be stopped, and what it commits nobody would know of.
+            with contextlib.suppress(HyperfocalError):
+                if (job := await claiming) is not None:
+                    await self._store.call(jobs.requeue, job, self._name, counted=False)
+            raise
 
     def _has_no_room(self) -> bool:
         works = self._works.values()
@@ -265,6 +287,12 @@ class JobRunner:
             except Exception:  # noqa: BLE001 - whatever it was, the next time it may be over
                 _log.exception("jobs of other storages cannot be looked through")
             await asyncio.sleep(self.timing.upkeep)
+
+    def _tell_kept(self, error: HyperfocalError) -> None:
+        """Log why jobs are left waiting, once until they are not."""
+        if not self._are_kept_told:
+            _log.warning("jobs wait: %s", error)
+        self._are_kept_told = True
 
     def _tell_away(self, error: StorageUnavailable) -> None:
         """Log that inputs cannot be listed, once until they can."""

@@ -32,17 +32,17 @@ class Strays:
 
         Gives those that failed. Raises that the storage or the database fails.
         """
-        ids = await self._results.ids()
-        found = await self._store.read(jobs.strays, ids)
+        found = await self._store.read(jobs.strays, await self._results.present())
         if not found and time.monotonic() < self._next_look:
             return []
         names = await self._results.look()
         self._next_look = time.monotonic() + self._timing.files
-        ids = await self._results.ids()
         own = {job.id for job in found if names.issuperset(_inputs(job))}
         if own:
-            await self._store.call(jobs.adopt, own, ids[0])
+            await self._store.call(jobs.adopt, own, (await self._results.present())[0])
         # By an id of another service, which has just been learnt, some may not be strays any more.
+        # Nor does a storage that this one had, and that is away, have nobody any more.
+        ids = await self._results.ids()
         left = await self._store.read(jobs.strays, ids) if found else []
         return await self._strand(left)
 

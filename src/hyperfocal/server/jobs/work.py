@@ -20,6 +20,8 @@ from hyperfocal.server import logs
 from hyperfocal.server.errors import Draining, SpoolFull, SpoolUnusable, WorkerDied, WorkerFailed
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import finite, problem_of_job
+from hyperfocal.server.jobs.inputs import fetch
+from hyperfocal.server.jobs.pauses import Pauses
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.pool import Answer, Options, Task
 from hyperfocal.server.problems import status_of
@@ -40,8 +42,8 @@ _log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """How often a job is begun before it fails: a picture may be what kills its worker."""
 
-# What may be over in a moment, and says nothing about the picture.
-_PASSING = (WorkerDied, SpoolFull, SpoolUnusable, StorageUnavailable, StoreUnavailable)
+# What says nothing about the picture: however often it happens, the job is only put off.
+_FAULTS = (SpoolFull, SpoolUnusable, StorageUnavailable, StoreUnavailable)
 
 
 class Interrupted(HyperfocalError):
@@ -67,6 +69,7 @@ class Work:
         metrics: Metrics,
         timing: Timing,
         changes: Changes,
+        pauses: Pauses,
     ) -> None:
         self.job = job
         self.ended = asyncio.Event()
@@ -79,6 +82,7 @@ class Work:
         self._metrics = metrics
         self._timing = timing
         self._changes = changes
+        self._pauses = pauses
         self._progress = 0.0
         self._served: Served | None = None
         self._halt = asyncio.Event()
@@ -118,9 +122,9 @@ class Work:
             with writing("the picture of a job"):
                 await asyncio.to_thread(make_again, self._settings.spool)
                 await asyncio.to_thread(folder.mkdir, exist_ok=True, mode=0o700)
-            await self._results.inputs.fetch(self.job.source, source)
+            await fetch(self._results, self.job, self.job.source, source)
             if reference is not None and self.job.reference is not None:
-                await self._results.inputs.fetch(self.job.reference, reference)
+                await fetch(self._results, self.job, self.job.reference, reference)
             task = Task(
                 source=source,
                 output=output,
@@ -184,11 +188,18 @@ class Work:
 
     async def _end(self, restoring: asyncio.Task[tuple[Answer, str, datetime]]) -> None:
         error = restoring.exception()
+        if isinstance(error, _FAULTS):
+            # Before it is there to be taken again.
+            seconds = self._pauses.fault(self.job.id)
+            _log.warning("job %s waits %g s or more: %s", self.job.id, seconds, error)
+            await self._write(jobs.requeue, counted=False)
+            return
+        self._pauses.over(self.job.id)
         if error is None:
             await self._succeed(*restoring.result())
         elif isinstance(error, Draining):
             await self._write(jobs.requeue, counted=False)
-        elif isinstance(error, _PASSING) and self.job.attempts < ATTEMPTS:
+        elif isinstance(error, WorkerDied) and self.job.attempts < ATTEMPTS:
             _log.warning("job %s is tried again: %s", self.job.id, error)
             await heard(self._halt, self._timing.retry)
             await self._write(jobs.requeue, counted=True)
@@ -206,7 +217,7 @@ class Work:
             return
         self._metrics.answered(answer)
         self._count(Served(answer.model, answer.model_version), 200)
-        await self._results.inputs.delete(self.job.source, self.job.reference)
+        await self._remove_inputs()
 
     async def _fail(self, error: BaseException) -> None:
         if not isinstance(error, HyperfocalError):
@@ -216,7 +227,14 @@ class Work:
             options = options_of(self.job.options)
             served = self._served or self._metrics.expected(options.model, options.scale)
             self._count(served, status_of(error))
+            await self._remove_inputs()
+
+    async def _remove_inputs(self) -> None:
+        try:
             await self._results.inputs.delete(self.job.source, self.job.reference)
+        except StorageUnavailable as error:
+            # They go when their time is over.
+            _log.warning("what job %s was sent stays for now: %s", self.job.id, error)
 
     def _count(self, served: Served, status: int) -> None:
         seconds = (now() - self.job.created).total_seconds()

@@ -60,6 +60,7 @@ class Job:
     attempts: int
     fingerprint: str
     name: str
+    storage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +167,19 @@ def get(session: Session, job_id: str, owner: str | None = None) -> Job:
     return _job(row)
 
 
-def claim(session: Session, runner: str, storages: Collection[str] | None = None) -> Job | None:
+def claim(
+    session: Session,
+    runner: str,
+    storages: Collection[str] | None = None,
+    resting: Collection[str] = (),
+) -> Job | None:
     """Take the job that has waited longest, for this runner.
 
     ``storages``: ids of the storage that the runner can read, others hold no input for it;
     None: whichever. Jobs of older versions, which do not tell theirs, are anybody's.
+    ``resting``: ids of jobs that are not to be taken yet.
     """
-    query = select(JobRow).where(*_claimable(storages))
+    query = select(JobRow).where(*_claimable(storages), JobRow.id.not_in(resting))
     query = query.order_by(JobRow.created, JobRow.id).limit(1)
     row = session.scalar(query.with_for_update(skip_locked=True))
     if row is None:
