@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from doing import choose, finish, note_states, restore
+from PIL import Image
 from running import wait_until
 
 Open = Callable[..., Any]
@@ -318,3 +319,22 @@ def test_a_refused_key_leaves_the_earlier_results(
     page.get_by_role("heading", name="A key is needed").wait_for()
     page.locator("#trouble-text", has_text="The earlier result is kept.").wait_for()
     finish(page)
+
+
+def test_what_may_be_large_is_asked_about_first_too(troubled: Any, tmp_path: Path) -> None:
+    """Before the list has come to its size, and where the browser cannot tell it."""
+    estimate = {"output_width": 18000, "output_height": 12000, "seconds": 95, "memory_bytes": 9}
+    troubled.route("**/v1/estimate", lambda route: route.fulfill(json=estimate))
+    jobs = []
+    troubled.on("request", lambda request: request.url.endswith("/jobs") and jobs.append(request))
+    wide, scan = tmp_path / "wide.jpg", tmp_path / "scan.tif"
+    Image.new("RGB", (9000, 6000), (90, 120, 150)).save(wide)
+    Image.new("RGB", (700, 500)).save(scan)
+    assert scan.stat().st_size > 1e6 > wide.stat().st_size
+    for path in (wide, scan):
+        restore(troubled, path)
+        row = troubled.locator('.item[data-state="asking"]', has_text=path.name)
+        row.wait_for()
+        troubled.get_by_role("group", name="216 megapixels").wait_for()
+        row.get_by_role("button", name=f"Cancel {path.name}").click()
+    assert not jobs

@@ -1,14 +1,15 @@
 // One photograph through the service: estimate, send, follow, fetch; or stop.
 
 import { pause } from "./api.js";
+import { measure } from "./measure.js";
 import { Problem, Stopped, Unreachable } from "./problems.js";
 
 const ATTEMPTS = 8;
 /** Seconds between attempts double from one to this, where the service does not say. */
 const LONGEST_WAIT = 60;
-/** Results beyond this many pixels, or files beyond so many bytes, are estimated first. */
+/** Results beyond this many pixels are estimated first, or files beyond so many bytes where nobody knows. */
 const LARGE_PIXELS = 50e6;
-const LARGE_BYTES = 20e6;
+const LARGE_BYTES = 1e6;
 /** An estimate below this many seconds is not worth a question. */
 const LONG_SECONDS = 20;
 const EMPTY = new Set(["failed", "cancelled", "expired"]);
@@ -23,7 +24,7 @@ export function form(file, options) {
   return fields;
 }
 
-/** Whether to ask before starting; size: of the photograph, null where it is not known. */
+/** Whether to ask before starting; size: of the photograph, null where this browser cannot tell. */
 export function isLarge(file, size, options) {
   if (!size) return file.size > LARGE_BYTES;
   const scale = options.scale ?? options.long_edge / Math.max(size.width, size.height);
@@ -35,6 +36,12 @@ export function isLarge(file, size, options) {
  * { job, blob }. confirm(estimate) resolves to whether to go on. Throws Problem or Stopped.
  */
 export async function restore(api, item, { signal, update, confirm }) {
+  if (!item.size) {
+    // The list has not come to it yet, or the browser cannot show it.
+    update({ state: "estimating" });
+    const size = await measure(item.file, signal);
+    if (size) update({ size });
+  }
   if (isLarge(item.file, item.size, item.options)) {
     update({ state: "estimating" });
     const estimate = await patiently(
