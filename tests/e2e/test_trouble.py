@@ -338,3 +338,18 @@ def test_what_may_be_large_is_asked_about_first_too(troubled: Any, tmp_path: Pat
         troubled.get_by_role("group", name="216 megapixels").wait_for()
         row.get_by_role("button", name=f"Cancel {path.name}").click()
     assert not jobs
+
+
+def test_an_empty_file(troubled: Any, tmp_path: Path) -> None:
+    sent = []
+    troubled.on("request", lambda request: "/v1/jobs" in request.url and sent.append(request))
+    path = tmp_path / "lake.jpg"
+    path.touch()
+    choose(troubled, path)
+    troubled.get_by_role("button", name="Restore 1 photograph").click()
+    troubled.get_by_role("heading", name="The file is empty").wait_for()
+    assert troubled.locator("#trouble-text").inner_text() == "Choose another copy."
+    assert not troubled.get_by_role("button", name="Try again").is_visible()
+    assert not sent
+    troubled.get_by_role("button", name="Remove", exact=True).click()
+    troubled.get_by_role("heading", name="Restore photographs").wait_for()

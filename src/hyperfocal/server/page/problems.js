@@ -58,6 +58,7 @@ function retrySeconds(value) {
 // By code, then by status: [title, what to do]. The service's own sentence comes between.
 const TOLD = {
   unreachable: ["The service cannot be reached", "Check the connection, then try again. A very large photograph can also be turned away like this."],
+  "empty-file": ["The file is empty", "Choose another copy."],
   "file-changed": ["The file has changed or is gone", "Choose it again."],
   "unknown-format": ["This file cannot be read as a photograph", "JPEG, PNG, TIFF, WebP, AVIF, BMP and GIF can be read; HEIC by some services."],
   "broken-picture": ["The photograph is damaged", "Try another copy of it."],
@@ -84,7 +85,7 @@ const TOLD = {
   504: ["The service did not answer in time", "Try again in a while."],
 };
 
-const HOPELESS = new Set(["file-changed", "unknown-format", "broken-picture", "body-too-large"]);
+const HOPELESS = new Set(["empty-file", "file-changed", "unknown-format", "broken-picture", "body-too-large"]);
 
 /** Whether the same file would only be refused again. */
 export const isHopeless = (problem) => HOPELESS.has(problem?.code);

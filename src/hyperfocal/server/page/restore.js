@@ -36,6 +36,7 @@ export function isLarge(file, size, options) {
  * { job, blob }. confirm(estimate) resolves to whether to go on. Throws Problem or Stopped.
  */
 export async function restore(api, item, { signal, update, confirm }) {
+  if (!item.file.size) throw new Problem({ code: "empty-file" });
   if (!item.size) {
     // The list has not come to it yet, or the browser cannot show it.
     update({ state: "estimating" });
