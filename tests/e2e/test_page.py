@@ -23,6 +23,8 @@ from doing import (
 from PIL import Image
 from running import wait_until
 
+from hyperfocal.imaging.formats import FORMATS
+
 Photo = Callable[..., Path]
 
 
@@ -463,3 +465,42 @@ def test_without_scripts_the_page_says_so(open_page: Callable[..., Any], service
     assert said.is_visible()
     assert "This page needs JavaScript" in said.inner_text()
     assert not page.locator("#drop").is_visible()
+
+
+def words(page: Any, expression: str, argument: Any = None) -> Any:
+    """Of the module of that name, as the page has it."""
+    return page.evaluate(
+        """async ([expression, argument]) => {
+          const words = await import(new URL("static/words.js", location.href));
+          const { name, result, width, height } = argument;
+          return expression === "name"
+            ? words.resultName(name, result, {})
+            : words.megapixels(width, height);
+        }""",
+        [expression, argument],
+    )
+
+
+def test_only_the_extension_of_a_picture_is_taken_off_its_name(own_page: Any) -> None:
+    result = {"scale": 2, "format": "jpeg"}
+    suffixes = [suffix for form in FORMATS.values() for suffix in form.suffixes]
+    names = {f"lake{suffix}": "lake@2x.jpg" for suffix in suffixes} | {
+        "Mr. Lee": "Mr. Lee@2x.jpg",
+        "Mr. Lee.JPG": "Mr. Lee@2x.jpg",
+        "v1.2": "v1.2@2x.jpg",
+        ".png": "photograph@2x.jpg",
+    }
+    for name, saved in names.items():
+        assert words(own_page, "name", {"name": name, "result": result}) == saved
+
+
+def test_megapixels_of_small_pictures_are_left_out(own_page: Any, photo: Photo) -> None:
+    for width, height, said in ((120, 80, ""), (400, 250, "0.1 megapixels"), (4000, 3000, "12 ")):
+        told = words(own_page, "megapixels", {"width": width, "height": height})
+        assert told.startswith(said)
+        assert bool(told) == bool(said)
+    restore(own_page, photo("lake.png", 120, 80))
+    finish(own_page)
+    facts = own_page.locator("#facts").inner_text()
+    assert "megapixels" not in facts
+    assert "\n2× as wide" in facts  # noqa: RUF001

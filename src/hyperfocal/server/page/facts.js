@@ -19,7 +19,7 @@ export function facts(item) {
   rows.push({
     term: "Size",
     value: size ? `${together(dimensions(size.width, size.height))} → ${large}` : large,
-    more: `${megapixels(result.width, result.height)}, ${Number(result.scale.toFixed(2))}× as wide`,
+    more: [megapixels(result.width, result.height), `${Number(result.scale.toFixed(2))}× as wide`].filter(Boolean).join(", "),
   });
   rows.push({
     term: "File",

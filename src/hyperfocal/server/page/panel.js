@@ -181,7 +181,8 @@ function fidelityText(item) {
 }
 
 function question({ output_width, output_height, seconds: time, memory_bytes }) {
-  const size = output_width ? ` of ${megapixels(output_width, output_height)}` : "";
+  const large = output_width ? megapixels(output_width, output_height) : "";
+  const size = large && ` of ${large}`;
   const memory = memory_bytes ? ` and ${bytes(memory_bytes)} of the service's memory` : "";
   return `This is a large one: the result${size} takes about ${seconds(time)}${memory}. Continue?`;
 }

@@ -1,5 +1,7 @@
 // Numbers and outcomes in plain words. Pure functions.
 
+import { withoutExtension } from "./formats.js";
+
 const number = (value, digits = 0) =>
   value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
@@ -20,9 +22,10 @@ export function bytes(count) {
 /** "2,048 × 1,366", without megapixels. */
 export const dimensions = (width, height) => `${number(width)} × ${number(height)}`;
 
-/** "2.8 megapixels". */
+/** "2.8 megapixels"; nothing below a tenth, which says nothing of a picture. */
 export function megapixels(width, height) {
   const millions = (width * height) / 1e6;
+  if (millions < 0.1) return "";
   return `${number(millions, millions < 10 ? 1 : 0)} megapixels`;
 }
 
@@ -61,7 +64,7 @@ const EXTENSIONS = { jpeg: "jpg", tiff: "tif" };
 
 /** "portrait.tif" restored at 2× as JPEG: "portrait@2x.jpg". */
 export function resultName(name, result, options) {
-  const stem = name.replace(/\.[^./\\]{1,5}$/, "") || "photograph";
+  const stem = withoutExtension(name) || "photograph";
   const scale = Number(result.scale.toFixed(2));
   const size = options.long_edge ? `@${Math.max(result.width, result.height)}px` : `@${scale}x`;
   return `${stem}${size}.${EXTENSIONS[result.format] ?? result.format}`;
