@@ -317,13 +317,49 @@ def test_a_dropped_photograph(own_page: Any, photo: Photo) -> None:
 
 def test_a_format_that_the_browser_cannot_show(own_page: Any, photo: Photo) -> None:
     choose(own_page, photo("scan.tif", 90, 60))
-    own_page.get_by_text("It can be restored all the same").wait_for()
+    own_page.get_by_text("the service may restore it all the same").wait_for()
     own_page.get_by_role("button", name="Restore 1 photograph").click()
     finish(own_page)
     own_page.get_by_text("made by the service to be looked at").wait_for()
     boxes(own_page)
     name, result = download(own_page)
     assert (name, result.format, result.size) == ("scan@2x.tif", "TIFF", (180, 120))
+
+
+def test_what_is_no_picture_is_left_out(own_page: Any, photo: Photo, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("notes.txt", "list.odt", "strange.xyz", ".lake.png")]
+    for path in paths:
+        path.write_text("words")
+    said = own_page.get_by_role("status").filter(has_text="left out")
+    choose(own_page, paths[0])
+    said.get_by_text("1 file was left out: no photograph in a format that can be read.").wait_for()
+    assert own_page.locator(".item").count() == 0
+    # What might be one is for the service to tell.
+    (tmp_path / "unnamed").write_text("words")
+    choose(own_page, *paths, photo("LAKE.png"), tmp_path / "unnamed")
+    said.get_by_text("4 files were left out").wait_for()
+    assert own_page.locator(".item-name").all_inner_texts() == ["LAKE.png", "unnamed"]
+    choose(own_page, photo("two.png"))
+    own_page.get_by_role("heading", name="two.png").wait_for()
+    assert not said.is_visible()
+    for way in ("paste", "drop"):
+        own_page.evaluate(
+            """(way) => {
+              const data = new DataTransfer();
+              data.items.add(new File(["words"], "notes.txt", { type: "text/plain" }));
+              data.items.add(new File(["words"], `${way}.png`, { type: "image/png" }));
+              const options = { bubbles: true, cancelable: true };
+              document.body.dispatchEvent(
+                way === "paste"
+                  ? new ClipboardEvent("paste", { clipboardData: data, ...options })
+                  : new DragEvent("drop", { dataTransfer: data, ...options }),
+              );
+            }""",
+            way,
+        )
+        own_page.get_by_role("heading", name=f"{way}.png").wait_for()
+        said.get_by_text("1 file was left out").wait_for()
+    assert own_page.locator(".item").count() == 5
 
 
 def test_what_is_removed_is_not_made_for_looking_at(own_page: Any, photo: Photo) -> None:

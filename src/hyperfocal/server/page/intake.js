@@ -1,9 +1,12 @@
 // Photographs come in by dropping, pasting or choosing.
 
-/** onFiles: called with a list of files, never empty. */
+import { isNoPhotograph } from "./formats.js";
+
+/** onFiles: called with a list of photographs and how many other files were left out; not both none. */
 export function intake(chooser, onFiles) {
   const give = (files) => {
-    if (files.length) onFiles(files);
+    const photographs = files.filter((file) => !isNoPhotograph(file));
+    if (files.length) onFiles(photographs, files.length - photographs.length);
   };
   chooser.addEventListener("change", () => {
     give([...chooser.files]);
@@ -49,7 +52,8 @@ export function intake(chooser, onFiles) {
   });
 }
 
-// The files of an entry, folders all the way down; files that cannot be read are left out.
+// The files of an entry, folders all the way down. Those that cannot be read are left out, and
+// hidden ones and hidden folders, without a word: most people never saw them.
 async function filesOf(entry) {
   if (entry instanceof File) return [entry];
   if (entry.isFile) {

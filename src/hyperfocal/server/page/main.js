@@ -10,7 +10,7 @@ import { explain } from "./problems.js";
 import { isBusy, isUnsaved, Queue } from "./queue.js";
 import { cancel } from "./restore.js";
 import { EARLIER } from "./states.js";
-import { fidelity, photographs, resultName } from "./words.js";
+import { fidelity, noPhotographs, photographs, resultName } from "./words.js";
 
 const find = (id) => document.getElementById(id);
 /** So many results are saved at once, and then none for so many milliseconds. */
@@ -52,7 +52,9 @@ function say(text, id = "said") {
   find(id).textContent = text;
 }
 
-intake(find("files"), (files) => {
+intake(find("files"), (files, leftOut) => {
+  say(leftOut ? noPhotographs(leftOut) : "", "left-out");
+  if (!files.length) return;
   const added = queue.add(files);
   list.select(added[0]);
   say(`${photographs(added.length)} added.`);

@@ -10,6 +10,7 @@ import { Viewer } from "./viewer.js";
 import { bytes, fidelity, megapixels, resultName, seconds } from "./words.js";
 
 const PREVIEWED = "This browser cannot show the format; what you see was made by the service to be looked at.";
+const UNSEEN = "This browser cannot show it. If it is a photograph, the service may restore it all the same.";
 
 export class Panel {
   #item = null;
@@ -138,7 +139,7 @@ export class Panel {
       } catch (problem) {
         note = `This browser cannot show the format, and the service could not help: ${explain(problem).title.toLowerCase()}. The download is complete.`;
       }
-    } else if (alone && !before) note = "This browser cannot show the format. It can be restored all the same.";
+    } else if (alone && !before) note = item.file.size ? UNSEEN : "The file is empty: choose another copy.";
     if (this.#shown !== shown) {
       // Another photograph was chosen meanwhile.
       release(before);

@@ -73,6 +73,10 @@ export function resultName(name, result, options) {
 /** "1 photograph", "3 photographs". */
 export const photographs = (count) => `${number(count)} photograph${count === 1 ? "" : "s"}`;
 
+/** Of files that were left out. */
+export const noPhotographs = (count) =>
+  `${count === 1 ? "1 file was" : `${number(count)} files were`} left out: no ${count === 1 ? "photograph" : "photographs"} in a format that can be read.`;
+
 /** With a capital and a full stop. */
 export function sentence(text) {
   const trimmed = text.trim();
