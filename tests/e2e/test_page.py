@@ -540,3 +540,14 @@ def test_megapixels_of_small_pictures_are_left_out(own_page: Any, photo: Photo) 
     facts = own_page.locator("#facts").inner_text()
     assert "megapixels" not in facts
     assert "\n2× as wide" in facts  # noqa: RUF001
+
+
+def test_a_very_long_name(open_page: Callable[..., Any], service: str, photo: Photo) -> None:
+    page = open_page(service, viewport={"width": 360, "height": 740})
+    name = "a-name-" * 34 + "ab.png"
+    choose(page, photo(name))
+    title = page.locator("#panel-title")
+    title.wait_for()
+    assert title.bounding_box()["height"] < 100
+    assert title.get_attribute("title") == title.text_content() == name
+    assert page.evaluate("document.documentElement.scrollWidth") == 360

@@ -61,7 +61,8 @@ export class Panel {
     const item = this.#item;
     const { find } = this;
     const focused = document.activeElement;
-    if (this.title.textContent !== item.name) this.title.textContent = item.name;
+    // Of a very long name only the beginning is seen.
+    if (this.title.textContent !== item.name) this.title.title = this.title.textContent = item.name;
     const asking = item.state === "asking";
     const trouble = isOver(item) || Boolean(item.setback);
     const text = trouble ? "" : [stateText(item), fidelityText(item)].filter(Boolean).join(", ");
