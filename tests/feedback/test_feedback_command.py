@@ -487,3 +487,61 @@ def test_another_database_can_be_named(run, filled, tmp_path):
     assert json.loads(run("stats", "--json", "--database", url).stdout)["requests"] == 3
     missing = run("stats", "--database", f"sqlite:///{tmp_path / 'none.db'}")
     assert missing.exit_code == 3
+
+
+@pytest.fixture
+def elsewhere(filled, tmp_path, monkeypatch):
+    """The settings are those of another service, whose data folder is still empty."""
+    monkeypatch.setenv("HYPERFOCAL_SERVER_DATA", str(tmp_path / "others"))
+    return filled
+
+
+@pytest.mark.parametrize("named", ["--data", "--database"])
+def test_what_is_kept_beside_a_database_goes_with_it(run, elsewhere, tmp_path, named):
+    url = f"sqlite:///{elsewhere.data / 'hyperfocal.db'}"
+    given = [named, str(elsewhere.data) if named == "--data" else url]
+    result, (picture,) = exported(run, tmp_path / "kept", *given)
+    assert "not in" not in result.stderr
+    assert json.loads(result.stdout.splitlines()[1])["picture"] == picture
+    assert json.loads(run("list", "--json", *given).stdout)["verdicts"]
+    assert json.loads(run("stats", "--json", *given).stdout)["requests"] == 3
+    result = run("delete", "one", "--json", *given)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["deleted"][0]["pictures"] == 1
+    assert Storage(elsewhere.pictures_url).entries() == []
+    assert Storage(elsewhere.results_url, "inputs").entries() == []
+
+
+def test_a_storage_that_is_set_is_where_pictures_are(run, elsewhere, tmp_path, monkeypatch):
+    (elsewhere.data / "pictures").rename(tmp_path / "album")
+    monkeypatch.setenv("HYPERFOCAL_SERVER_PICTURES", str(tmp_path / "album"))
+    url = f"sqlite:///{elsewhere.data / 'hyperfocal.db'}"
+    assert json.loads(run("delete", "one", "--json", "--database", url).stdout)["not_found"] == []
+    assert list((tmp_path / "album").iterdir()) == []
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_picture_that_is_not_found_does_not_count_as_deleted(run, filled, tmp_path, as_json):
+    (picture,) = Storage(filled.pictures_url).entries()
+    kept = filled.data / "pictures" / picture.name
+    kept.rename(tmp_path / picture.name)
+    result = run("delete", "one", *(["--json"] if as_json else []))
+    assert result.exit_code == 3
+    assert f"the picture {picture.name} was not in {filled.data / 'pictures'}" in result.stderr
+    if as_json:
+        told = json.loads(result.stdout)
+        assert told["deleted"][0] == {
+            "request_id": "one", "requests": 1, "verdicts": 1, "pictures": 0, "jobs": 1,
+        }  # fmt: skip
+        assert told["not_found"] == [picture.name]
+    else:
+        assert "deleted what was found about 1 requests" in result.stderr
+
+
+def test_an_export_tells_of_pictures_that_are_not_found(run, filled, tmp_path):
+    (picture,) = Storage(filled.pictures_url).entries()
+    (filled.data / "pictures" / picture.name).rename(tmp_path / picture.name)
+    result = run("export", "--pictures", str(tmp_path / "kept"))
+    assert result.exit_code == 0
+    assert json.loads(result.stdout.splitlines()[1])["picture"] is None
+    assert f"1 pictures kept with consent are not in {filled.data / 'pictures'}" in result.stderr

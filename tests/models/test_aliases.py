@@ -72,7 +72,7 @@ def test_an_alias_does_not_move_to_damaged_weights(settings, named):
     shipped.card.model_copy(update={"name": "mine-x2"}).write(settings.models / "mine-x2.toml")
     for weights in shipped.card.weights.values():
         (settings.models / weights.file).write_bytes(b"cut off while it was copied")
-    with pytest.raises(ModelBroken, match="mine-x2: .* is damaged"):
+    with pytest.raises(ModelBroken, match=r"mine-x2: .* is damaged"):
         models.set_alias("champion-x2", named, settings=settings)
     assert models.aliases(settings) == {"champion-x2": "bicubic-x2"}
     for weights in shipped.card.weights.values():

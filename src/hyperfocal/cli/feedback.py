@@ -27,6 +27,13 @@ _DATABASE = typer.Option(
     help="URL of the service's database; left out, that of its settings.",
     metavar="URL",
 )
+_DATA = typer.Option(
+    None,
+    "--data",
+    help="The service's data folder, as serve has it; left out, that of its settings, or the folder"
+    " of the SQLite file that --database names.",
+    metavar="DIR",
+)
 _VERDICT = typer.Option(None, "--verdict", help="Only these: up or down.", metavar="VERDICT")
 _MODEL = typer.Option(None, "--model", help="Only those about this model.", metavar="NAME")
 _SINCE = typer.Option(
@@ -57,6 +64,7 @@ def list_verdicts(
     since: str | None = _SINCE,
     limit: int = typer.Option(50, "--limit", min=1, help="At most so many, the newest first."),
     database: str | None = _DATABASE,
+    data: Path | None = _DATA,
     as_json: bool = JSON,
 ) -> None:
     """List verdicts, the newest first."""
@@ -64,7 +72,7 @@ def list_verdicts(
 
     wanted, moment = _verdict(verdict), _moment(since)
     check_text({"--model": model})
-    with _store(database) as (store, _):
+    with _store(database, data) as (store, _):
         models = _models(store, model)
         found = store.reading(
             lambda session: list(
@@ -115,6 +123,7 @@ def export(
     model: str | None = _MODEL,
     since: str | None = _SINCE,
     database: str | None = _DATABASE,
+    data: Path | None = _DATA,
 ) -> None:
     """Write verdicts as JSON lines, one a verdict, the newest first."""
     from hyperfocal.feedback import book, remove_withdrawn, write_lines
@@ -127,8 +136,9 @@ def export(
             pictures.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputRefused(f"{pictures}: {error.strerror}") from error
-    with _store(database) as (store, _):
+    with _store(database, data) as (store, settings):
         models = _models(store, model)
+        missing: list[str] = []
         # What is kept there is not removed by being exported.
         is_storage = pictures is not None and _is_same(pictures, store.pictures.folder)
 
@@ -138,6 +148,7 @@ def export(
                 file,
                 pictures=None if is_storage else pictures,
                 storage=store.pictures,
+                missing=missing,
             )
 
         lines = 0
@@ -160,16 +171,26 @@ def export(
                 )
                 if gone:
                     say.line(f"{gone} pictures that are not kept any more removed")
+        # Those withdrawn while it ran are gone as they should be.
+        lost = set(missing) & store.reading(book.picture_names) if missing else set()
+        if lost:
+            say.error(
+                f"{len(lost)} pictures kept with consent are not in {_place(settings)} and null in"
+                " their lines; if the service keeps them elsewhere, name its folder (--data DIR)"
+            )
 
 
 def stats(
-    since: str | None = _SINCE, database: str | None = _DATABASE, as_json: bool = JSON
+    since: str | None = _SINCE,
+    database: str | None = _DATABASE,
+    data: Path | None = _DATA,
+    as_json: bool = JSON,
 ) -> None:
     """Count verdicts: in all, by version of a model and by reason."""
     from hyperfocal.feedback import book, count
 
     moment = _moment(since)
-    with _store(database) as (store, _):
+    with _store(database, data) as (store, _):
         found = store.reading(
             lambda session: count(
                 book.find(session, since=moment), requests=book.count_requests(session, moment)
@@ -199,28 +220,37 @@ def delete(
         ..., metavar="REQUEST...", help="Ids of requests.", show_default=False
     ),
     database: str | None = _DATABASE,
+    data: Path | None = _DATA,
     as_json: bool = JSON,
 ) -> None:
     """Delete all that is kept about requests: verdict, picture, figures, jobs and their files."""
     from dataclasses import asdict
 
+    from hyperfocal.feedback import book, not_found
     from hyperfocal.server.store import forget
 
     for request_id in request_ids:
         check_text({"the id": request_id})
     gone: list[dict[str, object]] = []
     unknown: list[str] = []
+    lost: list[str] = []
     stopped: HyperfocalError | None = None
-    with _store(database) as (store, settings):
+    with _store(database, data) as (store, settings):
         # One that is named twice would be unknown the second time.
         for request_id in dict.fromkeys(request_ids):
             try:
+                doomed = store.reading(book.of_request, request_id)
+                named = [one.picture for one in doomed if one.picture is not None]
+                # Before they are deleted: afterwards it cannot be told any more.
+                absent = not_found(named, store.pictures)
                 removed = asdict(forget(store, settings, request_id))
             except HyperfocalError as error:
                 if not gone:
                     raise
                 stopped = error
                 break
+            removed["pictures"] = max(removed["pictures"] - len(absent), 0)
+            lost += absent
             if any(removed.values()):
                 gone.append({"request_id": request_id, **removed})
             else:
@@ -230,15 +260,22 @@ def delete(
     # What was deleted is gone for good, and is told whatever else was asked for.
     if as_json:
         failure = None if stopped is None else {"code": stopped.code, "message": str(stopped)}
-        say.document({"deleted": gone, "unknown": unknown, "stopped": failure})
+        told = {"deleted": gone, "unknown": unknown, "not_found": lost, "stopped": failure}
+        say.document(told)
     else:
-        say.line(f"deleted everything about {len(gone)} requests")
+        what = "what was found" if lost else "everything"
+        say.line(f"deleted {what} about {len(gone)} requests")
+    for name in lost:
+        say.error(
+            f"the picture {name} was not in {_place(settings)}: if the service keeps its pictures"
+            " elsewhere, it is there still; delete it by hand"
+        )
     for request_id in unknown:
         say.error(_unknown(request_id))
     if stopped is not None:
         say.error(str(stopped))
         raise typer.Exit(stopped.exit_code)
-    if unknown:
+    if unknown or lost:
         raise typer.Exit(InputMissing.exit_code)
 
 
@@ -247,12 +284,11 @@ def _unknown(request_id: str) -> str:
 
 
 @contextmanager
-def _store(database: str | None) -> Iterator[tuple[Store, ServerSettings]]:
+def _store(database: str | None, data: Path | None) -> Iterator[tuple[Store, ServerSettings]]:
     """The service's store, which must exist: to look must not make one."""
-    from hyperfocal.server.settings import ServerSettings
     from hyperfocal.server.store import Store, sqlite_file
 
-    settings = ServerSettings.read(None, **({"database": database} if database else {}))
+    settings = _settings(database, data)
     file = sqlite_file(settings.database_url)
     if file is not None and not file.exists():
         raise InputMissing(f"{file}: there is no database; has the service run yet?")
@@ -261,6 +297,30 @@ def _store(database: str | None) -> Iterator[tuple[Store, ServerSettings]]:
         yield store, settings
     finally:
         store.close()
+
+
+def _settings(database: str | None, data: Path | None) -> ServerSettings:
+    """Those of the service, with the database and the data folder that are named.
+
+    Of another SQLite file than that of the settings pictures and results are looked for beside it,
+    unless the settings say where they are: in the folder of another service there are none of them.
+    """
+    from hyperfocal.server.settings import ServerSettings
+    from hyperfocal.server.store import sqlite_file
+
+    own = ServerSettings.read(None, **({"data": data} if data else {}))
+    if not database or database == own.database_url:
+        return own
+    file = sqlite_file(database)
+    folder = file.absolute().parent if data is None and file is not None else own.data
+    return ServerSettings.read(None, database=database, data=folder)
+
+
+def _place(settings: ServerSettings) -> str:
+    """Where the pictures are looked for, to be shown."""
+    from hyperfocal.storage import without_password
+
+    return without_password(settings.pictures_url)
 
 
 def _models(store: Store, name: str | None) -> list[str] | None:

@@ -6,6 +6,7 @@ that the caller opens; nothing here is imported unless feedback is used.
 """
 
 from hyperfocal.feedback.export import remove_withdrawn, write_lines
+from hyperfocal.feedback.presence import not_found
 from hyperfocal.feedback.records import (
     MAX_COMMENT,
     Deleted,
@@ -34,6 +35,7 @@ __all__ = [
     "Tally",
     "Verdict",
     "count",
+    "not_found",
     "old_pictures",
     "remove_withdrawn",
     "write_lines",

@@ -20,11 +20,13 @@ def write_lines(
     *,
     pictures: Path | None = None,
     storage: Storage | None = None,
+    missing: list[str] | None = None,
 ) -> int:
     """Write one JSON object a line, UTF-8; gives how many.
 
     ``pictures``: folder into which the kept pictures are copied from ``storage`` under the name
-    that their line has as ``picture``. A picture that is gone meanwhile is null there.
+    that their line has as ``picture``. A picture that is gone meanwhile is null there, and its
+    name is put into ``missing``.
     :class:`OutputRefused` where one cannot be written; it is there whole or not at all.
     """
     lines = 0
@@ -35,6 +37,8 @@ def write_lines(
                 _copy(storage, one.picture, pictures / one.picture)
             except FileMissing:
                 content["picture"] = None
+                if missing is not None:
+                    missing.append(one.picture)
         text = json.dumps(content, ensure_ascii=False, allow_nan=False)
         file.write(text.encode() + b"\n")
         lines += 1
