@@ -236,14 +236,21 @@ def test_a_job_that_meets_with_faults_until_it_expires(bench):
     asyncio.run(main())
 
 
-def test_others_do_not_wait_for_a_job_that_rests(bench):
+def test_others_do_not_wait_for_a_job_that_rests(bench, monkeypatch):
     async def main():
-        async with bench(timing=replace(QUICK, retry=0.2, longest=3600.0)) as b:
+        async with bench() as b:
+            pauses = b.runner._pauses
+            fault = pauses.fault
+
+            def for_ever(job_id):
+                seconds = fault(job_id)
+                pauses._jobs[job_id].until += 3600.0
+                return seconds
+
+            monkeypatch.setattr(pauses, "fault", for_ever)
             b.pool.raises = [SpoolFull("full")]
             job = await b.submit(b"large")
-            await b.until(job, lambda found: found.status is Status.QUEUED and b.pool.begun)
-            # For ever, as far as this test goes.
-            b.runner._pauses._jobs[job.id].until += 3600.0
+            await b.pool.until_begun()
             assert (await b.until_ended(await b.submit(b"small"))).status is Status.SUCCEEDED
             assert await waiting(b, [job])
 
