@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import json
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import h11
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from hyperfocal.server.parser import Parser
 from hyperfocal.server.problems import MEDIA_TYPE, no_http
 
 if TYPE_CHECKING:
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
 RESERVE = 64
 """Connections beyond the limit that are still told why nobody serves them."""
 
-_HEAD_BYTES = 32 * 1024
 _CROWDED_SECONDS = 1.0
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#@]+)(?=[/?]|$)")
 
 
 class PatientFor(H11Protocol):
@@ -32,10 +32,15 @@ class PatientFor(H11Protocol):
     connection beyond ``most`` is told so by the application, as everything else is, if it asks
     for something within a second; one beyond the ``RESERVE``, too, is closed at once, so that
     there is an end to the descriptors that idle clients hold.
+
+    What was read at once is parsed in turns, see :class:`Parser`: meanwhile nothing more is read,
+    and other connections get theirs.
     """
 
     seconds, most = 30.0, 512
     conn: Parser
+    flow: Flow
+    _turn: asyncio.Handle | None = None
     _watch: asyncio.TimerHandle | None = None
     _since = 0.0
 
@@ -47,16 +52,19 @@ class PatientFor(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.conn = Parser(h11.SERVER, _HEAD_BYTES)
+        self.conn = Parser()
 
     @property
     def is_busy(self) -> bool:
         """Whether a request is not answered yet, or its client has not taken all of the answer."""
-        return self._is_answering() or self.transport.get_write_buffer_size() > 0
+        if self._is_answering() or self._turn is not None:
+            return True
+        return self.transport.get_write_buffer_size() > 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(transport)
+        self.flow = Flow(transport)
         beyond = len(self.connections) - self.most
         if beyond > RESERVE:
             transport.abort()
@@ -71,7 +79,23 @@ class PatientFor(H11Protocol):
         """The client has gone, or was closed."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
         super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Parse for one turn what has come; the rest when others have had theirs."""
+        if self.transport.is_closing():
+            return
+        self.conn.begin_turn()
+        super().handle_events()
+        if not self.conn.has_more:
+            self.flow.release()
+            return
+        # Even where it was held already: there are places where reading is resumed past the flow.
+        self.flow.hold()
+        if self._turn is None:
+            self._turn = self.loop.call_soon(self._next_turn)
 
     def on_response_complete(self) -> None:
         """The next head may begin."""
@@ -91,6 +115,8 @@ class PatientFor(H11Protocol):
         status = HTTPStatus(431 if self.conn.is_head_too_large else 400)
         request_id = uuid.uuid4().hex
         body = no_http(status, request_id)
+        if self.conn.complaint is not None:
+            body = json.dumps({**json.loads(body), "detail": self.conn.complaint}).encode()
         headers = [
             ("content-type", MEDIA_TYPE),
             ("content-length", str(len(body))),
@@ -103,6 +129,10 @@ class PatientFor(H11Protocol):
         for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self.handle_events()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -121,34 +151,26 @@ class PatientFor(H11Protocol):
         self._watch_on()
 
 
-class Parser(h11.Connection):
-    """Reads HTTP; addresses that name the server, too, are given on without it.
+class Flow(FlowControl):
+    """Pauses reading for whoever works on a body, and while what was read is still parsed."""
 
-    Such an address, ``http://host/path``, is as good as ``/path`` (RFC 9112, 3.2.2), and what it
-    says goes before the header ``Host``. ``is_head_too_large``: why the last could not be read.
-    """
+    _is_held = False
 
-    is_head_too_large = False
+    def hold(self) -> None:
+        """Read nothing until :meth:`release`, whoever could take it."""
+        self._is_held = True
+        self._transport.pause_reading()
 
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """What the client sent next. Raises :class:`h11.RemoteProtocolError`."""
-        try:
-            event = super().next_event()
-        except h11.RemoteProtocolError as error:
-            self.is_head_too_large = error.error_status_hint == 431
-            raise
-        return _in_origin_form(event) if isinstance(event, h11.Request) else event
+    def release(self) -> None:
+        """Read again, unless somebody else has paused it."""
+        if self._is_held:
+            self._is_held = False
+            if not self.read_paused:
+                self._transport.resume_reading()
 
-
-def _in_origin_form(request: h11.Request) -> h11.Request:
-    match = _ABSOLUTE.match(request.target)
-    if match is None:
-        return request
-    path = request.target[match.end() :]
-    others = [(name, value) for name, value in request.headers if name != b"host"]
-    return h11.Request(
-        method=request.method,
-        target=path if path.startswith(b"/") else b"/" + path,
-        headers=[(b"host", match[1]), *others],
-        http_version=request.http_version,
-    )
+    def resume_reading(self) -> None:
+        """What came can be taken."""
+        if self._is_held:
+            self.read_paused = False
+        else:
+            super().resume_reading()
