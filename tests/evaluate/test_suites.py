@@ -15,6 +15,22 @@ def test_a_folder_of_originals_is_sorted_by_name(originals):
     assert not suite.brings_low
 
 
+@pytest.mark.parametrize(
+    ("added", "called"),
+    [
+        (["a.jpg"], ["a.jpg", "a.png", "b", "c"]),
+        (["a.PNG", "b.heic"], ["a.PNG", "a.png", "b.heic", "b.png", "c"]),
+        (["a.jpg", "a.png.jpg"], ["a.jpg", "a.png", "a.png.jpg", "b.png", "c.png"]),
+    ],
+)
+def test_originals_whose_names_differ_in_the_suffix_keep_it(originals, added, called):
+    for name in added:
+        (originals / name).write_bytes(b"")
+    suite = find_suite(originals, 2)
+    assert names(suite) == called
+    assert len({pair.high for pair in suite.pairs}) == len(called)
+
+
 @pytest.mark.parametrize("name", ["Small", "small"])
 def test_a_name_is_found_under_the_data_folder(originals, tmp_path, name):
     data = tmp_path / "data"

@@ -17,6 +17,7 @@ from hyperfocal.evaluate.suites import find_suite
 from hyperfocal.quality.evidence import judge
 from hyperfocal.restore.auto import choose
 from hyperfocal.retrain.data import survey
+from hyperfocal.retrain.sizes import left_out
 from hyperfocal.retrain.staging import HELD_BACK, original_of, stage
 from hyperfocal.settings import Settings
 
@@ -122,6 +123,63 @@ def test_of_pairs_the_originals_must_be_sound(originals: Path, tmp_path: Path) -
     (high / "3.png").unlink()
     parted = survey(tmp_path / "pairs", 2, _LEAST, Settings())
     assert [why.split(":")[0] for why in parted.damaged] == [str(high / "3.jpg")]
+
+
+def test_a_picture_smaller_than_the_scale_is_a_small_one(originals: Path) -> None:
+    Image.new("RGB", (40, 1)).save(originals / "line.png")
+    Image.new("RGB", (30, 30)).save(originals / "icon.png")
+    assert survey(originals, 2, _LEAST, Settings()).small == 2
+
+
+def test_pictures_whose_names_differ_in_the_suffix_are_two(originals: Path) -> None:
+    (originals / "0.png").rename(originals / "1.PNG")
+    parted = survey(originals, 2, _LEAST, Settings())
+    used = (*parted.training, *parted.choosing, *parted.held_back)
+    assert {pair.name for pair in used} >= {"1.PNG", "1.png"}
+    assert len({pair.high for pair in used}) == 10
+
+
+def test_one_small_picture_does_not_shrink_the_patches_of_all(
+    originals: Path, tmp_path: Path
+) -> None:
+    parted = survey(originals, 2, _LEAST, Settings(), wanted=96)
+    assert parted.tiny == ()
+    for at in range(10):
+        folder = shutil.copytree(originals, tmp_path / str(at))
+        path = folder / f"{at}.png"
+        Image.open(path).crop((10, 10, 60, 60)).save(path)
+        # Where it trains at all, which what it shows decides.
+        parted = survey(folder, 2, _LEAST, Settings(), wanted=96, any_quality=True)
+        if parted.tiny:
+            break
+    assert parted.tiny == (path,)
+    assert parted.counts()["smaller_than_patches_left_out"] == 1
+    assert path not in {pair.high for pair in parted.training}
+    staged = stage(parted, 2, "bicubic", tmp_path / "staged", Settings())
+    assert staged == 96
+    # It trained before, and is no part of what the model's card tells any more.
+    whole = survey(folder, 2, _LEAST, Settings(), any_quality=True)
+    assert path in {pair.high for pair in whole.training}
+    assert whole.digest != parted.digest
+
+
+@pytest.mark.parametrize(
+    ("sizes", "out"),
+    [
+        ([(50, 50)] + [(160, 160)] * 7, {0}),
+        ([(160, 160)] * 7 + [(50, 160)], {7}),
+        # Nearly as large a patch is no reason.
+        ([(120, 120)] + [(160, 160)] * 7, set()),
+        # Nor are those that are a good part of what is learnt from.
+        ([(60, 400), (60, 400), (160, 160), (160, 160)], set()),
+        ([(50, 50)] * 4 + [(160, 160)] * 4, set()),
+        ([(50, 50), (50, 60)] + [(160, 160)] * 10, {0, 1}),
+        ([(50, 50)] * 8, set()),
+        ([(50, 50)], set()),
+    ],
+)
+def test_which_are_too_small_for_the_others(sizes: list[tuple[int, int]], out: set[int]) -> None:
+    assert left_out(sizes, 128) == out
 
 
 def test_a_slightly_cropped_copy_is_no_new_picture(originals: Path) -> None:

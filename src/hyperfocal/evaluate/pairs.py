@@ -36,6 +36,10 @@ _CLEARLY = 0.5
 _LEAST_TO_MOVE = 8
 
 
+class PictureTooSmall(PairMismatch):
+    """An original with less than one low-resolution pixel on a side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A low-resolution picture and the original to score against, cropped to fit it exactly.
@@ -58,12 +62,13 @@ def read_example(pair: Pair, scale: int, settings: Settings | None = None) -> Ex
 
     Without a low-resolution file one is made by the protocol: the original is cropped to a
     multiple of ``scale`` at its right and lower edge, then reduced as MATLAB does. With one, it
-    must be the reduced original: :class:`PairMismatch` says what is wrong otherwise.
+    must be the reduced original: :class:`PairMismatch` says what is wrong otherwise, and
+    :class:`PictureTooSmall` that an original has not even one pixel when it is reduced.
     """
     high, visible = _read(pair.high, settings)
     height, width = (side - side % scale for side in high.shape[:2])
     if min(height, width) == 0:
-        raise PairMismatch(f"{pair.high} is smaller than {scale}x{scale} pixels")
+        raise PictureTooSmall(f"{pair.high} is smaller than {scale}x{scale} pixels")
     if pair.low is None:
         high = np.ascontiguousarray(high[:height, :width])
         return _example(pair.name, make_low(high, scale), high, visible, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +47,17 @@ def find_suite(
     A name is looked for under ``$HYPERFOCAL_DATA/eval``. A folder holds either originals, or
     ``HR`` with originals and ``LR`` (also ``LR_bicubic``; inside it ``X2`` and so on, where
     there are several scales) with pictures of the same names, with or without ``x2`` at the
-    end. :class:`InputMissing` where nothing is found, :class:`PairMismatch` for pictures
-    without a counterpart.
+    end. Originals are called by their names without suffix; ``1.jpg`` beside ``1.heic`` keeps it.
+    :class:`InputMissing` where nothing is found, :class:`PairMismatch` for pictures without a
+    counterpart, and for two of one name where pairs go by it.
     """
     folder = _locate(suite, os.environ if environment is None else environment)
     high = _child(folder, "HR")
     if high is None:
-        originals = _pictures(folder)
+        originals = _listed(folder)
         if not originals:
             raise InputMissing(f"{folder} holds no pictures, nor folders HR and LR")
-        return Suite(folder.name, tuple(Pair(name, path) for name, path in originals.items()))
+        return Suite(folder.name, tuple(map(Pair, _names(originals), originals)))
     low = _child(folder, "LR") or _child(folder, "LR_bicubic")
     if low is None:
         raise PairMismatch(f"{folder} has HR but no LR")
@@ -98,12 +100,23 @@ def _child(folder: Path, name: str) -> Path | None:
     return None
 
 
+def _listed(folder: Path) -> list[Path]:
+    """Picture files, sorted: the order of a listing is the file system's own."""
+    return list(filter(is_listed, sorted(folder.iterdir(), key=lambda path: path.name)))
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """A name for each that no other one has: the stem, or where that is another's, the file's."""
+    stems = Counter(path.stem for path in files)
+    names = [path.stem if stems[path.stem] == 1 else path.name for path in files]
+    # "1.png" may also be the stem of "1.png.jpg".
+    return names if len(set(names)) == len(names) else [path.name for path in files]
+
+
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Picture files by stem, sorted: the order of a listing is the file system's own."""
+    """Picture files by stem, which are to be paired by it."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if not is_listed(path):
-            continue
+    for path in _listed(folder):
         if path.stem in found:
             raise PairMismatch(f"{path} and {found[path.stem].name} have the same name")
         found[path.stem] = path

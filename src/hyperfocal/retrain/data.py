@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperfocal.errors import BrokenPicture, InputError, InputMissing, TooLarge, UnknownFormat
-from hyperfocal.evaluate.pairs import Example, read_example
+from hyperfocal.evaluate.pairs import Example, PictureTooSmall, read_example
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
 from hyperfocal.quality.evidence import judge
 from hyperfocal.retrain.looks import Gallery, Seen, digest_of
+from hyperfocal.retrain.sizes import left_out
 from hyperfocal.settings import Settings
 
 LEAST_PICTURES = 8
@@ -39,7 +40,8 @@ class Parted:
 
     ``copies``, ``small``: how many were left out because they are there already, or too small to
     cut a patch from; ``unreadable``: for each that cannot be read, what is wrong with it;
-    ``damaged``: for each that is no original to learn from, the signs of that.
+    ``damaged``: for each that is no original to learn from, the signs of that; ``tiny``: those that
+    would train, but with so small patches that the others would suffer.
     ``digest``: of all pixels that are used; ``brings_low``: whether LR pictures were given.
     """
 
@@ -52,6 +54,7 @@ class Parted:
     small: int
     unreadable: tuple[str, ...]
     damaged: tuple[str, ...]
+    tiny: tuple[Path, ...]
     digest: str
     brings_low: bool
     pictures: tuple[Seen, ...]
@@ -66,15 +69,24 @@ class Parted:
             "too_small_left_out": self.small,
             "unreadable_left_out": len(self.unreadable),
             "damaged_left_out": len(self.damaged),
+            "smaller_than_patches_left_out": len(self.tiny),
         }
 
 
 def survey(
-    folder: Path, scale: int, least: int, settings: Settings, *, any_quality: bool = False
+    folder: Path,
+    scale: int,
+    least: int,
+    settings: Settings,
+    *,
+    any_quality: bool = False,
+    wanted: int = 0,
 ) -> Parted:
     """Read all pictures of ``folder`` (originals, or ``HR`` and ``LR``) and part them.
 
-    ``least``: side of the smallest usable original, in pixels. What cannot be read is left out,
+    ``least``: side of the smallest usable original, in pixels; ``wanted``: that of one from which
+    patches of the full size can be cut, so that a few smaller ones do not train, see
+    :func:`left_out`. What cannot be read is left out,
     and so are originals with signs of damage, as ``--model auto`` sees them, unless ``any_quality``
     is taken: a model would learn to make what it should take away. :class:`InputMissing` for no
     folder or too few different pictures, :class:`PairMismatch` for pairs that do not belong
@@ -83,7 +95,9 @@ def survey(
     if not folder.is_dir():
         raise InputMissing(f"there is no folder {folder}")
     suite = find_suite(folder, scale)
-    gallery, used = Gallery(), set[tuple[str, str]]()
+    gallery = Gallery()
+    used: dict[tuple[str, str], Pair] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     groups: list[list[Pair]] = []
     digests: list[str] = []
     group_of: list[int] = []  # by number in the gallery
@@ -93,6 +107,9 @@ def survey(
     for pair in suite.pairs:
         try:
             example = read_example(pair, scale, settings)
+        except PictureTooSmall:
+            small += 1
+            continue
         except _UNREADABLE as error:
             unreadable.append(str(error))
             continue
@@ -109,7 +126,8 @@ def survey(
         if not any_quality and (signs := _damage(pair.high, example)):
             damaged.append(f"{pair.high}: {signs}")
             continue
-        used.add((seen.digest, low))
+        used[seen.digest, low] = pair
+        sizes[pair.name] = example.high.shape[:2]
         gallery.add(seen)
         if known is None:
             group_of.append(len(groups))
@@ -134,10 +152,14 @@ def survey(
     chooses = judges + _share(len(ordered), _CHOOSING, 1, _MOST_CHOOSING)
     held_back = _sorted(ordered[:judges])
     original = {pair.name: digest for digest, group in by_digest for pair in group}
-    every = "\n".join(sorted(f"{high} {low}".strip() for high, low in used))
+    training = _sorted(ordered[chooses:])
+    out = left_out([sizes[pair.name] for pair in training], wanted) if wanted else set[int]()
+    tiny = [pair for at, pair in enumerate(training) if at in out]
+    kept = (each for each, pair in used.items() if pair not in tiny)
+    every = "\n".join(sorted(f"{high} {low}".strip() for high, low in kept))
     return Parted(
         folder=folder,
-        training=_sorted(ordered[chooses:]),
+        training=tuple(pair for pair in training if pair not in tiny),
         choosing=_sorted(ordered[judges:chooses]),
         held_back=held_back,
         judging=tuple(original[pair.name] for pair in held_back),
@@ -145,6 +167,7 @@ def survey(
         small=small,
         unreadable=tuple(unreadable),
         damaged=tuple(damaged),
+        tiny=tuple(pair.high for pair in tiny),
         digest=hashlib.sha256(every.encode()).hexdigest(),
         brings_low=suite.brings_low,
         pictures=gallery.pictures,

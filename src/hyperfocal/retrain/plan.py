@@ -105,6 +105,11 @@ def least_side(degradation: Degradation, scale: int) -> int:
     return (_LEAST_PATCH + _border(degradation)) * scale
 
 
+def full_side(degradation: Degradation, scale: int) -> int:
+    """Side of an original that patches of the full size can be cut from, in pixels."""
+    return (_PATCH + _border(degradation)) * scale
+
+
 def _border(degradation: Degradation) -> int:
     """LR pixels around a patch that real degradations need."""
     return 16 if degradation == "real" else 0

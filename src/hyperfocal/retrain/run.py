@@ -31,6 +31,7 @@ from hyperfocal.retrain.plan import (
     degradation_of,
     described,
     draft,
+    full_side,
     least_side,
     may_stage,
     name_of,
@@ -80,10 +81,18 @@ def retrain(
 
     say(f"reading {plan.data}")
     degradation = degradation_of(plan, champion, plan.data)
-    least = least_side(degradation, champion.card.scale)
-    parted = survey(plan.data, champion.card.scale, least, settings, any_quality=plan.any_quality)
+    parted = survey(
+        plan.data,
+        champion.card.scale,
+        least_side(degradation, champion.card.scale),
+        settings,
+        any_quality=plan.any_quality,
+        wanted=full_side(degradation, champion.card.scale),
+    )
     for reason in (*parted.unreadable, *parted.damaged):
         say(f"left out: {reason}")
+    for path in parted.tiny:
+        say(f"left out: {path}: with patches as small as it is the others would teach less")
     for choice in plan.suites:
         check_name(choice.name)
         suite = select(find_suite(choice.suite, champion.card.scale), choice.first)
@@ -290,6 +299,12 @@ def _notes(plan: Plan, champion: Champion, parted: Parted) -> tuple[str, ...]:
         notes.append(
             f"{len(parted.damaged)} of the new pictures have signs of damage, which a model would "
             f"learn to make, and were left out; the first: {parted.damaged[0]}"
+        )
+    if parted.tiny:
+        notes.append(
+            f"{len(parted.tiny)} of the new pictures are much smaller than the others, whose "
+            "patches would have had to be as small, and were not trained on; the first: "
+            f"{parted.tiny[0]}"
         )
     if parted.unreadable:
         notes.append(
