@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from hyperfocal.server.security.starting import make_private
 
 READS = "hyperfocal_reads"
 """Option of a connection whose transactions only read."""
+
+UNTIL = "hyperfocal_until"
+"""Option of a connection: until when its transaction waits for those of others to end, by
+``time.monotonic()``. PostgreSQL has limits of its own."""
 
 # Of PostgreSQL, in the words of its client library, unless the URL says otherwise: what does not
 # answer is away. The parts of a service that wait for it could not even be stopped.
@@ -126,17 +131,22 @@ def _sqlite(address: URL) -> Engine:
     engine = create_engine(address, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
-    def _set(connection: sqlite3.Connection, _record: Any) -> None:
+    def _set(connection: sqlite3.Connection, record: Any) -> None:
         # The driver's own way of opening transactions leaves out DDL and reads.
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(pragma)
+        (record.info["busy_ms"],) = connection.execute("PRAGMA busy_timeout").fetchone()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # Locked from the start: a transaction that reads and then writes cannot be refused. One
         # that only reads waits for nobody, and nobody for it.
-        reads = connection.get_execution_options().get(READS)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        options, waits = connection.get_execution_options(), connection.info["busy_ms"]
+        if (until := options.get(UNTIL)) is not None:
+            waits = min(waits, max(1, round((until - time.monotonic()) * 1000)))
+        # The transaction before may have had less.
+        connection.connection.driver_connection.execute(f"PRAGMA busy_timeout={waits}").close()
+        connection.exec_driver_sql("BEGIN" if options.get(READS) else "BEGIN IMMEDIATE")
 
     return engine

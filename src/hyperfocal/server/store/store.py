@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -17,8 +16,9 @@ from hyperfocal.errors import HyperfocalError, SettingsError, UsageError
 from hyperfocal.feedback import Request, Retention, Verdict, book
 from hyperfocal.feedback.records import Given
 from hyperfocal.feedback.tables import RequestRow
-from hyperfocal.server.store.engine import READS, open_engine, refuse_foreign
+from hyperfocal.server.store.engine import READS, UNTIL, open_engine, refuse_foreign
 from hyperfocal.server.store.migrate import migrate, refuse_others
+from hyperfocal.server.store.threads import Threads, TooLate, Turn
 from hyperfocal.storage import Storage
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ _T = TypeVar("_T")
 
 # Verdicts that are read at once.
 _PAGE = 500
+# As long as anything waits for SQLite's one writer, for its turn here included.
+_SECONDS = 10.0
+_THREADS = 4
 
 
 class StoreUnavailable(HyperfocalError):
@@ -48,8 +51,9 @@ class Store:
     ``await store.call(function, …)`` runs a function of :mod:`hyperfocal.feedback.book` or
     :mod:`hyperfocal.server.store.jobs` in one transaction, in a thread: one for SQLite, which has
     a single writer anyway, four for PostgreSQL. :meth:`read` is for functions that write nothing:
-    they do not wait for another process that writes, nor that for them. Neither may wait for a
-    storage of files: all others would, too. ``pictures``: those kept with consent; ``id``: what
+    they do not wait for whoever writes, nor that for them, and of SQLite have threads of their
+    own. Neither may wait for a storage of files: all others would, too. What does not come to its
+    turn within ten seconds is given up. ``pictures``: those kept with consent; ``id``: what
     tells this database from others.
     """
 
@@ -58,8 +62,9 @@ class Store:
         self.retention = retention
         self._engine = engine
         self._reading = engine.execution_options(**{READS: True})
-        threads = 1 if engine.dialect.name == "sqlite" else 4
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        self._readers = self._writers = Threads(_THREADS, "store")
+        if engine.dialect.name == "sqlite":
+            self._writers = Threads(1, "store-writes")
         self.id = self.reading(book.identity)
 
     @classmethod
@@ -101,16 +106,22 @@ class Store:
         """``function(session, …)`` in a transaction of its own, in a thread.
 
         Raises what the function raises, :class:`UsageError` for a value that the database does
-        not take, and :class:`StoreUnavailable`. A caller that is
-        cancelled meanwhile does not undo it.
+        not take, and :class:`StoreUnavailable`: then it was not done, and is not done later, for
+        once it has begun it is waited for (only of a connection to PostgreSQL that breaks at its
+        very end nobody knows). A caller that is cancelled meanwhile does not undo it, but what
+        still waits for others to end is given up.
         """
-        return await self._in_a_thread(lambda: self.blocking(function, *args, **kwargs))
+        return await _in_turn(
+            self._writers, self._engine, lambda session: function(session, *args, **kwargs)
+        )
 
     async def read(
         self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """The same as :meth:`call` for a function that only reads."""
-        return await self._in_a_thread(lambda: self.reading(function, *args, **kwargs))
+        return await _in_turn(
+            self._readers, self._reading, lambda session: function(session, *args, **kwargs)
+        )
 
     def blocking(
         self, function: Callable[Concatenate[Session, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -150,26 +161,40 @@ class Store:
             last = found[-1]
 
     async def record(self, request: Request) -> None:
-        """Write down that a request was answered, so that it can be judged."""
-        await self.call(book.record, request)
+        """Write down that a request was answered, so that it can be judged.
+
+        That goes on for a caller that is cancelled: the answer is not to wait for a busy database.
+        """
+        await asyncio.shield(self.call(book.record, request))
 
     def keep(self, picture: Path, suffix: str) -> tuple[str, int]:
         """Put a picture into :attr:`pictures`; gives its name there and its bytes. Blocks."""
         return book.keep(self.pictures, self.id, picture, suffix)
 
     def close(self) -> None:
-        """Wait for what is being written, and close. Blocks."""
-        self._threads.shutdown(wait=True)
+        """Wait for what is being written, and close; what has not begun never will. Blocks."""
+        for threads in (self._readers, self._writers):
+            threads.begin_to_close()
+        for threads in (self._readers, self._writers):
+            threads.close()
         self._engine.dispose()
 
-    async def _in_a_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+async def _in_turn(threads: Threads, engine: Engine, work: Callable[[Session], _T]) -> _T:
+    try:
+        return await threads.run(lambda turn: _within(engine, work, turn), _SECONDS)
+    except TooLate:
+        raise StoreUnavailable("the database cannot be used: others are busy with it") from None
 
 
-def _within(engine: Engine, work: Callable[[Session], _T]) -> _T:
-    """What ``work`` gives, in a transaction of its own."""
+def _within(engine: Engine, work: Callable[[Session], _T], turn: Turn | None = None) -> _T:
+    """What ``work`` gives, in a transaction of its own, which is begun before the turn is over."""
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
+            if turn is not None:
+                # Begins the transaction, for which another one may have to end.
+                session.connection(execution_options={UNTIL: turn.ends})
+                turn.check()
             return work(session)
     except DataError as error:
         # PostgreSQL's text, for one, has no NUL.
