@@ -8,7 +8,7 @@ import pytest
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.server.errors import WorkerDied
-from hyperfocal.server.security.keys import add_key
+from hyperfocal.server.security.keys import add_key, revoke_key
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
@@ -272,6 +272,34 @@ def test_a_client_that_leaves_is_not_waited_for(served):
         # The job goes on: it is not the client's to end by leaving.
         assert s.pool.stopped == []
         s.release()
+
+
+@pytest.mark.parametrize("way", ["revoked", "emptied", "replaced"])
+def test_event_streams_end_with_the_key_that_they_were_asked_for_with(served, tmp_path, way):
+    file = tmp_path / "keys.json"
+    mine, theirs = ({"x-api-key": add_key(file, name, ["use"])[1]} for name in ("one", "two"))
+    with served(hold=True, keys=file) as s:
+        made, other = post(s, headers=mine).json(), post(s, headers=theirs).json()
+        s.do(s.pool.until_begun())
+        path = f"/v1/jobs/{made['id']}/events"
+        with s.client.stream("GET", path, headers=mine) as answer:
+            lines = answer.iter_lines()
+            next(line for line in lines if line.startswith("data: "))
+            if way == "revoked":
+                revoke_key(file, "one")
+            elif way == "emptied":
+                file.write_text("")
+            else:
+                # By hand: the same id, and another secret.
+                gone, rest = file.read_text().splitlines()
+                file.write_text(f"{json.dumps({**json.loads(gone), 'hash': 'ab' * 32})}\n{rest}\n")
+            # It ends though the job has not, which goes on.
+            assert not any(line.startswith("data: ") for line in lines)
+        assert problem(s.client.get(path, headers=mine), 401) == "unauthorized"
+        assert s.pool.stopped == []
+        s.release()
+        if way != "emptied":
+            assert follow(s, other["id"], theirs)[-1]["status"] == "succeeded"
 
 
 def test_event_streams_end_when_the_service_stops(served):

@@ -29,7 +29,8 @@ async def stream(
 
     ``read`` gives the job as it is, ``show`` its document. ``seen``: the revision that the
     client had last, 0 for none; as every event carries everything, to resume is to send the
-    present state unless it is that one. ``is_over``: the client has gone or the service stops.
+    present state unless it is that one. ``is_over``: the client has gone, may not know any
+    more, or the service stops.
     """
     yield f"retry: {_RETRY_MS}\n\n".encode()
     with changes.watch(job_id) as bell:

@@ -22,7 +22,7 @@ from hyperfocal.server.pool import Answer
 from hyperfocal.server.problems import Problem
 from hyperfocal.server.routes.results import send
 from hyperfocal.server.schemas import UpscaleForm, read_form
-from hyperfocal.server.security.caller import owner_of
+from hyperfocal.server.security.caller import may_still, owner_of
 from hyperfocal.server.service import Service, service_of
 from hyperfocal.server.store import Job, Status, jobs
 
@@ -136,7 +136,9 @@ async def events(
     owner, runner = owner_of(request), service.jobs
 
     async def is_over() -> bool:
-        return service.draining or await request.is_disconnected()
+        # A stream lasts as long as its job: longer than the key it was asked for with, maybe.
+        is_let_in = may_still(request, "use", service.keys)
+        return service.draining or not is_let_in or await request.is_disconnected()
 
     body = stream(
         lambda: runner.get(job_id, owner),

@@ -112,6 +112,17 @@ def authorise(caller: Caller, needed: Scope | None, keys: Keys | None, host: str
         raise Forbidden(f"the API key does not have the scope '{needed}'")
 
 
+def may_still(request: Request, needed: Scope, keys: Keys | None) -> bool:
+    """Whether a request that was let in would be now: its key may be gone since."""
+    headers = request.headers
+    try:
+        caller = identify(headers, caller_of(request), keys)
+        authorise(caller, needed, keys, headers.get("host", ""))
+    except (Unauthorized, Forbidden):
+        return False
+    return True
+
+
 def check_origin(method: str, headers: Headers, allowed: tuple[str, ...]) -> None:
     """Raise :class:`Forbidden` for a change that another site's page asks a browser for."""
     origin = headers.get("origin")
