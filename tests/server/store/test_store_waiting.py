@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -156,6 +157,23 @@ def test_an_answer_is_written_down_though_nobody_waits_for_that(store, locked):
         await store.read(book.know, "r", "")
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_nor_is_there_a_traceback_where_it_cannot_be(store, locked, monkeypatch, caplog):
+    monkeypatch.setattr(store_module, "_SECONDS", SHORT)
+
+    async def run() -> None:
+        with locked():
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await store.record(request())
+            # Behind it, on the same thread.
+            with pytest.raises(StoreUnavailable):
+                await store.call(jobs.counts)
+        gc.collect()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert caplog.records == []
 
 
 def test_to_close_is_to_wait_for_what_has_begun_and_for_nothing_else(settings):

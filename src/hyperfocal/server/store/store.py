@@ -165,7 +165,9 @@ class Store:
 
         That goes on for a caller that is cancelled: the answer is not to wait for a busy database.
         """
-        await asyncio.shield(self.call(book.record, request))
+        writing = asyncio.create_task(self.call(book.record, request))
+        writing.add_done_callback(_take_note)
+        await asyncio.shield(writing)
 
     def keep(self, picture: Path, suffix: str) -> tuple[str, int]:
         """Put a picture into :attr:`pictures`; gives its name there and its bytes. Blocks."""
@@ -185,6 +187,12 @@ async def _in_turn(threads: Threads, engine: Engine, work: Callable[[Session], _
         return await threads.run(lambda turn: _within(engine, work, turn), _SECONDS)
     except TooLate:
         raise StoreUnavailable("the database cannot be used: others are busy with it") from None
+
+
+def _take_note(writing: asyncio.Task[None]) -> None:
+    # Who has left is not told any more, which is no reason for a traceback in the log.
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _within(engine: Engine, work: Callable[[Session], _T], turn: Turn | None = None) -> _T:
