@@ -14,7 +14,7 @@ from hyperfocal.evaluate.report import BicubicMean, ImageScore, Report, mean_of
 from hyperfocal.models.card import Quality
 from hyperfocal.retrain import Compared, RetrainReport, Verdict, judge
 from hyperfocal.retrain.lineage import best, best_psnr
-from hyperfocal.retrain.report import lower_bound, pictures_needed
+from hyperfocal.retrain.report import lost_structure, lower_bound, pictures_needed
 
 
 def report(psnrs: Sequence[float], suite: str = "suite", bicubic: float = 30.0) -> Report:
@@ -46,6 +46,24 @@ def test_better_gains_on_the_new_and_loses_nowhere(new: float, frozen: float, be
     assert verdict.better is better
     assert len(verdict.reasons) == 4
     assert any("NOT met" in reason for reason in verdict.reasons) is not better
+
+
+@pytest.mark.parametrize(
+    ("fall", "better", "notes"), [(0.0, True, 0), (0.0008, True, 1), (0.002, False, 1)]
+)
+def test_what_loses_structure_is_told_or_refused(fall: float, better: bool, notes: int) -> None:
+    new = compared(0.05, new=True)
+    frozen = replace(compared(0.01, new=False), challenger_ssim=0.9 - fall)
+    verdict = judge([new, frozen], 0.02, 0.02)
+    assert verdict.better is better
+    told = [reason for reason in verdict.reasons if "in SSIM" in reason]
+    assert len(told) == (0 if better else 1)
+    assert all("-0.0020 in SSIM" in reason and "NOT met" in reason for reason in told)
+    assert len(lost_structure([new, frozen])) == notes
+    # Where PSNR falls too there is nothing that the verdict hides.
+    assert lost_structure([replace(frozen, challenger_psnr=31.99)]) == ()
+    # On the new pictures it is told, too.
+    assert len(lost_structure([replace(new, challenger_ssim=0.899)])) == 1
 
 
 def test_other_weights_must_only_not_lose() -> None:

@@ -12,6 +12,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,6 +42,8 @@ from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.retrain import Plan, RetrainReport, retrain, run
 from hyperfocal.settings import Settings
+from hyperfocal.training.collapse import TrainingFailed
+from hyperfocal.training.nets.plain import PlainNet
 
 
 @pytest.fixture
@@ -357,6 +360,66 @@ def test_another_champion_of_the_same_name_is_not_gone_on_with(
     card.model_copy(update={"weights": weights}).write(own)
     with pytest.raises(SettingsError, match="another model called tiny-x2"):
         retrain(plan, settings, resume=True, progress=False)
+
+
+def test_a_champion_that_is_overwritten_meanwhile_is_not_judged_by(
+    plan: Plan, champion: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(champion.parent, tmp_path / "own") / champion.name
+    surveyed = run.survey
+
+    def overwritten(*given: Any, **named: Any) -> Any:
+        card = ModelCard.read(own)
+        file = own.with_name(card.weights["float"].file)
+        model = onnx.load(file)
+        model.graph.doc_string = "imported anew"
+        onnx.save(model, file)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        changed = card.weights["float"].model_copy(update={"sha256": digest})
+        weights = {**card.weights, "float": changed}
+        card.model_copy(update={"weights": weights}).write(own)
+        return surveyed(*given, **named)
+
+    monkeypatch.setattr(run, "survey", overwritten)
+    with pytest.raises(SettingsError, match="tiny-x2 was overwritten since"):
+        retrain(replace(plan, champion=str(own)), settings, progress=False)
+
+
+def test_to_go_on_there_must_be_something_begun(plan: Plan, settings: Settings) -> None:
+    with pytest.raises(InputMissing, match=r"no interrupted retraining in .*without --resume"):
+        retrain(plan, settings, resume=True, progress=False)
+    assert plan.out is not None
+    assert not plan.out.exists()
+
+
+def test_a_training_that_fails_is_refused_and_leaves_nothing_to_go_on_with(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    forward = PlainNet.forward
+    monkeypatch.setattr(PlainNet, "forward", lambda *given: forward(*given) * math.nan)
+    report, out = retrain(plan, settings, progress=False)
+    assert not report.verdict.better
+    assert "the training has failed" in report.verdict.reasons[0]
+    assert "a lower --rate (it was 0.004), in another folder" in report.verdict.reasons[0]
+    assert "best.ckpt" not in caplog.text
+    assert (report.suites, report.files) == ((), ())
+    assert not (out / "work").exists()
+    assert {path.name for path in out.iterdir()} == {
+        "held-back", "metrics.csv", "pictures.csv", "report.json", "report.md",
+    }  # fmt: skip
+    assert RetrainReport.read(out / "report.json") == report
+
+
+def test_weights_too_large_to_export_are_refused(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: object, **named: object) -> None:
+        raise TrainingFailed("best.ckpt: the training has failed; try a lower rate")
+
+    monkeypatch.setattr(run, "export", failing)
+    report, out = retrain(replace(plan, steps=2), settings, progress=False)
+    assert not report.verdict.better
+    assert not (out / "work").exists()
 
 
 def test_a_champion_that_may_know_what_is_held_back_is_told(

@@ -37,6 +37,15 @@ def test_two_validations_far_below_the_best_end_it() -> None:
     assert stopped_after([math.nan, math.nan], best=-math.inf) == 2
 
 
+def test_without_a_number_before_no_checkpoint_is_called_good(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert stopped_after([math.nan, math.nan], best=-math.inf) == 2
+    assert "no validation so far came to a number" in caplog.text
+    assert "best.ckpt" not in caplog.text
+
+
 def test_what_comes_back_does_not() -> None:
     assert stopped_after([31.0, 33.0, 31.0, 33.0], best=34.0) is None
     assert stopped_after([32.1] * 9, best=34.0) is None

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperfocal.errors import ModelError
+from hyperfocal.errors import ModelError, SettingsError
 from hyperfocal.models.card import ModelCard, Precision
 from hyperfocal.models.hardware import processor
 from hyperfocal.models.integrity import read_weights
@@ -33,6 +33,15 @@ class Champion:
         """What this processor computes exactly; first what runs on it when nothing is asked for."""
         int8 = "int8" in self.card.weights and processor().exact_int8
         return ("int8", "float") if int8 else ("float",)
+
+    def refuse_another(self) -> None:
+        """:class:`SettingsError` where other weights are installed by now than were read."""
+        if ModelCard.read(self.card_path).weights != self.card.weights:
+            raise SettingsError(
+                f"{self.card.name} was overwritten since this retraining began, so it is not what "
+                "the new model goes on from; put it back and go on with --resume, or begin again "
+                "in another folder"
+            )
 
     @property
     def successor(self) -> str:

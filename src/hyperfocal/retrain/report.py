@@ -22,6 +22,13 @@ CEILING = 50.0
 mean square), and what is beyond is a matter of rounding: a plain area that comes out exactly would
 outweigh what dozens of photographs lose."""
 
+SSIM_TOLERANCE = 0.001
+"""Largest fall of the mean SSIM on a frozen suite. PSNR can rise while texture is smoothed away,
+which SSIM sees; retrainings that keep it differ by a few ten-thousandths."""
+
+# What is less than this does not show in a figure of four digits.
+_SEEN = 5e-5
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -100,6 +107,11 @@ class Compared:
         return self.challenger_psnr - self.champion_psnr
 
     @property
+    def ssim_gain(self) -> float:
+        """What the challenger gains in mean SSIM."""
+        return self.challenger_ssim - self.champion_ssim
+
+    @property
     def sure(self) -> float | None:
         """The gain on all pictures like these is over this, dB, with a confidence of 90 %.
 
@@ -127,7 +139,8 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
     The gain must not be luck, either: on more than half of the new pictures that differ the
     challenger is better, and the lower bound of the gain is above 0 (:func:`lower_bound`). All
     this is asked of the precision that comes first; others must only not lose. On frozen suites a
-    loss counts against the champion and against the best of the models that it comes from.
+    loss counts against the champion and against the best of the models that it comes from, and SSIM
+    must not fall by more than :data:`SSIM_TOLERANCE`.
     """
     better, reasons = True, []
     for found in compared:
@@ -143,10 +156,23 @@ def judge(compared: Sequence[Compared], margin: float, tolerance: float) -> Verd
                 since = found.challenger_psnr - found.lineage
                 text = f"{about}: {since:+.3f} dB against the best of the models it comes from"
                 tests.append((since >= -tolerance, f"{text}; {allowed}"))
+        if not found.new and found.ssim_gain < -SSIM_TOLERANCE:
+            text = f"{about}: {found.ssim_gain:+.4f} in SSIM; a fall of up to {SSIM_TOLERANCE:g}"
+            tests.append((False, f"{text} is allowed"))
         for enough, text in tests:
             better = better and enough
             reasons.append(f"{text}: {'met' if enough else 'NOT met'}")
     return Verdict(better, tuple(reasons))
+
+
+def lost_structure(compared: Sequence[Compared]) -> tuple[str, ...]:
+    """Notes for where SSIM falls while PSNR rises: the one does not tell of the other."""
+    return tuple(
+        f"{found.suite}, {found.precision} weights: SSIM falls, by {-found.ssim_gain:.4f}, while "
+        f"PSNR rises, by {found.gain:.3f} dB: look whether fine texture was smoothed away"
+        for found in compared
+        if found.ssim_gain < -_SEEN and found.gain > 0.0
+    )
 
 
 def _of_originals(found: Compared) -> str:

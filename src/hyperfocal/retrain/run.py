@@ -7,17 +7,18 @@ becomes a model.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hyperfocal.errors import Cancelled, GarbledOutput, OutputExists
+from hyperfocal.errors import Cancelled, GarbledOutput, InputMissing, OutputExists
 from hyperfocal.evaluate.measuring import SuiteChoice, measure_speed
 from hyperfocal.evaluate.record import check_name, record
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate, select
 from hyperfocal.evaluate.suites import find_suite
-from hyperfocal.lock import alone
+from hyperfocal.lock import LOCK, alone
 from hyperfocal.models.card import ModelCard, Precision, Quality
 from hyperfocal.retrain.champion import Champion, read_champion
 from hyperfocal.retrain.data import Parted, refuse_shared, survey
@@ -38,12 +39,21 @@ from hyperfocal.retrain.plan import (
     prepare,
     source_of,
 )
-from hyperfocal.retrain.report import JSON, MARKDOWN, Compared, RetrainReport, Verdict, judge
+from hyperfocal.retrain.report import (
+    JSON,
+    MARKDOWN,
+    Compared,
+    RetrainReport,
+    Verdict,
+    judge,
+    lost_structure,
+)
 from hyperfocal.retrain.staging import HELD_BACK, original_of
 from hyperfocal.settings import Settings
 from hyperfocal.text import check_text
+from hyperfocal.training.collapse import TrainingFailed
 from hyperfocal.training.experiment import Experiment
-from hyperfocal.training.export import export
+from hyperfocal.training.export import Exported, export
 from hyperfocal.training.fit import Trained, fit
 
 _WORK, _MODEL, _FIT, _CURVES = "work", "model", "training", "metrics.csv"
@@ -67,7 +77,8 @@ def retrain(
     :class:`InputMissing`, :class:`PairMismatch` and :class:`InputError` for unusable data or a
     suite that shares pictures with it, :class:`ModelError` for a model that cannot go on,
     :class:`UsageError`, :class:`SettingsError` where what is gone on with was asked for otherwise,
-    :class:`OutputExists`, and :class:`Cancelled` when stopped.
+    :class:`OutputExists`, :class:`InputMissing` where there is nothing to go on with, and
+    :class:`Cancelled` when stopped. A training that fails is a challenger that is refused.
     """
     settings = settings or Settings.read()
     say = told or (lambda text: None)
@@ -111,26 +122,33 @@ def retrain(
             return report, out
         precisions = champion.judged_precisions
         champions = _measure(champion.card_path, precisions, plan, work, settings, say)
+        champion.refuse_another()
         say(f"training on {len(parted.training)} pictures")
         trained = _fit(experiment, work / _FIT, resume=resume, progress=progress)
         say("exporting the challenger")
-        made = export(work / _FIT / "best.ckpt", work / _MODEL)
         path = work / _MODEL / f"{name}.toml"
-        card = _card(made.card, champion, parted, degradation).model_copy(
-            update={"lineage": best(champion.card.lineage, _frozen(champions, plan))}
-        )
-        card.write(path)
-        compared, verdict = _judged(
-            plan,
-            champion.card.lineage,
-            champions,
-            path,
-            precisions,
-            original_of(parted, degradation),
-            work,
-            settings,
-            say,
-        )
+        card, compared, validation = None, tuple[Compared, ...](), dict[str, float]()
+        try:
+            made = _exported(trained, work)
+        except TrainingFailed as error:
+            verdict = Verdict(False, (f"{error} (it was {plan.rate:g}), in another folder",))
+        else:
+            card = _card(made.card, champion, parted, degradation).model_copy(
+                update={"lineage": best(champion.card.lineage, _frozen(champions, plan))}
+            )
+            card.write(path)
+            validation = {k: v for k, v in made.validation.items() if k in card.weights}
+            compared, verdict = _judged(
+                plan,
+                champion.card.lineage,
+                champions,
+                path,
+                precisions,
+                original_of(parted, degradation),
+                work,
+                settings,
+                say,
+            )
         report = RetrainReport(
             champion=champion.card.name,
             champion_sha256=champion.card.weights["float"].sha256,
@@ -146,9 +164,9 @@ def retrain(
                 **parted.counts(),
             },
             cost=_cost(trained, card, experiment),
-            validation={k: v for k, v in made.validation.items() if k in card.weights},
-            notes=_notes(plan, champion, parted),
-            files=_files(card) if verdict.better else (),
+            validation=validation,
+            notes=(*lost_structure(compared), *_notes(plan, champion, parted, trained)),
+            files=_files(card) if card is not None and verdict.better else (),
         )
         if verdict.better and plan.bench:
             say(f"timing {name}")
@@ -180,6 +198,15 @@ def _check_free(out: Path, *, resume: bool) -> None:
         theirs.append(_WORK)
     if theirs:
         raise OutputExists(f"{out} holds something else, {theirs[0]}; name another folder")
+    if resume and not _was_staged(out / _WORK):
+        raise InputMissing(
+            f"there is no interrupted retraining in {out} to go on with; begin one without --resume"
+        )
+
+
+def _was_staged(work: Path) -> bool:
+    """Whether anything was begun there, if only to write down what is learnt from."""
+    return work.is_dir() and any(entry.name != LOCK for entry in work.iterdir())
 
 
 def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) -> Trained:
@@ -187,6 +214,18 @@ def _fit(experiment: Experiment, folder: Path, *, resume: bool, progress: bool) 
         return fit(experiment, folder, resume=resume, progress=progress, tracking=False)
     except KeyboardInterrupt as stopped:
         raise Cancelled("stopped; go on with the same options and --resume") from stopped
+
+
+def _exported(trained: Trained, work: Path) -> Exported:
+    """The challenger's weights; :class:`TrainingFailed` where nothing was ever learnt.
+
+    That is no reason to keep what was done: going on would only come to the same once more.
+    """
+    if not math.isfinite(trained.best_psnr):
+        raise TrainingFailed(
+            "the training has failed: no validation came to a number; try a lower --rate"
+        )
+    return export(work / _FIT / "best.ckpt", work / _MODEL)
 
 
 def _measure(
@@ -264,11 +303,11 @@ def _card(
     )
 
 
-def _cost(trained: Trained, card: ModelCard, experiment: Experiment) -> dict[str, object]:
+def _cost(trained: Trained, card: ModelCard | None, experiment: Experiment) -> dict[str, object]:
     return {
         "steps": trained.steps,
         "seconds": round(trained.seconds, 1),
-        "hardware": card.training.hardware,
+        "hardware": experiment.hardware if card is None else card.training.hardware,
         "patch": experiment.data.patch,
         "batch": experiment.data.batch,
         "rate": experiment.schedule.rate,
@@ -277,8 +316,12 @@ def _cost(trained: Trained, card: ModelCard, experiment: Experiment) -> dict[str
     }
 
 
-def _notes(plan: Plan, champion: Champion, parted: Parted) -> tuple[str, ...]:
+def _notes(plan: Plan, champion: Champion, parted: Parted, trained: Trained) -> tuple[str, ...]:
     notes = []
+    if math.isfinite(trained.best_psnr) and not math.isfinite(trained.final_psnr):
+        notes.append(
+            "the training collapsed: judged is the best state before that; try a lower --rate"
+        )
     if source_of(parted) in champion.card.training.data:
         notes.append(
             f"{champion.card.name} was trained on pictures of a folder of this name before: if "

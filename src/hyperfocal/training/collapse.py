@@ -9,6 +9,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from hyperfocal.errors import ModelBroken
 from hyperfocal.training.checkpoints import BEST, Checkpoints
 from hyperfocal.training.module import Restoration
 
@@ -20,6 +21,10 @@ COLLAPSE = "collapse"
 # Too large a rate costs a trained net some tenths of a dB at first, which come back.
 _LOST = 2.0
 _TIMES = 2
+
+
+class TrainingFailed(ModelBroken):
+    """What was learnt are no numbers of which a picture could come."""
 
 
 class Collapse(Callback):
@@ -48,7 +53,9 @@ class Collapse(Callback):
             return
         trainer.should_stop = True
         pl_module.ended = COLLAPSE
-        if trainer.is_global_zero:
+        if not trainer.is_global_zero:
+            return
+        if math.isfinite(best):
             _log.warning(
                 "stopped at step %d: validation fell from %.2f to %.2f dB and does not come back; "
                 "%s is what it was before; try a lower rate",
@@ -56,4 +63,10 @@ class Collapse(Callback):
                 best,
                 psnr,
                 BEST,
+            )
+        else:
+            _log.warning(
+                "stopped at step %d: no validation so far came to a number, so no checkpoint of it "
+                "is of use; try a lower rate, in another folder",
+                trainer.global_step,
             )

@@ -124,7 +124,10 @@ def export(
 
 
 def _failed(weights: Path) -> ModelBroken:
-    return ModelBroken(
+    # Late: to export takes no Lightning.
+    from hyperfocal.training.collapse import TrainingFailed
+
+    return TrainingFailed(
         f"{weights}: its numbers are too large for a picture to come of them: the training has "
         "failed; try a lower rate"
     )
