@@ -10,6 +10,7 @@ part in it), ``make docs`` makes the tables.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -29,7 +30,14 @@ _TIMES = {"train": 1, "val": 6}
 # PSNR in dB between the degraded and the clean small picture.
 _BANDS = ("under 30 dB", "30 to 34 dB", "above")
 # What pictures are judged by, in hyperfocal.quality.evidence.
-_LIMITS = ("COARSE_JPEG", "VISIBLE_BLOCKS", "VISIBLE_NOISE", "SOFT", "HARD")
+_LIMITS = (
+    "COARSE_JPEG",
+    "WORTH_RESTORING",
+    "VISIBLE_BLOCKS",
+    "VISIBLE_NOISE",
+    "SOFT",
+    "HARD",
+)
 
 # Of the undamaged.
 _UNDAMAGED = (
@@ -52,11 +60,13 @@ def main() -> None:
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def limits() -> dict[str, float]:
-    """What pictures are judged by now."""
-    from hyperfocal.quality import evidence
+def limits() -> dict[str, float | str]:
+    """What pictures are judged by now: limits, and which nets expect the gain."""
+    from hyperfocal.quality import evidence, gain
 
-    return {name: getattr(evidence, name) for name in _LIMITS}
+    nets = (Path(gain.__file__).parent / gain.WEIGHTS).read_bytes()
+    found: dict[str, float | str] = {name: getattr(evidence, name) for name in _LIMITS}
+    return found | {"nets": hashlib.sha256(nets).hexdigest()}
 
 
 def _judged(files: list[Path], times: int) -> dict[str, Any]:

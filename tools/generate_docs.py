@@ -24,6 +24,7 @@ def pages() -> dict[str, str]:
     """Text of every page that is generated, in whole or in part, by its path in the checkout."""
     from ablation import table
     from carelessly import table as carelessly
+    from chosen import table as chosen
     from evidence import table as evidence
     from evidence import undamaged
     from load_figures import filled as with_load
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         ("evidence", evidence()),
         ("undamaged", undamaged()),
         ("carelessly", carelessly()),
+        ("chosen", chosen()),
     ):
         text = between(text, name, made)
     tiles = "docs/decisions/0010-training-on-tiles.md"

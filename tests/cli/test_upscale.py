@@ -509,7 +509,7 @@ def test_auto_fine_chooses_among_the_better_models(run: Run, photo: Photo) -> No
 
 @pytest.mark.parametrize(("quality", "kind"), [(40, "restore"), (97, "photo")])
 def test_a_dry_run_chooses_as_the_run_does(run: Run, quality: int, kind: str) -> None:
-    with Image.open(Path(__file__).parents[1] / "data/basket.png") as clean:
+    with Image.open(Path(__file__).parents[1] / "data/skyline.png") as clean:
         clean.save("a.jpg", quality=quality)
     data = Path("a.jpg").read_bytes()
     planned = run("upscale", "a.jpg", "-s", "3", "--dry-run", "--json").json["files"][0]

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from hyperfocal.errors import ArrayError
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
-from hyperfocal.quality import imresize
+from hyperfocal.quality import evidence, imresize
 from hyperfocal.quality.evidence import (
     blockiness,
     examine,
@@ -17,6 +18,7 @@ from hyperfocal.quality.evidence import (
     judge,
     quiet_noise,
     sharpness,
+    signs,
 )
 
 
@@ -48,7 +50,14 @@ def test_a_clean_picture_is_a_photo_and_says_so() -> None:
     assert kind == "photo"
     assert reasons == ("no sign of compression, noise, blur or sharpening",)
     assert figures.jpeg_quality is None
-    assert set(figures.to_dict()) == {"jpeg_quality", "blockiness", "noise", "detail", "sharpness"}
+    assert set(figures.to_dict()) == {
+        "jpeg_quality",
+        "gain",
+        "blockiness",
+        "noise",
+        "detail",
+        "sharpness",
+    }
 
 
 @pytest.mark.parametrize("quality", [20, 50, 75])
@@ -60,9 +69,47 @@ def test_the_quality_of_a_jpeg_comes_from_its_tables(quality: int) -> None:
     assert any(f"a JPEG of quality {quality}" in reason for reason in reasons)
 
 
-def test_a_fine_jpeg_is_a_photo() -> None:
-    data, pixels = compressed(scene(), 96)
+def photograph() -> Image.Image:
+    path = Path(__file__).parents[2] / "examples" / "astronaut-original.webp"
+    return Image.open(path).convert("RGB").resize((256, 256), Image.Resampling.BICUBIC)
+
+
+def test_a_fine_jpeg_of_a_photograph_is_a_photo() -> None:
+    # Stripes at this quality are better restored: beside them it shows.
+    data, pixels = compressed(np.asarray(photograph()), 97)
     assert judge(estimate_jpeg_quality(data), pixels)[0] == "photo"
+
+
+def test_what_is_expected_of_restoring_decides() -> None:
+    sharpened = photograph().filter(ImageFilter.UnsharpMask(1, 100, 0))
+    kind, reasons, figures = judge(None, np.asarray(sharpened))
+    assert kind == "restore"
+    assert figures.gain is not None
+    assert f"expected to come {figures.gain:.1f} dB nearer" in reasons[-1]
+    assert reasons[:-1] == ("traces of damage",)
+
+
+def test_what_is_seen_is_told_though_it_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = compressed(scene(), 25)[1]
+    monkeypatch.setattr(evidence, "expected_gain", lambda *_: 0.05)
+    kind, reasons, figures = judge(None, pixels)
+    assert kind == "photo"
+    assert reasons == (
+        "restoring is not expected to come nearer to the original",
+        *signs(figures),
+    )
+    assert any("8x8 blocks" in sign for sign in signs(figures))
+    # The tables of a file are proof.
+    assert judge(60, pixels)[0] == "restore"
+
+
+def test_of_small_pictures_what_is_seen_decides() -> None:
+    small = scene()[:60, :60]
+    assert judge(None, small)[2].gain is None
+    assert judge(None, small)[0] == "photo"
+    noise = np.random.default_rng(0).normal(0, 12, small.shape)
+    noisy = np.clip(small + noise, 0, 255).astype(np.uint8)
+    assert judge(None, noisy)[0] == "restore"
 
 
 def test_what_is_no_jpeg_has_no_quality() -> None:

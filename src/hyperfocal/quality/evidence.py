@@ -2,7 +2,8 @@
 
 Models of the kind "photo" expect clean pictures and keep every detail, grain and blocks
 included; those of the kind "restore" take damage away. The evidence is in the file (how coarsely
-a JPEG was quantised) and in the pixels (blocks, noise, blur).
+a JPEG was quantised) and in the pixels: a net tells from them what restoring gains, and figures
+of blocks, noise and sharpness say in words what it may have seen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.quality.arrays import Array, check_pixels
+from hyperfocal.quality.gain import expected_gain
 from hyperfocal.quality.luma import to_8_bit
 
 Kind = Literal["photo", "restore"]
@@ -37,25 +39,31 @@ _FEWEST_BLOCKS = 16
 # From the mean magnitude of Immerkaer's filter to the deviation of Gaussian noise.
 _IMMERKAER = math.sqrt(math.pi / 2.0) / 6.0
 
-# Above and below these a picture is better restored; see docs/degradations.md for how they were
-# chosen and how often they are right.
+# A JPEG below this is better restored, whatever it shows; see docs/degradations.md.
 COARSE_JPEG = 88
+# In dB. Where both kinds come as near, the one that takes nothing away is the better.
+WORTH_RESTORING = 0.1
+# Above and below these something is seen. In pictures too small for the net it decides.
 VISIBLE_BLOCKS = 0.45
 VISIBLE_NOISE = 5.0
 SOFT = 0.42
 HARD = 2.1
 
+_NOTHING = "no sign of compression, noise, blur or sharpening"
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``jpeg_quality``: 1 to 100, None if the file was no JPEG. The others are of luma, in 8-bit
-    levels.
+    """``jpeg_quality``: 1 to 100, None if the file was no JPEG. ``gain``: in dB, None where too
+    little is seen for it, see :func:`~hyperfocal.quality.gain.expected_gain`. The others are of
+    luma, in 8-bit levels.
 
     ``blockiness``: see :func:`blockiness`; ``noise``: see :func:`quiet_noise`; ``detail``: see
     :func:`immerkaer`; ``sharpness``: see :func:`sharpness`.
     """
 
     jpeg_quality: int | None
+    gain: float | None
     blockiness: float
     noise: float
     detail: float
@@ -73,30 +81,43 @@ def judge(
 
     ``jpeg_quality``: what the file's tables say, None if it was no JPEG; ``pixels``: ``(H, W)`` or
     ``(H, W, 3)``, uint8, uint16 or float, of which what is beyond [0, 1] counts as that;
-    ``visible``: ``(H, W)``, what of them counts, None for all. "restore" if there is any evidence
-    of damage; "photo" if not, with a reason that says so.
-    :class:`ArrayError` for other arrays.
+    ``visible``: ``(H, W)``, what of them counts, None for all. "restore" for a coarse JPEG and
+    where restoring is expected to gain; in pictures too small to expect anything, where any damage
+    is seen. "photo" if not, with a reason that says so. :class:`ArrayError` for other arrays.
     """
     figures = examine(jpeg_quality, pixels, visible)
-    reasons = []
-    if figures.jpeg_quality is not None and figures.jpeg_quality < COARSE_JPEG:
-        reasons.append(f"a JPEG of quality {figures.jpeg_quality}, under {COARSE_JPEG}")
+    seen, gain = signs(figures), figures.gain
+    if gain is None or _is_coarse(figures):
+        return ("restore", seen, figures) if seen else ("photo", (_NOTHING,), figures)
+    if gain > WORTH_RESTORING:
+        expected = f"restoring is expected to come {gain:.1f} dB nearer to the original"
+        return "restore", (*(seen or ("traces of damage",)), expected), figures
+    if seen:
+        return "photo", ("restoring is not expected to come nearer to the original", *seen), figures
+    return "photo", (_NOTHING,), figures
+
+
+def signs(figures: Figures) -> tuple[str, ...]:
+    """What of damage there is to be seen, in words; empty where there is none."""
+    seen = []
+    if _is_coarse(figures):
+        seen.append(f"a JPEG of quality {figures.jpeg_quality}, under {COARSE_JPEG}")
     if figures.blockiness > VISIBLE_BLOCKS:
-        reasons.append(
-            f"8x8 blocks of {figures.blockiness:.2f} levels show, over {VISIBLE_BLOCKS:g}"
-        )
+        seen.append(f"8x8 blocks of {figures.blockiness:.2f} levels show, over {VISIBLE_BLOCKS:g}")
     if figures.noise > VISIBLE_NOISE:
-        reasons.append(f"noise of {figures.noise:.1f} levels, over {VISIBLE_NOISE:g}")
+        seen.append(f"noise of {figures.noise:.1f} levels, over {VISIBLE_NOISE:g}")
     if figures.sharpness < SOFT:
-        reasons.append(f"soft: a sharpness of {figures.sharpness:.2f}, under {SOFT:g}")
+        seen.append(f"soft: a sharpness of {figures.sharpness:.2f}, under {SOFT:g}")
     if figures.sharpness > HARD:
-        reasons.append(
+        seen.append(
             f"sharpened, or reduced without a filter: a sharpness of {figures.sharpness:.2f}, "
             f"over {HARD:g}"
         )
-    if reasons:
-        return "restore", tuple(reasons), figures
-    return "photo", ("no sign of compression, noise, blur or sharpening",), figures
+    return tuple(seen)
+
+
+def _is_coarse(figures: Figures) -> bool:
+    return figures.jpeg_quality is not None and figures.jpeg_quality < COARSE_JPEG
 
 
 def examine(jpeg_quality: int | None, pixels: Array, visible: Flags | None = None) -> Figures:
@@ -111,6 +132,7 @@ def examine(jpeg_quality: int | None, pixels: Array, visible: Flags | None = Non
         else:
             box = _box(visible)
             pixels, visible = pixels[box], visible[box]
+    gain = expected_gain(pixels, visible)
     planes = []
     for rows in _spread(pixels.shape[0]):
         for columns in _spread(pixels.shape[1]):
@@ -122,6 +144,7 @@ def examine(jpeg_quality: int | None, pixels: Array, visible: Flags | None = Non
         planes = []
     return Figures(
         jpeg_quality,
+        gain,
         blockiness(planes),
         quiet_noise(planes),
         immerkaer(planes),

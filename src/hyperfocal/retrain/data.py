@@ -16,7 +16,7 @@ from hyperfocal.errors import BrokenPicture, InputError, InputMissing, TooLarge,
 from hyperfocal.evaluate.pairs import Example, PictureTooSmall, read_example
 from hyperfocal.evaluate.suites import Pair, Suite, find_suite
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
-from hyperfocal.quality.evidence import judge
+from hyperfocal.quality.evidence import examine, signs
 from hyperfocal.retrain.looks import Gallery, Seen, digest_of
 from hyperfocal.retrain.sizes import left_out
 from hyperfocal.settings import Settings
@@ -86,11 +86,10 @@ def survey(
 
     ``least``: side of the smallest usable original, in pixels; ``wanted``: that of one from which
     patches of the full size can be cut, so that a few smaller ones do not train, see
-    :func:`left_out`. What cannot be read is left out,
-    and so are originals with signs of damage, as ``--model auto`` sees them, unless ``any_quality``
-    is taken: a model would learn to make what it should take away. :class:`InputMissing` for no
-    folder or too few different pictures, :class:`PairMismatch` for pairs that do not belong
-    together.
+    :func:`left_out`. What cannot be read is left out, and so are originals with signs of damage
+    (:func:`~hyperfocal.quality.evidence.signs`), unless ``any_quality`` is taken: a model would
+    learn to make what it should take away. :class:`InputMissing` for no folder or too few different
+    pictures, :class:`PairMismatch` for pairs that do not belong together.
     """
     if not folder.is_dir():
         raise InputMissing(f"there is no folder {folder}")
@@ -188,10 +187,8 @@ def _sorted(groups: Sequence[list[Pair]]) -> tuple[Pair, ...]:
 
 def _damage(path: Path, example: Example) -> str:
     """Signs that a picture is no original; empty if there are none."""
-    kind, reasons, _ = judge(
-        estimate_jpeg_quality(path.read_bytes()), example.high, example.visible
-    )
-    return "; ".join(reasons) if kind == "restore" else ""
+    quality = estimate_jpeg_quality(path.read_bytes())
+    return "; ".join(signs(examine(quality, example.high, example.visible)))
 
 
 def _why(
