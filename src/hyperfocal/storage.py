@@ -223,6 +223,11 @@ class Storage:
             Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
             self._was_there = True
 
+    def check(self) -> None:
+        """Raise :class:`StorageUnavailable` where the folder was there before and is not now."""
+        if self._is_away():
+            raise StorageUnavailable(_AWAY)
+
     def _is_away(self) -> bool:
         return self._is_local and self._was_there and not Path(self._root).is_dir()
 

@@ -213,6 +213,8 @@ class Pipe(asyncio.Transport):
     def close(self):
         self.closing = True
 
+    abort = close
+
 
 class Bench:
     """A connection without a network. ``body``: what the application has read, once it may."""
@@ -280,6 +282,38 @@ def test_a_body_that_is_not_taken_is_still_not_read_on():
         bench.made.connection_lost(None)
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+@pytest.mark.parametrize(
+    "tail", [chunk(100) * (EVENTS_A_TURN + 40) + b"zz\r\n", TINY], ids=["rubbish", "tiny"]
+)
+def test_who_asked_for_a_head_is_refused_with_one_and_closed(tail):
+    async def run() -> None:
+        bench = Bench()
+        bench.send((HEAD % b"/").replace(b"POST", b"HEAD", 1) + tail)
+        while not bench.pipe.closing:
+            await asyncio.sleep(0)
+        head, _, body = bench.pipe.written.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert body == b""
+        bench.made.connection_lost(None)
+        bench.may_read.set()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_connection_whose_next_turn_fails_is_closed(monkeypatch, caplog):
+    async def run() -> None:
+        bench = Bench()
+        bench.send(HEAD % b"/" + chunk(100) * (2 * EVENTS_A_TURN))
+        monkeypatch.setattr(bench.made.conn, "next_event", lambda: 1 / 0)
+        while not bench.pipe.closing:
+            await asyncio.sleep(0)
+        bench.made.connection_lost(None)
+        bench.may_read.set()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_client_that_leaves_in_the_middle_is_parsed_no_further(parsed):

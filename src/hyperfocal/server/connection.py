@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ RESERVE = 64
 """Connections beyond the limit that are still told why nobody serves them."""
 
 _CROWDED_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class PatientFor(H11Protocol):
@@ -126,13 +129,24 @@ class PatientFor(H11Protocol):
             ("connection", "close"),
         ]
         answer = h11.Response(status_code=status, headers=headers, reason=status.phrase)
-        for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        content = () if self._is_head_asked_for() else (h11.Data(data=body),)
+        try:
+            for event in (answer, *content, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        finally:
+            self.transport.close()
+
+    def _is_head_asked_for(self) -> bool:
+        """Whether an answer that now begins is one to HEAD, which has no body."""
+        return self._is_answering() and self.cycle.scope["method"] == "HEAD"
 
     def _next_turn(self) -> None:
         self._turn = None
-        self.handle_events()
+        try:
+            self.handle_events()
+        except Exception:  # noqa: BLE001 - nobody else would close it
+            _log.exception("a connection is closed: what came over it could not be handled")
+            self.transport.abort()
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -102,15 +102,18 @@ def writing(what: str) -> Iterator[None]:
 def check_reserve(reserve: int, *folders: Path | None) -> None:
     """Raise :class:`SpoolFull` where a folder's disk has fewer free bytes than the reserve.
 
-    A tenth of the disk is enough for it.
-    None, which is a folder in a bucket, is passed over.
+    A tenth of the disk is enough for it. None, which is a folder in a bucket, is passed over.
+    :class:`SpoolUnusable` where a folder cannot be looked at, as on a mount whose server is gone.
     """
     for folder in filter(None, folders):
-        # Made when the first file comes; until then its disk is that of the folder around it.
-        there = next((place for place in (folder, *folder.parents) if place.exists()), None)
-        if there is None:
-            continue
-        disk = shutil.disk_usage(there)
+        try:
+            # Made when the first file comes; until then its disk is that of the folder around it.
+            there = next((place for place in (folder, *folder.parents) if place.exists()), None)
+            if there is None:
+                continue
+            disk = shutil.disk_usage(there)
+        except OSError as error:
+            raise SpoolUnusable(f"a disk cannot be looked at: {error.strerror}") from error
         # A small disk of the spool's own, in memory perhaps, is not to be full from the start.
         if disk.free < min(reserve, disk.total // _SHARE):
             raise SpoolFull("the disk is nearly full (setting disk_reserve); try again later")

@@ -257,6 +257,87 @@ def test_others_do_not_wait_for_a_job_that_rests(bench, monkeypatch):
     asyncio.run(main())
 
 
+def test_one_worker_is_not_taken_for_ever_by_a_job_whose_fault_is_its_own(bench):
+    class Pool(FakePool):
+        async def run(self, task, **given):
+            if task.source.read_bytes().endswith(b"large"):
+                self.raises = [SpoolFull("full")]
+            return await super().run(task, **given)
+
+    async def main():
+        async with bench(pool=Pool(), timing=SOON) as b:
+            large = await b.submit(b"large")
+            await b.pool.until_begun(3)
+            small = [await b.submit(b"small %d" % number) for number in range(3)]
+            ended = [await b.until_ended(job) for job in small]
+            assert {job.status for job in ended} == {Status.SUCCEEDED}
+            assert await waiting(b, [large])
+            # Nor is it forgotten.
+            await b.pool.until_begun(len(b.pool.begun) + 2)
+
+    asyncio.run(main())
+
+
+def test_jobs_wait_while_the_folder_of_results_is_gone(bench):
+    async def main():
+        async with bench(pool=idle_pool()) as b:
+            job = await b.submit(b"one")
+            folder = b.settings.data / "results" / "results"
+            aside = folder.rename(b.settings.data / "aside")
+            b.pool.ready = True
+            await looked(b)
+            assert await waiting(b, [job])
+            assert b.pool.begun == []
+            aside.rename(folder)
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+
+
+def test_jobs_wait_while_a_disk_cannot_be_looked_at(bench, monkeypatch, caplog):
+    import hyperfocal.server.spool as spool
+
+    def gone(place):
+        raise OSError(107, "Transport endpoint is not connected")
+
+    async def main():
+        async with bench(pool=idle_pool()) as b:
+            job = await b.submit(b"one")
+            with monkeypatch.context() as patch:
+                patch.setattr(spool.shutil, "disk_usage", gone)
+                b.pool.ready = True
+                await looked(b)
+                assert await waiting(b, [job])
+            assert (await b.until_ended(job)).status is Status.SUCCEEDED
+
+    asyncio.run(main())
+    assert caplog.text.count("jobs wait: a disk cannot be looked at: Transport endpoint") == 1
+    assert "Traceback" not in caplog.text
+
+
+def test_a_result_whose_end_was_written_though_nobody_was_told_is_kept(bench, monkeypatch):
+    import hyperfocal.server.jobs.work as work
+
+    async def main():
+        async with bench() as b:
+            call, broken = b.runner._store.call, []
+
+            async def breaking(change, *given, **named):
+                found = await call(change, *given, **named)
+                if change is work._succeed and not broken:
+                    broken.append(found)
+                    raise StoreUnavailable("the connection broke")
+                return found
+
+            monkeypatch.setattr(b.runner._store, "call", breaking)
+            job = await b.until_ended(await b.submit(b"one"))
+            assert broken == [True]
+            await b.runner.stop()
+            assert (b.settings.data / "results" / "results" / job.output).is_file()
+
+    asyncio.run(main())
+
+
 def test_pauses_grow_to_a_bound_and_end_with_the_fault(monkeypatch):
     clock = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: clock)
@@ -275,12 +356,12 @@ def test_pauses_grow_to_a_bound_and_end_with_the_fault(monkeypatch):
     assert pauses.fault("other") == 2.0
     pauses.over("third")
     assert not pauses.all_rest
-    assert pauses.resting() == ["one", "other"]
+    assert pauses.resting() == pauses.suspects() == ["one", "other"]
     pauses.over("one")
     assert pauses.resting() == ["other"]
     assert pauses.fault("one") == 2.0
     # Nobody heard of them again.
-    clock += 1000.0
+    clock += 5000.0
     assert pauses.resting() == []
     assert pauses._jobs == {}
 

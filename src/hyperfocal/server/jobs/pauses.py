@@ -6,6 +6,9 @@ import time
 
 from hyperfocal.server.jobs.timing import Timing
 
+# Seconds after its pause: by then a job was begun again, if it is still there.
+_FORGOTTEN = 3600.0
+
 
 class Pauses:
     """Which jobs rest, and whether all do; each fault in a row makes the pause twice as long.
@@ -37,14 +40,26 @@ class Pauses:
         self._all = _Pause()
         self._jobs.pop(job_id, None)
 
+    def suspects(self) -> list[str]:
+        """The jobs that others are to be begun before.
+
+        While nothing has ended well since a fault: all that met with one. Where there is one
+        worker only, a job whose fault is its own would take it again each time all have rested.
+        """
+        return self._known() if self._all.until else self.resting()
+
     def resting(self) -> list[str]:
         """The jobs that are not to be begun now, whoever else begins one."""
         moment = time.monotonic()
+        return [one for one in self._known() if moment < self._jobs[one].until]
+
+    def _known(self) -> list[str]:
+        moment = time.monotonic()
         # Jobs that are cancelled or expire meanwhile are never heard of again.
-        old = [one for one, pause in self._jobs.items() if moment - pause.until > self._longest]
+        old = [one for one, pause in self._jobs.items() if moment - pause.until > _FORGOTTEN]
         for one in old:
             del self._jobs[one]
-        return [one for one, pause in self._jobs.items() if moment < pause.until]
+        return list(self._jobs)
 
 
 class _Pause:

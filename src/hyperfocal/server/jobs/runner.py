@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hyperfocal.errors import HyperfocalError, SettingsError
 from hyperfocal.feedback.records import now
 from hyperfocal.lock import FileLock
-from hyperfocal.server.errors import SpoolFull
+from hyperfocal.server.errors import SpoolFull, SpoolUnusable
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import problem_of_job
 from hyperfocal.server.jobs.inputs import reachable
@@ -173,7 +173,7 @@ class JobRunner:
                     self._lacks_room = False
                 elif await self._fill():
                     await self._count()
-            except (StorageUnavailable, SpoolFull) as error:
+            except (StorageUnavailable, SpoolFull, SpoolUnusable) as error:
                 self._tell_kept(error)
             except HyperfocalError as error:
                 _log.warning("jobs cannot be read: %s", error)
@@ -224,9 +224,7 @@ class JobRunner:
 
     async def _claim(self, storages: tuple[str, ...]) -> Job | None:
         """Take a job; one that comes when this was told to stop is put back."""
-        claiming = asyncio.create_task(
-            self._store.call(jobs.claim, self._name, storages, self._pauses.resting())
-        )
+        claiming = asyncio.create_task(self._next(storages))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -235,6 +233,13 @@ class JobRunner:
                 if (job := await claiming) is not None:
                     await self._store.call(jobs.requeue, job, self._name, counted=False)
             raise
+
+    async def _next(self, storages: tuple[str, ...]) -> Job | None:
+        suspects = self._pauses.suspects()
+        job = await self._store.call(jobs.claim, self._name, storages, suspects)
+        if job is None and suspects:
+            job = await self._store.call(jobs.claim, self._name, storages, self._pauses.resting())
+        return job
 
     def _has_no_room(self) -> bool:
         works = self._works.values()

@@ -17,7 +17,14 @@ from hyperfocal.errors import HyperfocalError
 from hyperfocal.feedback import Request, book
 from hyperfocal.feedback.records import now
 from hyperfocal.server import logs
-from hyperfocal.server.errors import Draining, SpoolFull, SpoolUnusable, WorkerDied, WorkerFailed
+from hyperfocal.server.errors import (
+    Draining,
+    NotFound,
+    SpoolFull,
+    SpoolUnusable,
+    WorkerDied,
+    WorkerFailed,
+)
 from hyperfocal.server.jobs.changes import Changes, heard
 from hyperfocal.server.jobs.document import finite, problem_of_job
 from hyperfocal.server.jobs.inputs import fetch
@@ -212,12 +219,19 @@ class Work:
         is_ours = await self._write(
             _succeed, output=name, answer=facts, expires=expires, request=request
         )
-        if not is_ours:
+        if not is_ours and not await self._is_written(name):
             await self._results.delete(name)
             return
         self._metrics.answered(answer)
         self._count(Served(answer.model, answer.model_version), 200)
         await self._remove_inputs()
+
+    async def _is_written(self, name: str) -> bool:
+        """Whether it was though a connection broke before this was told, and writing it again."""
+        try:
+            return (await self._store.read(jobs.get, self.job.id)).output == name
+        except NotFound:
+            return False
 
     async def _fail(self, error: BaseException) -> None:
         if not isinstance(error, HyperfocalError):
