@@ -16,6 +16,7 @@ from hyperfocal import Settings, models
 from hyperfocal.errors import ModelBroken
 from hyperfocal.server import loading
 from hyperfocal.server.errors import Draining
+from hyperfocal.server.pool.pool import Pool
 from hyperfocal.server.service import Chosen
 from hyperfocal.server.settings import ServerSettings
 
@@ -86,8 +87,10 @@ def test_a_roll_back_holds_until_the_alias_moves_again(moved_on, move):
 
 
 @pytest.fixture
-def real(move, tmp_path):
+def real(move, tmp_path, monkeypatch):
     """A service with a worker that has loaded what champion-x stands for: bicubic-x2."""
+    # Whatever other tests have put in its place.
+    monkeypatch.setattr("hyperfocal.server.pool.Pool", Pool, raising=False)
     move("champion-x", "bicubic-x2")
     given = {"data": tmp_path / "data", "workers": 1, "threads": 1, "models": "champion-x"}
     with serve(ServerSettings.read({}, port=0, alias_seconds=0.05, **given)) as running:
