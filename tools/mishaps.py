@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
 
 Picture = Image.Image
 Generator = np.random.Generator
@@ -283,15 +284,10 @@ def _log_uniform(g: Generator, least: float, most: float) -> float:
 
 
 def _gaussian(values: Floats, sigma: float) -> Floats:
-    reach = int(3.0 * sigma + 1.0)
-    at = np.arange(-reach, reach + 1)
-    kernel = np.exp(-(at**2) / 2.0 / sigma**2)
-    kernel /= kernel.sum()
-    padded = np.pad(values, ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    for axis in (0, 1):
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis)
-        padded = windows @ kernel
-    return padded
+    made: Floats = gaussian_filter(
+        values, sigma, axes=(0, 1), mode="mirror", radius=int(3.0 * sigma + 1.0)
+    )
+    return made
 
 
 def _array(picture: Picture) -> Floats:

@@ -338,6 +338,18 @@ def test_no_room_for_the_report_costs_nothing(
     assert (out / "held-back").is_dir()
 
 
+def import_anew(path: Path) -> None:
+    """Make another model of the one whose card this is, under the same name."""
+    card = ModelCard.read(path)
+    file = path.with_name(card.weights["float"].file)
+    model = onnx.load(file)
+    model.graph.doc_string = "imported anew"
+    onnx.save(model, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    changed = card.weights["float"].model_copy(update={"sha256": digest})
+    card.model_copy(update={"weights": {**card.weights, "float": changed}}).write(path)
+
+
 def test_another_champion_of_the_same_name_is_not_gone_on_with(
     plan: Plan, champion: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,14 +362,7 @@ def test_another_champion_of_the_same_name_is_not_gone_on_with(
         broken.setattr(run, "fit", stop)
         with pytest.raises(Cancelled):
             retrain(plan, settings, progress=False)
-    card = ModelCard.read(own)
-    file = own.with_name(card.weights["float"].file)
-    model = onnx.load(file)
-    model.graph.doc_string = "imported anew"
-    onnx.save(model, file)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    weights = {**card.weights, "float": card.weights["float"].model_copy(update={"sha256": digest})}
-    card.model_copy(update={"weights": weights}).write(own)
+    import_anew(own)
     with pytest.raises(SettingsError, match="another model called tiny-x2"):
         retrain(plan, settings, resume=True, progress=False)
 
@@ -369,15 +374,7 @@ def test_a_champion_that_is_overwritten_meanwhile_is_not_judged_by(
     surveyed = run.survey
 
     def overwritten(*given: Any, **named: Any) -> Any:
-        card = ModelCard.read(own)
-        file = own.with_name(card.weights["float"].file)
-        model = onnx.load(file)
-        model.graph.doc_string = "imported anew"
-        onnx.save(model, file)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        changed = card.weights["float"].model_copy(update={"sha256": digest})
-        weights = {**card.weights, "float": changed}
-        card.model_copy(update={"weights": weights}).write(own)
+        import_anew(own)
         return surveyed(*given, **named)
 
     monkeypatch.setattr(run, "survey", overwritten)

@@ -241,6 +241,13 @@ class Bench:
         assert self.pipe.is_read
         self.made.data_received(data)
 
+    async def end(self, count: int) -> None:
+        """End the body, of which so many bytes are to have been read."""
+        self.send(END)
+        await self.ended.wait()
+        assert len(self.body) == count
+        self.made.connection_lost(None)
+
 
 def test_others_get_their_turn_in_between(parsed):
     async def run() -> None:
@@ -257,10 +264,7 @@ def test_others_get_their_turn_in_between(parsed):
         assert turns >= 2500 // EVENTS_A_TURN
         bench.may_read.set()
         await asyncio.sleep(0.01)
-        bench.send(END)
-        await bench.ended.wait()
-        assert len(bench.body) == 250_000
-        bench.made.connection_lost(None)
+        await bench.end(250_000)
 
     asyncio.run(asyncio.wait_for(run(), 60))
 
@@ -276,10 +280,7 @@ def test_a_body_that_is_not_taken_is_still_not_read_on():
         bench.may_read.set()
         while not bench.pipe.is_read:
             await asyncio.sleep(0)
-        bench.send(END)
-        await bench.ended.wait()
-        assert len(bench.body) == 250_000
-        bench.made.connection_lost(None)
+        await bench.end(250_000)
 
     asyncio.run(asyncio.wait_for(run(), 60))
 

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.quality.arrays import Array, check_pixels
+from hyperfocal.quality.blocks import BLOCK, block_means, grid_step
 from hyperfocal.quality.gain import expected_gain
-from hyperfocal.quality.luma import to_8_bit
+from hyperfocal.quality.luma import to_levels
 
 Kind = Literal["photo", "restore"]
 # Luma; NaN where nothing is to be seen.
@@ -28,9 +29,6 @@ Flags = npt.NDArray[np.bool_]
 # Squares of this side, as many by as many, are looked at: the cost is that of a small picture,
 # whatever the size. Eights, so that the blocks of JPEG lie alike in all of them.
 _SIDE, _SQUARES = 256, 3
-_BLOCK = 8
-# A step over a block border is one between nearly flat areas; edges of objects are larger.
-_LARGEST_STEP = 12.0
 # The share of blocks that is taken to hold noise and nothing else.
 _QUIET = 0.1
 _WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
@@ -159,7 +157,7 @@ def blockiness(planes: Sequence[Plane]) -> float:
     blocks have both and textures seldom do. ``planes``: luma ``(H, W)``, cut from one picture
     at multiples of 8; here and below NaN where it is hidden.
     """
-    return max(0.0, min(_grid_step(planes), _grid_step([plane.T for plane in planes])))
+    return max(0.0, min(grid_step(planes), grid_step([plane.T for plane in planes])))
 
 
 def quiet_noise(planes: Sequence[Plane]) -> float:
@@ -168,7 +166,7 @@ def quiet_noise(planes: Sequence[Plane]) -> float:
     By Immerkaer's filter. Detail hardly counts, as few pictures are textured everywhere; from
     noise alone it finds 0.85 to 1 times the true value.
     """
-    means = [_block_means(np.abs(_immerkaer_response(plane))) for plane in planes]
+    means = [block_means(np.abs(_immerkaer_response(plane))) for plane in planes]
     flat = _seen(means)
     return float(np.quantile(flat, _QUIET)) * _IMMERKAER if flat.size else 0.0
 
@@ -203,29 +201,6 @@ def sharpness(planes: Sequence[Plane]) -> float:
     return fine / coarse if coarse > 0.0 else 1.0
 
 
-def _grid_step(planes: Sequence[Plane]) -> float:
-    """The step over the most marked of the eight possible column grids, over the usual one."""
-    total, count = np.zeros(_BLOCK), np.zeros(_BLOCK)
-    for plane in planes:
-        steps = np.abs(np.diff(plane, axis=1))
-        # Less the steps beside it: a gradient or a texture has those too.
-        excess = steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2
-        width = excess.shape[1] // _BLOCK * _BLOCK
-        if width == 0 or excess.shape[0] == 0:
-            continue
-        np.clip(excess, -_LARGEST_STEP, _LARGEST_STEP, out=excess)
-        excess = excess[:, :width]
-        seen = ~np.isnan(excess)
-        columns = np.where(seen, excess, 0.0).sum(axis=0, dtype=np.float64)
-        total += columns.reshape(-1, _BLOCK).sum(axis=0)
-        count += seen.sum(axis=0).reshape(-1, _BLOCK).sum(axis=0)
-    if not count.all():
-        return 0.0
-    lines = total / count
-    at = int(lines.argmax())
-    return float(lines[at] - np.median(np.delete(lines, at)))
-
-
 def _immerkaer_response(plane: Plane) -> Plane:
     if min(plane.shape) < 3:
         return np.zeros((0, 0), np.float32)
@@ -234,16 +209,9 @@ def _immerkaer_response(plane: Plane) -> Plane:
     return found
 
 
-def _block_means(values: Plane) -> Plane:
-    height, width = (side // _BLOCK * _BLOCK for side in values.shape)
-    blocks = values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
-    means: Plane = blocks.mean(axis=(1, 3))
-    return means
-
-
 def _whole_blocks(plane: Plane) -> int:
     """How many of its blocks are seen whole."""
-    return int((~np.isnan(_block_means(plane))).sum())
+    return int((~np.isnan(block_means(plane))).sum())
 
 
 def _seen(values: Sequence[Plane]) -> Plane:
@@ -271,14 +239,12 @@ def _spread(length: int) -> list[slice]:
     """Stretches evenly over a side; the whole of one that is short."""
     if length <= _SQUARES * _SIDE:
         return [slice(0, length)]
-    starts = [(length - _SIDE) * at // (_SQUARES - 1) // _BLOCK * _BLOCK for at in range(_SQUARES)]
+    starts = [(length - _SIDE) * at // (_SQUARES - 1) // BLOCK * BLOCK for at in range(_SQUARES)]
     return [slice(start, start + _SIDE) for start in starts]
 
 
 def _luma(pixels: Array) -> Plane:
-    if pixels.dtype.kind == "f":
-        pixels = np.clip(pixels, 0.0, 1.0)  # type: ignore[call-overload]
-    levels = to_8_bit(pixels).astype(np.float32)
+    levels = to_levels(pixels)
     if levels.ndim == 2:
         return levels
     plane: Plane = levels @ _WEIGHTS

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.quality.arrays import Array, check_pixels
-from hyperfocal.quality.luma import to_8_bit
+from hyperfocal.quality.luma import to_levels
 from hyperfocal.quality.traces import traces
 
 Floats = npt.NDArray[np.float32]
@@ -109,7 +109,5 @@ def _spread(length: int) -> list[int]:
 
 
 def _levels(pixels: Array) -> Floats:
-    if pixels.dtype.kind == "f":
-        pixels = np.clip(pixels, 0.0, 1.0)  # type: ignore[call-overload]
-    levels: Floats = to_8_bit(pixels).astype(np.float32)
+    levels = to_levels(pixels)
     return np.stack([levels] * 3, axis=-1) if levels.ndim == 2 else levels

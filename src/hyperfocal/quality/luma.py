@@ -24,6 +24,13 @@ def to_8_bit(image: Array) -> npt.NDArray[np.uint8]:
     return (np.clip(levels, 0.0, 255.0) + 0.5).astype(np.uint8)
 
 
+def to_levels(image: Array) -> npt.NDArray[np.float32]:
+    """Pixels as :func:`to_8_bit` has them, as float32; infinite ones count as black or white."""
+    if image.dtype.kind == "f":
+        image = np.clip(image, 0.0, 1.0)  # type: ignore[call-overload]
+    return to_8_bit(image).astype(np.float32)
+
+
 def luma(image: Array) -> npt.NDArray[np.float64]:
     """Luma ``(H, W)`` in levels of 8 bits, not rounded.
 

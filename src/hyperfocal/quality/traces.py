@@ -15,14 +15,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-# (N, H, W): one plane of all squares.
-Planes = npt.NDArray[np.float32]
+from hyperfocal.quality.blocks import Planes, block_means, grid_step
 
 # To luma and two differences of colour (ITU-R BT.601).
 _COLOURS = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
 )
-_BLOCK = 8
 _QUANTILES = (0.25, 0.5, 0.75, 0.95, 0.99)
 _OF_BLOCKS = (0.05, 0.1, 0.25, 0.5, 0.9)
 _OF_COLOUR = (0.1, 0.5, 0.9, 0.99)
@@ -30,8 +28,6 @@ _OF_COLOUR = (0.1, 0.5, 0.9, 0.99)
 _CONTRASTS = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 # Of fewer pixels a mean says nothing.
 _ENOUGH = 8
-# A step over a block border is one between nearly flat areas; edges of objects are larger.
-_LARGEST_STEP = 12.0
 
 
 def traces(squares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -45,7 +41,7 @@ def traces(squares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     for plane in colours:
         found += _of_colour(plane)
     found += [_log(np.abs(luma[:, :, far:] - luma[:, :, :-far]).mean()) for far in (1, 2, 3, 5)]
-    found += sorted(_grid_step(each) for each in (luma, luma.transpose(0, 2, 1)))
+    found += sorted(grid_step([*each]) for each in (luma, luma.transpose(0, 2, 1)))
     found += [_log(luma.std()), (float(luma.mean()) - 128.0) / 64.0]
     return np.array(found, np.float32)
 
@@ -69,7 +65,7 @@ def _of_plane(plane: Planes) -> list[float]:
         found += [_alike(bends, along, far) for far in (1, 2, 3, 4)]
         found += [_alike(bends, 3 - along, far) for far in (1, 2)]
     found += [_alike(both, axis, far) for far in (1, 2, 3) for axis in (1, 2)]
-    found += _quantiles(_block_means(sizes[2]), _OF_BLOCKS)
+    found += _quantiles(block_means(sizes[2]), _OF_BLOCKS)
     every = [each for row in near for each in row]
     highest, lowest = np.maximum.reduce(every), np.minimum.reduce(every)
     extreme = ((centre == highest) | (centre == lowest)) * np.float32(4.0)
@@ -109,34 +105,11 @@ def _quantiles(values: Planes, shares: Sequence[float]) -> list[float]:
     return [_log(each) for each in np.quantile(values, shares)]
 
 
-def _block_means(values: Planes) -> Planes:
-    count, height, width = values.shape
-    rows, columns = height // _BLOCK, width // _BLOCK
-    blocks = values[:, : rows * _BLOCK, : columns * _BLOCK]
-    means: Planes = blocks.reshape(count, rows, _BLOCK, columns, _BLOCK).mean(axis=(2, 4))
-    return means
-
-
 def _halved(plane: Planes) -> Planes:
     count, height, width = (plane.shape[0], *(side // 2 for side in plane.shape[1:]))
     pairs = plane[:, : height * 2, : width * 2].reshape(count, height, 2, width, 2)
     means: Planes = pairs.mean(axis=(2, 4))
     return means
-
-
-def _grid_step(plane: Planes) -> float:
-    """The step over the most marked of the eight possible column grids, over the usual one."""
-    steps = np.abs(np.diff(plane, axis=2))
-    # Less the steps beside it: a gradient or a texture has those too.
-    excess = np.clip(
-        steps[:, :, 1:-1] - (steps[:, :, :-2] + steps[:, :, 2:]) / 2.0,
-        -_LARGEST_STEP,
-        _LARGEST_STEP,
-    )
-    whole = excess.shape[2] // _BLOCK * _BLOCK
-    lines = excess[:, :, :whole].mean(axis=(0, 1)).reshape(-1, _BLOCK).mean(axis=0)
-    at = int(lines.argmax())
-    return float(lines[at] - np.median(np.delete(lines, at)))
 
 
 def _log(value: float | np.floating[npt.NBitBase]) -> float:

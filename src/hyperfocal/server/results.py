@@ -164,8 +164,6 @@ class Results(Shelf):
         none of its files. :class:`StorageUnavailable` where the storage is away.
         """
         here = await asyncio.to_thread(self._marked, await self.ids())
-        # Where only this folder is gone, jobs would be restored for nothing.
-        await asyncio.to_thread(self._results.check)
         if not here:
             # Somebody may only have tidied up, or another storage has come.
             await self.look()
@@ -175,6 +173,8 @@ class Results(Shelf):
         return here
 
     def _marked(self, ids: Iterable[str]) -> tuple[str, ...]:
+        # Where only the folder of results is gone, jobs would be restored for nothing.
+        self._results.check()
         here = []
         for one in ids:
             with contextlib.suppress(FileMissing):
