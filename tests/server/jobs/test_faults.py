@@ -8,6 +8,7 @@ import threading
 from collections import namedtuple
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from fake_pool import FakePool
@@ -15,6 +16,7 @@ from quick import QUICK
 
 from hyperfocal.feedback.records import now
 from hyperfocal.server.errors import SpoolFull, SpoolUnusable, WorkerDied
+from hyperfocal.server.jobs import pauses as pauses_module
 from hyperfocal.server.jobs.pauses import Pauses
 from hyperfocal.server.jobs.timing import Timing
 from hyperfocal.server.results import Shelf
@@ -340,7 +342,8 @@ def test_a_result_whose_end_was_written_though_nobody_was_told_is_kept(bench, mo
 
 def test_pauses_grow_to_a_bound_and_end_with_the_fault(monkeypatch):
     clock = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: clock)
+    # Only there: loops of other tests' services, which go on meanwhile, would sleep for hours.
+    monkeypatch.setattr(pauses_module, "time", SimpleNamespace(monotonic=lambda: clock))
     pauses = Pauses(Timing(retry=2.0, longest=15.0))
     assert not pauses.all_rest
     for seconds in (2.0, 4.0, 8.0, 15.0, 15.0):
