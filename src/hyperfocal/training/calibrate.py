@@ -80,7 +80,7 @@ def observe(folded: Folded, pictures: Iterable[Array]) -> Observed:
     seen = [_Seen(kernel) for kernel, _ in folded.layers]
     reached: list[dict[float, float]] = [dict.fromkeys(SHARES, 1e-6) for _ in seen[1:]]
     for picture in pictures:
-        for index, x in enumerate(_inputs(folded, picture)):
+        for index, (x, _) in enumerate(convolved(folded, picture)):
             seen[index].add(x)
             if index:
                 _widen(reached[index - 1], x)
@@ -99,7 +99,8 @@ def ceilings(folded: Folded, pictures: Iterable[Array], share: float) -> tuple[f
     """
     seen: list[list[Tensor]] = [[] for _ in folded.layers[1:]]
     for picture in pictures:
-        for values, x in zip(seen, islice(_inputs(folded, picture), 1, None), strict=True):
+        inner = islice(convolved(folded, picture), 1, None)
+        for values, (x, _) in zip(seen, inner, strict=True):
             # Odd as well.
             step = max(STRIDE, math.isqrt(x[0, 0].numel() // _LOOKED_AT)) | 1
             values.append(x[..., ::step, ::step].flatten())
@@ -112,16 +113,21 @@ def _above(values: Tensor, share: float) -> float:
     return found if found > 0.0 else math.inf
 
 
-def _inputs(folded: Folded, picture: Array) -> Iterator[Tensor]:
-    """What each convolution sees, ``(1, C, h, w)``: pixels with their padding, then activations."""
+def convolved(folded: Folded, picture: Array) -> Iterator[tuple[Tensor, Tensor]]:
+    """What each convolution sees, ``(1, in, h, w)``, and the sums that it makes of that.
+
+    First it is pixels with their padding, then activations. ``picture``: ``(H, W, 3)`` in [0, 1],
+    sides multiples of ``unshuffle``. Where gradients are wanted, all have them.
+    """
     x = torch.tensor(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
     edge = folded.layers[0][0].shape[2] // 2 * folded.unshuffle
     x = F.pixel_unshuffle(F.pad(x, (edge,) * 4, mode="replicate"), folded.unshuffle)
-    yield x
-    for index, (kernel, bias) in enumerate(folded.layers[:-1]):
-        x = F.conv2d(x, torch.tensor(kernel), torch.tensor(bias), padding=min(index, 1))
-        x = x.clamp(0.0, folded.ceilings[index] if folded.ceilings else torch.inf)
-        yield x
+    x.requires_grad_(torch.is_grad_enabled())
+    for index, (kernel, bias) in enumerate(folded.layers):
+        sums = F.conv2d(x, torch.tensor(kernel), torch.tensor(bias), padding=min(index, 1))
+        yield x, sums
+        if index < len(folded.layers) - 1:
+            x = sums.clamp(0.0, folded.ceilings[index] if folded.ceilings else torch.inf)
 
 
 def _widen(reached: dict[float, float], activation: Tensor) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -21,6 +22,7 @@ from hyperfocal.paths import made_folder
 from hyperfocal.quality.metrics import Scores, psnr, scores
 from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
+from hyperfocal.training.balance import balance, balanced, feel
 from hyperfocal.training.calibrate import calibrating, observe, training_pictures
 from hyperfocal.training.consistency import correction
 from hyperfocal.training.cost import write_cost
@@ -68,8 +70,9 @@ def export(
     (:func:`~hyperfocal.training.stored.averaged`).
 
     How int8 rounds weights comes from the first ``calibration`` training pictures, and so do the
-    ranges, but after a quantisation-aware training, which knows its own and may also have found
-    weights that are best rounded one by one. What is best is chosen on the validation pictures, by
+    ranges, and how loud channels are (:mod:`~hyperfocal.training.balance`), but after a
+    quantisation-aware training, which knows its own and may also have found weights that are best
+    rounded one by one. What is best is chosen on the validation pictures, by
     the graphs that ship on the runtime that ships. Where the experiment wants the net consistent,
     each of both gets a correction, for what it makes of these training pictures. The float file
     tells, as the card does, what its weights cost, for trainings that go on from them. The card
@@ -94,9 +97,7 @@ def export(
     card = _card(stored)
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(card, Path(scratch), pairs)
-        roundings = _roundings(stored.experiment, folded, stored.ranges, calibration)
-        if any(how.ranges is not None and not np.isfinite(how.ranges).all() for how in roundings):
-            raise _failed(weights)
+        roundings = _roundings(weights, stored, folded, calibration)
         rounding = max(
             roundings, key=lambda how: trial.score("int8", _serialised(how.graph(folded)))
         )
@@ -182,25 +183,39 @@ def _mean(found: Iterable[Scores]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Rounding:
-    """How weights become a graph: as :func:`build` takes it. ``clipped_share``: of activations."""
+    """How weights become a graph: as :func:`build` takes it. ``clipped_share``: of activations.
+
+    ``factors``: what channels are multiplied by first, as :func:`balance` finds them.
+    """
 
     clipped_share: float | None = None
     ranges: tuple[float, ...] | None = None
     products: tuple[npt.NDArray[np.float64] | None, ...] | None = None
+    factors: tuple[npt.NDArray[np.float64], ...] | None = None
 
     def graph(self, folded: Folded) -> onnx.ModelProto:
         """The graph of a net that is rounded so."""
-        return build(folded, self.ranges, self.products)
+        if self.factors is None or self.products is None:
+            return build(folded, self.ranges, self.products)
+        fainter, products = balanced(folded, self.factors, self.products)
+        return build(fainter, self.ranges, products)
 
 
-def _roundings(
-    experiment: Experiment, folded: Folded, ranges: tuple[float, ...] | None, count: int
-) -> list[_Rounding]:
-    """All that come into question for int8."""
-    seen = observe(folded, training_pictures(experiment, count))
-    if ranges is None:
-        return [_Rounding(share, reach, seen.products) for share, reach in seen.ranges.items()]
-    return [_Rounding(None, ranges, products) for products in (None, seen.products)]
+def _roundings(weights: Path, stored: Stored, folded: Folded, count: int) -> list[_Rounding]:
+    """All that come into question for int8, of the net that was read from ``weights``."""
+    pictures = partial(training_pictures, stored.experiment, count)
+    seen = observe(folded, pictures())
+    reaches = list(seen.ranges.values()) if stored.ranges is None else [stored.ranges]
+    if not np.isfinite(reaches).all():
+        raise _failed(weights)
+    if stored.ranges is not None:
+        return [_Rounding(None, stored.ranges, products) for products in (None, seen.products)]
+    felt = feel(folded, pictures())
+    return [
+        _Rounding(share, reach, seen.products, factors)
+        for share, reach in seen.ranges.items()
+        for factors in (None, balance(folded, reach, seen.products, felt))
+    ]
 
 
 def _card(stored: Stored) -> ModelCard:

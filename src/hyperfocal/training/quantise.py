@@ -10,7 +10,8 @@ import numpy.typing as npt
 from hyperfocal.training.nets.steps import odd_count
 from hyperfocal.training.weights import Array
 
-_LARGEST = 127
+LARGEST = 127
+"""What a weight in signed 8 bits comes to at most."""
 
 # Of the mean product of inputs, added to that of each with itself: inputs that hardly differ
 # would otherwise be given huge opposite corrections.
@@ -45,7 +46,7 @@ def whole(
     the nearest step by itself.
     """
     rows = kernel.reshape(len(kernel), -1).astype(np.float64)
-    steps = np.maximum(np.abs(rows).max(axis=1), 1e-8) / _LARGEST
+    steps = np.maximum(np.abs(rows).max(axis=1), 1e-8) / LARGEST
     counts = np.ones(len(rows))
     if leaving is not None:
         counts = odd_count(leaving / (entering * steps))
@@ -67,7 +68,7 @@ def whole(
 
 
 def _nearest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.clip(np.rint(values), -_LARGEST, _LARGEST)
+    return np.clip(np.rint(values), -LARGEST, LARGEST)
 
 
 def _compensated(
@@ -82,12 +83,8 @@ def _compensated(
     Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
     Transformers", ICLR 2023.
     """
+    order, spread = _in_order(products)
     count = rows.shape[1]
-    order = np.append(np.argsort(-np.diag(products)[:count], kind="stable"), count)
-    squares = products[np.ix_(order, order)]
-    damping = _DAMPING * max(float(np.diag(products)[:count].mean()), 1e-6)
-    squares = squares + np.eye(count + 1) * damping
-    spread = np.linalg.cholesky(np.linalg.inv(squares)).T
     left = np.concatenate([rows, np.zeros((len(rows), 1))], axis=1)[:, order]
     for at in range(count):
         before = left[:, at].copy()
@@ -96,3 +93,31 @@ def _compensated(
     found = np.empty_like(rows)
     found[:, order[:-1]] = left[:, :-1]
     return found, left[:, -1]
+
+
+def unexplained(products: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """``(n,)``: of each input the mean square of what those rounded after it cannot tell of it.
+
+    ``products``: ``(n + 1, n + 1)``. What rounding a weight changes in the sums and
+    :func:`whole` cannot take back is the square of that change times this.
+    """
+    order, spread = _in_order(products)
+    found = np.empty(len(products) - 1)
+    found[order[:-1]] = 1.0 / np.square(np.diag(spread)[:-1])
+    return found
+
+
+def _in_order(
+    products: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """In which order inputs are rounded, and in it how each spreads to those yet to come.
+
+    The largest first, and the constant last; ``(n + 1,)``, and ``(n + 1, n + 1)``, upper
+    triangular.
+    """
+    count = len(products) - 1
+    order = np.append(np.argsort(-np.diag(products)[:count], kind="stable"), count)
+    squares = products[np.ix_(order, order)]
+    damping = _DAMPING * max(float(np.diag(products)[:count].mean()), 1e-6)
+    squares = squares + np.eye(count + 1) * damping
+    return order, np.linalg.cholesky(np.linalg.inv(squares)).T
