@@ -69,11 +69,18 @@ def test_grey_with_alpha_comes_out_as_four_channels():
         (np.full((4, 4), -0.1), r"\[0, 1\]"),
         (np.full((4, 4), np.nan), "NaN"),
         (np.full((4, 4), np.inf), "infinite"),
+        (np.ma.masked_equal(np.arange(16, dtype=np.uint8).reshape(4, 4), 3), "masked samples"),
     ],
 )
 def test_what_is_no_picture(array, message):
     with pytest.raises(ArrayError, match=message):
         imaging.from_array(array)
+
+
+def test_a_masked_array_that_masks_nothing_is_a_picture():
+    array = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    got = imaging.from_array(np.ma.MaskedArray(array))
+    np.testing.assert_array_equal(imaging.to_array(got), array)
 
 
 # Pillow

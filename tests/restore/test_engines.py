@@ -130,3 +130,29 @@ def test_a_budget_smaller_than_the_result_holds():
         return int(done.stdout) * 1024
 
     assert peak("220MB") < 220_000_000 < peak("2GB")
+
+
+MANY_SIZES = """
+import numpy as np
+from hyperfocal import Picture, Upscaler
+sides = np.random.default_rng(1).integers(17, 111, (300, 2))
+upscaler = Upscaler.load("photo-realtime-x2", threads=1)
+
+def held():
+    with open("/proc/self/status") as status:
+        return int(next(line.split()[1] for line in status if line.startswith("VmRSS")))
+
+for number, (height, width) in enumerate(sides):
+    upscaler(Picture(np.full((height, width, 3), number % 256, np.uint8)))
+    if number == 99:
+        before = held()
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_pictures_of_ever_other_sizes_take_no_more_memory():
+    """Two hundred more sizes would add 100 MB if what is prepared for each were kept."""
+    command = [sys.executable, "-c", MANY_SIZES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 50_000_000

@@ -18,8 +18,13 @@ def from_array(array: npt.ArrayLike) -> Picture:
     """A picture of ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` samples.
 
     uint8, uint16 (full range) or floating in [0, 1]; floating comes out as float32. Memory is
-    shared where the layout allows. ArrayError for any other shape, dtype or range, and for NaN.
+    shared where the layout allows. ArrayError for any other shape, dtype or range, for NaN, and
+    for masked samples, whose values are nobody's.
     """
+    if np.ma.is_masked(array):
+        raise ArrayError(
+            "the array has masked samples; give them a value (.filled()), or alpha in a fourth channel"
+        )
     values = np.asarray(array)
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
         raise ArrayError(

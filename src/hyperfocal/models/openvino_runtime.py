@@ -35,6 +35,11 @@ from hyperfocal.models.openvino_graph import (
 from hyperfocal.models.openvino_output import BLOCKS, in_place
 from hyperfocal.models.tiles import Tile
 
+# What OpenVINO has prepared of a model's layers for the shape of one tile is kept for when that
+# shape comes again, by default thousands of times: half a megabyte for every new size of picture.
+# To prepare it again takes microseconds; this is enough for the shapes that come in turns.
+_LAYERS_KEPT = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -54,6 +59,7 @@ class Plan:
             "INFERENCE_PRECISION_HINT": self.arithmetic,
             # Pinning would put the threads of several processes onto the same cores.
             "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": _LAYERS_KEPT,
         }
 
 

@@ -93,7 +93,7 @@ def _square(picture: Array, cell: int, drawn: np.random.Generator) -> Array:
 
 
 def _signs(sums: torch.Tensor, drawn: np.random.Generator) -> torch.Tensor:
-    """Of luma what each of the last sums has, colour by colour, up or down; ``(1, 3 * n, h, w)``."""
+    """What the last sums ``(1, 3 * n, h, w)`` have of luma, colour by colour, up or down."""
     _, channels, height, width = sums.shape
     signs = drawn.choice([-1.0, 1.0], size=(channels // len(LUMA), height, width))
     return torch.cat([torch.tensor(signs, dtype=sums.dtype) * each for each in LUMA])[None]
