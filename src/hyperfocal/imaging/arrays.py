@@ -23,7 +23,7 @@ def from_array(array: npt.ArrayLike) -> Picture:
     """
     if np.ma.is_masked(array):
         raise ArrayError(
-            "the array has masked samples; give them a value (.filled()), or alpha in a fourth channel"
+            "the array has masked samples; give them a value (.filled()) or an alpha channel"
         )
     values = np.asarray(array)
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
