@@ -249,6 +249,15 @@ def test_what_is_there_to_be_read(web, path):
     assert web.client.options(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/static/style.css", "/healthz", "/v1/models"])
+@pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, upgrade"])
+def test_an_upgrade_that_is_offered_is_no_other_address(web, path, connection):
+    offered = {"Upgrade": "websocket", "Connection": connection, "Sec-WebSocket-Version": "13"}
+    answer = web.client.get(path, headers=offered)
+    assert answer.status_code == 200
+    assert answer.content == web.client.get(path).content
+
+
 def test_what_there_is_not(web):
     check_problem(web.client.post("/static/nothing.js"), 404, "not-found")
     check_problem(web.client.get("/static/nothing.js"), 404, "not-found")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from hyperfocal.server.page import HEADERS, INDEX, assets
 from hyperfocal.web import rules
@@ -37,6 +37,7 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
     app = Flask(__name__, static_folder=None)
     # Paths are judged as they are, not as something tidier.
     app.url_map.merge_slashes = False
+    app.wsgi_app = _without_upgrades(app.wsgi_app)  # type: ignore[method-assign]
     followers = threading.BoundedSemaphore(settings.followers)
 
     @app.route("/", methods=["GET", "HEAD"])
@@ -97,6 +98,20 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
         return refuse(unforeseen())
 
     return app
+
+
+def _without_upgrades(wsgi: Any) -> Any:
+    """An application that stays with HTTP whatever a client would like better (RFC 9110, 7.8).
+
+    For a client that offers WebSocket, too, werkzeug looks for addresses of that kind only.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ.pop("HTTP_UPGRADE", None)
+        pieces: Iterable[bytes] = wsgi(environ, start_response)
+        return pieces
+
+    return answer
 
 
 def _is_own(path: str) -> bool:
