@@ -27,6 +27,20 @@ def test_lines_and_tables_hold_no_control_characters(capsys: pytest.CaptureFixtu
     assert "\x1b" not in told.out
 
 
+@pytest.mark.parametrize("mark", [*"\u061c\u200e\u200f", *"\u202a\u202b\u202c\u202d\u202e",
+                                  *"\u2066\u2067\u2068\u2069"])  # fmt: skip
+def test_nothing_turns_the_order_of_a_line(mark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    forged, shown = f"a{mark}gpj.exe", rf"a\u{ord(mark):04x}gpj.exe"
+    say.line(forged)
+    say.error(forged)
+    say.table([("name", "n"), (forged, "1")])
+    say.facts([("name", forged)])
+    told = capsys.readouterr()
+    assert told.err == f"{shown}\nhyperfocal: {shown}\n"
+    assert told.out.count(shown) == 2
+    assert mark not in told.out
+
+
 def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     say.table([("name", "n"), ("a\nb.png", "1")])
     say.facts([("name", "a\nb.png")])
@@ -36,8 +50,10 @@ def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lines_of_several_and_other_scripts_stay(capsys: pytest.CaptureFixture[str]) -> None:
-    say.line("één\n\t二つ")
-    assert capsys.readouterr().err == "één\n\t二つ\n"
+    # Scripts that are written from right to left need no marks for it; joiners order nothing.
+    text = "één\n\t二つ שלום مرحبا\u200c"
+    say.line(text)
+    assert capsys.readouterr().err == f"{text}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not possible there")

@@ -13,6 +13,10 @@ import typer
 _CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
 }
+# Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode, annex 9): a
+# terminal shows what stands beside them in another order, so that gpj.exe reads as exe.jpg.
+_REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS |= {code: f"\\u{code:04x}" for code in _REORDERING}
 _IN_A_ROW = {**_CONTROLS, ord("\n"): "\\x0a", ord("\t"): "\\x09"}
 
 
