@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from hyperfocal import errors
 from hyperfocal.client import Client, Retry, ServiceError
-from hyperfocal.client.errors import NoAnswer, StrangeAnswer
+from hyperfocal.client.errors import BodyTooLarge, Forbidden, NoAnswer, StrangeAnswer, Unauthorized
 from hyperfocal.client.retry import read_retry_after
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
@@ -128,6 +129,50 @@ def test_who_is_busy_is_told_where_a_proxy_says_so(fake: Fake, client: Client) -
     fake.otherwise = HTMLResponse("bad gateway", 502)
     with pytest.raises(ServiceError, match=rf"{fake.url}/v1/models is busy .* 502 Bad Gateway"):
         client.models()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda status: HTMLResponse("<h1>no</h1>", status),
+        lambda status: JSONResponse({"message": "no"}, status),
+        lambda status: JSONResponse({"code": "DENIED", "detail": "no"}, status),
+    ],
+    ids=["page", "json", "code"],
+)
+@pytest.mark.parametrize(
+    ("status", "kind", "exit_code", "said"),
+    [
+        (401, Unauthorized, 2, "wants a key, or a name and a password .*401 Unauthorized"),
+        (403, Forbidden, 2, "lets nobody through .*403 Forbidden"),
+        (413, BodyTooLarge, 3, "more bytes than the service, or a proxy before it, takes"),
+    ],
+)
+def test_a_refusal_in_a_proxys_words_is_what_the_services_would_be(
+    fake: Fake,
+    client: Client,
+    words: Any,
+    status: int,
+    kind: type[ServiceError],
+    exit_code: int,
+    said: str,
+) -> None:
+    fake.otherwise = words(status)
+    with pytest.raises(kind) as caught:
+        client.upscale(PNG)
+    assert (caught.value.status, caught.value.exit_code) == (status, exit_code)
+    if caught.value.code == "DENIED":
+        assert str(caught.value) == "no"
+    else:
+        assert caught.value.code == kind.code
+        assert re.search(f"{fake.url}/v1/upscale .*{said}", str(caught.value))
+    assert len(fake.seen) == 1
+
+
+def test_json_that_names_no_code_is_somebody_elses(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse({"detail": "Not Found"}, 404)
+    with pytest.raises(StrangeAnswer, match="is it the address of the service"):
+        client.upscale(PNG)
 
 
 def test_a_proxy_that_got_no_answer_is_no_answer(fake: Fake, client: Client) -> None:

@@ -545,6 +545,23 @@ def test_what_every_picture_would_fail_of_ends_it(
     assert results(folder) == {}
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_proxy_that_lets_nobody_through_ends_it(send: Call, fake: Fake, status: int) -> None:
+    fake.otherwise = HTMLResponse("<h1>no</h1>", status)
+    answer = send("-j", "1")
+    assert answer.exit_code == 2
+    assert fake.paths() == ["/v1/upscale"]
+    assert f"HTTP status {status}" in answer.stderr
+
+
+def test_a_picture_that_is_too_large_for_a_proxy_is_bad_input(send: Call, fake: Fake) -> None:
+    fake.otherwise = HTMLResponse("too large", 413)
+    answer = send()
+    assert answer.exit_code == 3
+    assert len(fake.seen) == 3
+    assert "more bytes than the service, or a proxy before it, takes" in answer.stderr
+
+
 def test_it_is_told_once_why_the_service_is_waited_for(send: Call, fake: Fake) -> None:
     busy = problem(503, "queue-full", "16 pictures wait", retry_after="0")
     fake.answers = [busy, busy, HTMLResponse("bad gateway", 502), busy]

@@ -25,6 +25,15 @@ _T = TypeVar("_T")
 
 # A problem document is short; what is longer is something else and not worth its memory.
 _LONGEST_PROBLEM = 1 << 20
+# What a status means that comes without a problem document, where that is certain.
+_PLAINLY = {
+    **dict.fromkeys(BUSY, "is busy or away"),
+    HTTPStatus.UNAUTHORIZED: "wants a key, or a name and a password in the address",
+    HTTPStatus.FORBIDDEN: "lets nobody through with this key, or from here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "got more bytes than the service, or a proxy before it, takes"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +291,11 @@ def _refusal(response: httpx.Response) -> ServiceError:
     document = _problem(response)
     if document is not None:
         return error_of(document, response.status_code, request_id, retry_after)
-    if response.status_code in BUSY:
+    said = _PLAINLY.get(response.status_code)
+    if said is not None:
         # A proxy before the service says so in words of its own.
         status = f"{response.status_code} {response.reason_phrase}".strip()
-        title = f"{_shown(response.url)} is busy or away (HTTP status {status})"
+        title = f"{_shown(response.url)} {said} (HTTP status {status})"
         return error_of({"title": title}, response.status_code, request_id, retry_after)
     if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
         return NoAnswer(
@@ -294,20 +304,21 @@ def _refusal(response: httpx.Response) -> ServiceError:
             request_id=request_id,
         )
     url, to = _shown(response.url), response.headers.get("location")
-    said = (
+    strange = (
         f"{url} redirects to {to}, which is not followed; give the address of the service itself"
         if response.is_redirect and to
         else f"{url} answered HTTP status {response.status_code} without saying why; "
         "is it the address of the service?"
     )
     return StrangeAnswer(
-        said,
+        strange,
         status=response.status_code,
         request_id=request_id,
     )
 
 
 def _problem(response: httpx.Response) -> Mapping[str, object] | None:
+    """What the service says; None where it is somebody else's answer, who names no code."""
     if "json" not in response.headers.get("content-type", ""):
         return None
     data = bytearray()
@@ -319,4 +330,4 @@ def _problem(response: httpx.Response) -> Mapping[str, object] | None:
         document = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
+    return document if isinstance(document, dict) and "code" in document else None

@@ -10,7 +10,7 @@
     ├── DeadlinePassed            1   the work took longer than the service allows
     ├── WorkerDied                1   the process doing the work ended
     ├── WorkerMemory              3   the picture needs more memory than a worker may use
-    ├── BodyTooLarge              3   more bytes than the service takes
+    ├── BodyTooLarge              3   more bytes than the service, or a proxy before it, takes
     ├── BodyTooSlow               1   the bytes arrived too slowly
     ├── Unauthorized              2   no key, or an unknown one
     ├── Forbidden                 2   the key may not do this
@@ -131,7 +131,7 @@ class WorkerMemory(ServiceError):
 
 
 class BodyTooLarge(ServiceError):
-    """More bytes than the service takes."""
+    """More bytes than the service, or a proxy before it, takes."""
 
     code = "body-too-large"
     status = 413
@@ -146,7 +146,7 @@ class BodyTooSlow(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """No key was given, or one the service does not know."""
+    """No key was given, or one the service does not know; or a proxy before it wants to be told."""
 
     code = "unauthorized"
     status = 401
@@ -154,7 +154,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The key may not do this."""
+    """The key may not do this, or a proxy before the service lets nobody through."""
 
     code = "forbidden"
     status = 403
@@ -168,16 +168,26 @@ class NotFound(ServiceError):
     status = 404
 
 
+# What a status means in whatever words it comes: a proxy before the service has its own.
+_BY_STATUS = {kind.status: kind for kind in (Unauthorized, Forbidden, BodyTooLarge)}
+
+
 def error_of(
     document: Mapping[str, object], status: int, request_id: str | None, retry_after: float | None
 ) -> ServiceError:
     """The exception for a problem document (RFC 9457) and the headers it came with.
 
-    A code that this version of the client does not know gives a plain :class:`ServiceError`.
+    A code that this version of the client does not know gives what the status says, or a plain
+    :class:`ServiceError`.
     """
-    code = _text(document, "code") or f"http-{status}"
+    by_status = _BY_STATUS.get(status, ServiceError)
+    code = _text(document, "code")
+    kind = class_of(code) if code else by_status
+    if kind is ServiceError:
+        kind = by_status
+    code = code or (f"http-{status}" if kind is ServiceError else kind.code)
     message = _text(document, "detail") or _text(document, "title") or f"HTTP status {status}"
-    return class_of(code)(
+    return kind(
         message,
         code=code,
         status=status,
