@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -185,6 +186,49 @@ def test_followers_leave_threads_for_the_others(upstream, fronted):
                 status = third.status_code
         assert status == 200
         upstream.over.set()
+
+
+def test_answers_that_nobody_reads_leave_threads_for_the_page(upstream, fronted):
+    upstream.behave = pour
+    with fronted(threads=3, own=1, followers=1, uploads=1, body_seconds=600) as web:
+        with ExitStack() as stack:
+            for _ in range(3):
+                slow = stack.enter_context(web.connection())
+                slow.sendall(request_head("GET", "/v1/results/a.png"))
+                assert slow.recv(100).startswith(b"HTTP/1.1 200")
+            for path in ("/healthz", "/", "/static/style.css"):
+                assert web.client.get(path).status_code == 200
+            for path in ("/v1/results/b.png", "/v1/jobs/a/events"):
+                refused = web.client.get(path)
+                check_problem(refused, 503, "too-many-answers")
+                assert refused.headers["retry-after"] == "2"
+            refused = web.client.post("/v1/upscale", content=bytes(2_000_000))
+            check_problem(refused, 503, "too-many-answers")
+            assert len(upstream.heads) == 3
+        # Those who left make room.
+        web.until_idle()
+        upstream.says(OK)
+        assert web.client.get("/v1/results/b.png").text == "ok"
+
+
+def test_who_asks_again_and_again_and_does_not_read_holds_no_thread(fronted):
+    # As many as are read at once; the answers are more than any buffer holds.
+    asked = b"GET /static/style.css HTTP/1.1\r\n\r\n" * 220
+    few = {"threads": 3, "own": 1, "followers": 1, "uploads": 1}
+    with fronted(**few, body_seconds=600) as web, ExitStack() as stack:
+        for _ in range(4):
+            deaf = stack.enter_context(web.connection())
+            deaf.sendall(asked)
+            assert deaf.recv(100).startswith(b"HTTP/1.1 200")
+        web.until_idle()
+        assert web.client.get("/healthz").status_code == 200
+        # Who reads later gets all of them.
+        count, end = 1, b""
+        while count < 220:
+            piece = end + deaf.recv(1 << 20)
+            assert len(piece) > len(end), "closed"
+            count += piece.count(b"HTTP/1.1 200 OK\r\n")
+            end = piece[-16:]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hyperfocal.server.page import HEADERS, INDEX, assets
@@ -15,6 +16,7 @@ from hyperfocal.web.problems import (
     Refused,
     not_found,
     too_large,
+    too_many_answers,
     too_many_followers,
     unforeseen,
 )
@@ -38,6 +40,7 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
     # Paths are judged as they are, not as something tidier.
     app.url_map.merge_slashes = False
     app.wsgi_app = _without_upgrades(app.wsgi_app)  # type: ignore[method-assign]
+    forwarded = threading.BoundedSemaphore(settings.threads)
     followers = threading.BoundedSemaphore(settings.followers)
 
     @app.route("/", methods=["GET", "HEAD"])
@@ -63,15 +66,12 @@ def create_app(settings: WebSettings, upstream: Upstream) -> Flask:
             if _is_own(request.path):
                 raise MethodNotAllowed(["GET", "HEAD", "OPTIONS"])
             raise not_found(request.path)
-        if not rules.follows_events(request.path):
-            return _forward(request, settings, upstream)
-        if not followers.acquire(blocking=False):
-            raise too_many_followers()
-        try:
-            return _forward(request, settings, upstream, followers.release)
-        except BaseException:
-            followers.release()
-            raise
+        with ExitStack() as held:
+            # Each has a thread for as long as its client takes; the page must not wait for them.
+            _hold(forwarded, held, too_many_answers)
+            if rules.follows_events(request.path):
+                _hold(followers, held, too_many_followers)
+            return _forward(request, settings, upstream, held)
 
     @app.errorhandler(Refused)
     def refuse(error: Refused) -> Response:
@@ -120,6 +120,13 @@ def _is_own(path: str) -> bool:
     return path == "/healthz" or path in files
 
 
+def _hold(places: threading.Semaphore, held: ExitStack, refusal: Callable[[], Refused]) -> None:
+    """Take a place until ``held`` is closed."""
+    if not places.acquire(blocking=False):
+        raise refusal()
+    held.callback(places.release)
+
+
 def _asset(name: str, request: Request) -> Response:
     from flask import Response
 
@@ -132,11 +139,9 @@ def _asset(name: str, request: Request) -> Response:
 
 
 def _forward(
-    request: Request,
-    settings: WebSettings,
-    upstream: Upstream,
-    on_close: Callable[[], None] = lambda: None,
+    request: Request, settings: WebSettings, upstream: Upstream, held: ExitStack
 ) -> Response:
+    """The API's answer; what is ``held`` is kept until its end."""
     from flask import Response
 
     length = request.content_length
@@ -159,7 +164,8 @@ def _forward(
         is_gone=environ.get("waitress.client_disconnected") or (lambda: False),
     )
     answer = upstream.send(ask)
-    response = Response(_Body(answer, on_close), status=answer.status, direct_passthrough=True)
+    pieces = _Body(answer, held.pop_all())
+    response = Response(pieces, status=answer.status, direct_passthrough=True)
     # One by one, because a header may come twice; Flask's own guess of the type goes.
     response.headers.clear()
     response.headers.extend(rules.answer_headers(answer.headers))
@@ -167,18 +173,15 @@ def _forward(
 
 
 class _Body:
-    """The body of an answer; ``on_close``: called once when it is over, however it ends."""
+    """The body of an answer; ``held``: closed when it is over, however it ends."""
 
-    def __init__(self, answer: Answer, on_close: Callable[[], None]) -> None:
-        self._answer, self._on_close = answer, on_close
+    def __init__(self, answer: Answer, held: ExitStack) -> None:
+        self._answer, self._held = answer, held
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._answer)
 
     def close(self) -> None:
         """No more of it is wanted."""
-        on_close, self._on_close = self._on_close, lambda: None
-        try:
+        with self._held:
             self._answer.close()
-        finally:
-            on_close()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Bodies up to this size are taken whole before a thread is spent on them, in memory.
 WHOLE_BYTES = 256 * 1024
+# Not sent, in the buffers of the system.
+_WAITING_BYTES = 128 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -49,9 +51,12 @@ def channel_class(settings: WebSettings) -> Any:
         # When this request began to come, or the one before was answered.
         _since = 0.0
         _sent_at = 0.0
+        # Whether a request waits until the answers before it have been taken.
+        _is_waiting = False
 
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named)
+            _keep_waiting_low(self.socket)
             self._since = self._sent_at = time.monotonic()
 
         def received(self, data: bytes) -> bool:
@@ -136,9 +141,27 @@ def channel_class(settings: WebSettings) -> Any:
                 super().send_continue()
 
         def service(self) -> None:
-            """Answer a request."""
+            """Answer a request, once the answers before it have been sent.
+
+            Or a client that asks many times and reads nothing would hold a thread.
+            """
+            with self.outbuf_lock:
+                if self.connected and self.total_outbufs_len:
+                    self._is_waiting = True
+                    return
             super().service()
             self._since = time.monotonic()
+
+        def handle_write(self) -> None:
+            """Send some more; what has waited for that is answered."""
+            super().handle_write()
+            if not self.total_outbufs_len:
+                self._go_on()
+
+        def _go_on(self) -> None:
+            if self._is_waiting:
+                self._is_waiting = False
+                self.server.add_task(self)
 
         def send(self, data: bytes, do_close: bool = True) -> int:
             """Send what the client takes at present."""
@@ -198,6 +221,8 @@ def channel_class(settings: WebSettings) -> Any:
         def hang_up(self) -> None:
             """Close at once."""
             super().handle_close()
+            # Nothing is answered any more, but what was asked has to be thrown away.
+            self._go_on()
 
         def handle_close(self) -> None:
             """Close, a refused client in two steps."""
@@ -214,6 +239,18 @@ def channel_class(settings: WebSettings) -> Any:
             self.hang_up()
 
     return Channel
+
+
+def _keep_waiting_low(connection: socket.socket) -> None:
+    """Have the system take little at a time of what the client cannot take yet.
+
+    Otherwise that is megabytes, and then nothing until a third of them is read: from a slow client
+    the API would seem to get no sign of life for minutes. A smaller SO_SNDBUF would limit what is
+    on the way to a client far away, too; this does not.
+    """
+    # Where there is none nothing is lost but that.
+    if option := getattr(socket, "TCP_NOTSENT_LOWAT", None):
+        connection.setsockopt(socket.IPPROTO_TCP, option, _WAITING_BYTES)
 
 
 def _early_task() -> Callable[..., Any]:

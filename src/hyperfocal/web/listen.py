@@ -40,7 +40,7 @@ def make_server(application: Any, settings: WebSettings) -> Any:
             application,
             host=settings.host,
             port=settings.port,
-            threads=settings.threads,
+            threads=settings.threads + settings.own,
             connection_limit=settings.connections,
             # Its limit is the first size that is refused.
             max_request_body_size=settings.max_body + 1,

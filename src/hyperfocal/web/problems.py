@@ -57,6 +57,16 @@ def too_late(seconds: float) -> Refused:
     return Refused(408, "body-too-slow", f"the request did not arrive within {seconds:g} s")
 
 
+def too_many_answers() -> Refused:
+    """All threads but those of the page are busy with answers of the API."""
+    return Refused(
+        503,
+        "too-many-answers",
+        "too many answers are on their way; try again in a moment",
+        retry_after=2,
+    )
+
+
 def too_many_followers() -> Refused:
     """More jobs are followed than there are threads to spare."""
     return Refused(

@@ -23,6 +23,7 @@ _MOST: dict[str, float] = {
     "answer_seconds": _DAY,
     "events_seconds": _DAY,
     "threads": 4096,
+    "own": 4096,
     "followers": 4096,
     "uploads": 4096,
     "held": 4096,
@@ -37,9 +38,10 @@ class WebSettings:
     ``body_seconds``: within which a request must have arrived, and for which an answer may wait to
     be read. ``connect_seconds`` and ``answer_seconds``: how long the API may take to be reached,
     and to begin its answer or go on with it; ``events_seconds``: to go on with events, of which it
-    sends some, or a sign of life, every five seconds. ``threads``: answers at once.
+    sends some, or a sign of life, every five seconds. ``threads``: answers of the API at once.
     ``followers``: how many of these may be events of jobs; ``uploads``: how many may be large
-    bodies that are still coming (others are taken whole first, into files). ``held``: how many
+    bodies that are still coming (others are taken whole first, into files). ``own``: threads
+    besides, for the page and for what says that this server lives. ``held``: how many
     bodies of the largest size these files may be, or as many bytes of smaller ones;
     ``disk_reserve``: bytes to be free on their disk when another one begins, or a tenth of the disk
     if that is less. ``connections`` at once; more wait.
@@ -54,6 +56,7 @@ class WebSettings:
     answer_seconds: float = 120.0
     events_seconds: float = 30.0
     threads: int = 64
+    own: int = 8
     followers: int = 44
     uploads: int = 12
     held: int = 20
