@@ -313,6 +313,25 @@ def test_the_key_goes_along_and_is_not_shown(fake: Fake) -> None:
     assert fake.seen[0].headers["user-agent"].startswith("hyperfocal/")
 
 
+def test_the_key_goes_along_with_a_password_in_the_address(fake: Fake) -> None:
+    with Client(fake.url.replace("//", "//me:secret@"), "the-key") as client:
+        client.upscale(PNG)
+        with client.again() as other:
+            other.upscale(PNG)
+    with Client(fake.url.replace("//", "//me:secret@")) as client:
+        client.upscale(PNG)
+    with Client(fake.url, "the-key") as client:
+        client.upscale(PNG)
+    basic = "Basic " + base64.b64encode(b"me:secret").decode()
+    given = [(one.headers.get("authorization"), one.headers.get("x-api-key")) for one in fake.seen]
+    assert given == [
+        (basic, "the-key"),
+        (basic, "the-key"),
+        (basic, None),
+        ("Bearer the-key", None),
+    ]
+
+
 @pytest.mark.parametrize("key", ["", "a\nb", "ключ"])
 def test_an_impossible_key(key: str) -> None:
     with pytest.raises(errors.UsageError, match="API key"):

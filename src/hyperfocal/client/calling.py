@@ -256,6 +256,11 @@ def _shown(url: httpx.URL) -> str:
     return str(url.copy_with(userinfo=b""))
 
 
+def has_password(url: str) -> bool:
+    """Whether the address says who calls; :class:`UsageError` for what is no address."""
+    return bool(httpx.URL(_checked(url)).userinfo)
+
+
 def _checked(url: str) -> str:
     check_kinds(url=(url, str))
     try:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Restored, Verdict
-from hyperfocal.client.calling import Call, Caller
+from hyperfocal.client.calling import Call, Caller, has_password
 from hyperfocal.client.errors import ServiceError
 from hyperfocal.client.jobs import Jobs
 from hyperfocal.client.options import Options
@@ -34,7 +34,8 @@ Size = tuple[int | None, int | None]
 class Client:
     """A connection to the service at ``url``; use it with ``with``, or call :meth:`close`.
 
-    ``key``: an API key, where the service wants one. ``timeout``: seconds to wait for the
+    ``key``: an API key, where the service wants one; a password in ``url`` is for a proxy before
+    it, and goes along with the key. ``timeout``: seconds to wait for the
     service to say anything; a picture that takes longer belongs into a job. ``retry``: how
     patient to be with a service that is busy or away; ``on_retry``: is told why, and for how many
     seconds, before every pause, in the thread that waits. ``verify``: check the certificate of
@@ -69,7 +70,7 @@ class Client:
         self._given: dict[str, Any] = {"url": url, "key": key, "timeout": timeout, "verify": verify}
         self._caller = Caller(
             url,
-            headers=_headers(key),
+            headers=_headers(key, beside_password=has_password(url)),
             timeout=timeout,
             retry=retry or Retry(),
             verify=verify,
@@ -313,7 +314,8 @@ def _base64(picture: object) -> str:
         return base64.b64encode(file.read()).decode("ascii")
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def _headers(key: str | None, *, beside_password: bool) -> dict[str, str]:
+    """``beside_password``: there is one in the address, and ``Authorization`` is taken by it."""
     from importlib.metadata import version
 
     headers = {"User-Agent": f"hyperfocal/{version('hyperfocal')}"}
@@ -321,5 +323,5 @@ def _headers(key: str | None) -> dict[str, str]:
         key = key.strip()
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise UsageError("the API key is empty, or holds what no key can hold")
-        headers["Authorization"] = f"Bearer {key}"
+        headers |= {"X-API-Key": key} if beside_password else {"Authorization": f"Bearer {key}"}
     return headers
