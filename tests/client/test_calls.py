@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from faking import Fake, made, picture
+from faking import BROKEN_OFF, Fake, made, picture, problem
 from PIL import Image
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from hyperfocal import errors, imaging
 from hyperfocal.client import Client
+from hyperfocal.client.answers import Health
 from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.pictures import upload_of
 
@@ -295,14 +296,35 @@ def test_the_models(fake: Fake, client: Client) -> None:
 
 
 def test_health(fake: Fake, client: Client) -> None:
-    fake.answers = [
-        JSONResponse({"status": "ok"}),
-        JSONResponse({}, 503),
-        JSONResponse({"version": "1.2"}),
-    ]
+    fake.answers = [JSONResponse({"version": "1.2"}), problem(503, "draining")]
     health = client.health()
     assert (health.alive, health.ready, health.version) == (True, False, "1.2")
-    assert fake.paths() == ["/healthz", "/readyz", "/version"]
+    fake.answers = [JSONResponse({"version": "1.2"}), JSONResponse({"status": "ready"})]
+    assert client.health() == Health(alive=True, ready=True, version="1.2")
+    # What a page's own server says of itself is not asked.
+    assert fake.paths() == ["/version", "/readyz"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "alive"),
+    [
+        (problem(503, "too-many-connections"), True),
+        (problem(429, "rate-limited"), True),
+        (problem(502, "api-unreachable"), False),
+        (problem(504, "api-timeout"), False),
+        (problem(404, "not-found"), False),
+        (HTMLResponse("bad gateway", 502), False),
+        (HTMLResponse("no server is available", 503), False),
+        (HTMLResponse("gateway timeout", 504), False),
+        (HTMLResponse("<h1>Please sign in</h1>"), False),
+        (BROKEN_OFF, False),
+    ],
+)
+def test_alive_is_a_service_that_answers_itself(
+    fake: Fake, client: Client, answer: Response, alive: bool
+) -> None:
+    fake.otherwise = answer
+    assert client.health() == Health(alive=alive, ready=False, version=None)
 
 
 def test_the_key_goes_along_and_is_not_shown(fake: Fake) -> None:

@@ -7,59 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port
+from sending_folders import PNG, Call, results
 from starlette.responses import HTMLResponse, JSONResponse
-from typer.testing import CliRunner
 
 from hyperfocal.cli import ledger
-from hyperfocal.cli.app import build
 from hyperfocal.settings import Settings
 
-PNG = b"\x89PNG\r\n\x1a\n "
-
-Call = Callable[..., Any]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("a.png", "b.jpg", "sub/c.png"):
-        path = tmp_path / "in" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(PNG + name.encode())
-    (tmp_path / "in/notes.txt").write_text("no picture")
-    return tmp_path / "in"
-
-
-@pytest.fixture
-def send(fake: Fake, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """``hyperfocal send in -o out`` in the folder's parent."""
-    monkeypatch.chdir(folder.parent)
-    monkeypatch.delenv("HYPERFOCAL_CLIENT_KEY", raising=False)
-    # No pauses: the last Retry-After of a fake that is busy for a while is 0.
-    fake.otherwise = lambda seen: picture(b"2x" + seen.body)
-
-    def call(*options: str, url: str = fake.url, source: str = "in") -> Any:
-        words = ["send", source, "-o", "out", "--url", url, *options]
-        result = CliRunner().invoke(build(), words)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return call
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    out = folder.parent / "out"
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for path in out.rglob("*")
-        if path.is_file() and path.name != ledger.NAME
-    }
+VERSION = JSONResponse({"version": "1.2"})
 
 
 def sent(fake: Fake) -> list[bytes]:
@@ -523,10 +482,11 @@ def test_a_busy_service_is_waited_for(send: Call, fake: Fake, folder: Path) -> N
 
 
 def test_and_given_up_after_so_many_tries(send: Call, fake: Fake) -> None:
-    fake.otherwise = problem(503, "queue-full", "16 pictures wait", retry_after="0")
+    busy = problem(503, "queue-full", "16 pictures wait", retry_after="0")
+    fake.otherwise = lambda seen: busy if seen.path == "/v1/upscale" else VERSION
     answer = send("--retries", "0")
     assert answer.exit_code == 1
-    assert len(fake.seen) == 3
+    assert len(sent(fake)) == 3
     assert "16 pictures wait" in answer.stderr
 
 
@@ -585,8 +545,8 @@ def test_a_picture_that_breaks_the_connection_does_not_end_it(
     send: Call, fake: Fake, folder: Path
 ) -> None:
     def answer(seen: Any) -> Any:
-        if seen.path == "/healthz":
-            return JSONResponse({})
+        if seen.path in ("/version", "/readyz"):
+            return VERSION
         if seen.body.endswith(b"a.png"):
             return BROKEN_OFF
         return HTMLResponse("too large for a proxy", 413) if b"b.jpg" in seen.body else picture()

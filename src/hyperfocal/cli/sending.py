@@ -16,24 +16,17 @@ from hyperfocal import paths
 from hyperfocal.cli.ledger import Entry, Ledger, digest_of
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job
+from hyperfocal.cli.sending_hopeless import is_hopeless
 from hyperfocal.cli.stopping import terminated_as_interrupt
 from hyperfocal.client.answers import Job as RemoteJob
 from hyperfocal.client.answers import Restored
 from hyperfocal.client.client import Client
-from hyperfocal.client.errors import (
-    DeadlinePassed,
-    Forbidden,
-    StrangeAnswer,
-    Unauthorized,
-    Unreachable,
-)
+from hyperfocal.client.errors import DeadlinePassed, NotFound
 from hyperfocal.client.options import Options
 from hyperfocal.errors import (
     Cancelled,
-    GarbledOutput,
     HyperfocalError,
     InputMissing,
-    ModelError,
     OutputError,
     OutputExists,
     OutputRefused,
@@ -75,7 +68,8 @@ class Sending:
     def run(self, jobs: Sequence[Job], ignored: int, tell: Callable[[Outcome], None]) -> Batch:
         """All of them. ``tell`` is called in this thread, for each as it ends.
 
-        A service that is gone or refuses the key or the model ends the batch, and so does Ctrl-C.
+        What every picture would fail of ends the batch, such as a service that is gone or a disk
+        that is full, and so does Ctrl-C.
         """
         start = time.perf_counter()
         stopped: Failure | None = None
@@ -127,26 +121,19 @@ class Sending:
             return self._send(job, halt)
         except _Halted:
             raise
-        except (Unauthorized, Forbidden) as error:
+        except _Hopeless:
             halt.set()
-            raise _Hopeless from error
+            raise
         except Cancelled as error:
             if halt.is_set():
                 raise _Hopeless from error
             # Nobody stopped this batch: somebody else has cancelled this picture's job.
             return Sent(name, output, "failed", error=Failure(error.code, str(error)))
-        except (Unreachable, StrangeAnswer) as error:
-            # Either the service is gone, or something about this picture alone.
-            if not self.client.health().alive:
+        except Exception as error:
+            # One picture's failure must not lose the others, whatever it is.
+            if is_hopeless(error, self.client, self.folder):
                 halt.set()
                 raise _Hopeless from error
-            failed: Exception = error
-        except GarbledOutput as error:
-            failed = error
-        except ModelError as error:
-            halt.set()
-            raise _Hopeless from error
-        except Exception as error:  # noqa: BLE001 - one picture's failure must not lose the others
             failed = error
         request_id = getattr(failed, "request_id", None)
         return Sent(name, output, "failed", error=Failure.of(failed), request_id=request_id)
@@ -172,7 +159,7 @@ class Sending:
             # The same bytes asked for in the same way may have been moved to another folder.
             if known.state == "done" and known.input == begun.input and known.asks_as(begun):
                 if known.source != begun.source and not _is_there(known):
-                    self.ledger.note(replace(known, source=begun.source))
+                    self._note(replace(known, source=begun.source))
                 return Sent(job.found.name, str(output), "skipped", request_id=known.request_id)
             if not known.is_of(begun):
                 of = Path(known.source, known.input) if known.source else f"another {known.input}"
@@ -181,7 +168,7 @@ class Sending:
                     "use --overwrite, or name another folder"
                 )
         # First, so that a result whose line below is lost is known for one's own.
-        self.ledger.note(begun)
+        self._note(begun)
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -203,7 +190,7 @@ class Sending:
                     self.ledger.take_back(begun, before)
             raise
         seconds = time.perf_counter() - start
-        self.ledger.note(
+        self._note(
             replace(
                 begun,
                 state="done",
@@ -232,6 +219,12 @@ class Sending:
             version=made.model_version,
         )
 
+    def _note(self, entry: Entry) -> None:
+        try:
+            self.ledger.note(entry)
+        except OutputError as error:
+            raise _Hopeless from error
+
     def _restored(
         self,
         source: Path,
@@ -242,9 +235,13 @@ class Sending:
     ) -> Restored:
         """At once, or as a job where that takes longer than the service lets a request last."""
         try:
-            return self.client.upscale(source, output, overwrite=overwrite, **given)
-        except DeadlinePassed:
-            job = self.client.jobs.submit(source, **given)
+            try:
+                return self.client.upscale(source, output, overwrite=overwrite, **given)
+            except DeadlinePassed:
+                job = self.client.jobs.submit(source, **given)
+        except NotFound as error:
+            # It is not the job that is not there: the service is at another address.
+            raise _Hopeless from error
         try:
             return self.client.jobs.result(self.client.jobs.wait(job), output, overwrite=overwrite)
         except Cancelled:

@@ -100,9 +100,16 @@ class Caller:
             for connection in self._sockets:
                 _shut(connection)
 
-    def json(self, call: Call, *, retry: Retry | None = None, until: float | None = None) -> Any:
+    def json(
+        self,
+        call: Call,
+        *,
+        retry: Retry | None = None,
+        timeout: float | None = None,
+        until: float | None = None,
+    ) -> Any:
         """The answer's JSON."""
-        return self.run(call, _json, retry=retry, until=until)
+        return self.run(call, _json, retry=retry, timeout=timeout, until=until)
 
     def run(
         self,

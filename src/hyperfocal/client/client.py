@@ -12,7 +12,7 @@ from typing import Any
 
 from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Restored, Verdict
 from hyperfocal.client.calling import Call, Caller, has_password
-from hyperfocal.client.errors import ServiceError
+from hyperfocal.client.errors import ServiceError, is_away
 from hyperfocal.client.jobs import Jobs
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
@@ -27,6 +27,9 @@ from hyperfocal.client.sending import check_output, picture_call, receiver
 from hyperfocal.errors import UsageError
 from hyperfocal.kinds import check_kinds
 from hyperfocal.text import check_text
+
+# Seconds that a service which is there may take to say so.
+_LOOK = 10.0
 
 Size = tuple[int | None, int | None]
 
@@ -282,22 +285,20 @@ class Client:
 
     def health(self) -> Health:
         """Whether the service is there and takes work; never raises for one that is not."""
-        once = Retry(attempts=1)
+        once, version = Retry(attempts=1), None
         try:
-            self._caller.run(Call("GET", "/healthz"), lambda answer: None, retry=once, timeout=10)
-        except ServiceError:
-            return Health(alive=False, ready=False, version=None)
-        try:
-            self._caller.run(Call("GET", "/readyz"), lambda answer: None, retry=once, timeout=10)
-            ready = True
-        except ServiceError:
-            ready = False
-        try:
-            content = self._caller.json(Call("GET", "/version"), retry=once)
+            # Not /healthz, which a page's own server answers though the service behind it is gone.
+            # This goes through, needs no key, and is answered by a service with its hands full.
+            content = self._caller.json(Call("GET", "/version"), retry=once, timeout=_LOOK)
             version = Reader(content, "the version").text_or_none("version")
+        except ServiceError as error:
+            if is_away(error):
+                return Health(alive=False, ready=False, version=None)
+        try:
+            self._caller.run(Call("GET", "/readyz"), lambda answer: None, retry=once, timeout=_LOOK)
         except ServiceError:
-            version = None
-        return Health(alive=True, ready=ready, version=version)
+            return Health(alive=True, ready=False, version=version)
+        return Health(alive=True, ready=True, version=version)
 
 
 def _format(format: str | None, output: str | Path | None) -> str | None:

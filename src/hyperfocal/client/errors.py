@@ -196,6 +196,17 @@ def error_of(
     )
 
 
+def is_away(error: ServiceError) -> bool:
+    """Whether nobody answered, or somebody else than the service.
+
+    A service that is busy says so in a problem document; a 503 without is a proxy's that has no
+    service behind it. A 502 or 504 is a proxy's whoever words it.
+    """
+    if isinstance(error, Unreachable | NoAnswer | StrangeAnswer | NotFound):
+        return True
+    return error.status in (502, 504) or error.code == "http-503"
+
+
 def class_of(code: str) -> type[ServiceError]:
     """The exception for a code."""
     for kind in ServiceError.__subclasses__():
