@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +79,8 @@ class Fake:
                 answer = await answer
         if answer is None:
             answer = picture(b"made of " + seen.body)
+        if isinstance(answer, _Picture) and answer.of_format is not None:
+            answer = answer.of_format(seen.query.get("format") or "png")
         return answer
 
 
@@ -121,15 +124,44 @@ _FACTS = {
 }
 
 
-def picture(data: bytes = b"a picture", media_type: str = "image/png", **more: str) -> Response:
-    """A restored picture, as the service answers it."""
+def whole(data: bytes, form: str = "png") -> bytes:
+    """The least file that is all there to whoever does not decode it; ``data`` lies inside."""
+    if form == "png":
+        start, end = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+        return data if data.startswith(start) and data.endswith(end) else start + data + end
+    if form == "jpeg":
+        return b"\xff\xd8\xff" + data + b"\xff\xd9"
+    if form == "webp":
+        return b"RIFF" + (4 + len(data)).to_bytes(4, "little") + b"WEBP" + data
+    assert form == "tiff"
+    # A directory of one field, behind the rest.
+    directory = struct.pack("<HHHIII", 1, 256, 4, 1, 32, 0)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory
+
+
+def picture(
+    data: bytes = b"a picture", media_type: str | None = None, *, raw: bool = False, **more: str
+) -> Response:
+    """A restored picture, as the service answers it: a whole file, or ``raw``, the data itself.
+
+    Of the format that is asked for, if no ``media_type`` is given.
+    """
     changed = {name.replace("_", "-"): value for name, value in more.items()}
     kept = {
         name: value
         for name, value in _FACTS.items()
         if name.lower() not in {changed_name.lower() for changed_name in changed}
     }
-    return Response(data, media_type=media_type, headers={**kept, **changed})
+    kind = media_type or "image/png"
+    made = data if raw else whole(data, kind.removeprefix("image/"))
+    answer = _Picture(made, media_type=kind, headers={**kept, **changed})
+    if media_type is None:
+        answer.of_format = lambda form: picture(data, f"image/{form}", raw=raw, **more)
+    return answer
+
+
+class _Picture(Response):
+    of_format: Callable[[str], Response] | None = None
 
 
 def problem(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import Fake, events, job, made, picture, problem
+from faking import Fake, events, job, made, picture, problem, whole
 from starlette.responses import JSONResponse
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
@@ -39,7 +39,7 @@ def test_every_example_works(
     exec(block.replace("http://127.0.0.1:8000", fake.url), {})
     said = capsys.readouterr().out
     assert [name.read_bytes() for name in tmp_path.glob("large*.png")] == (
-        [] if "no picture" in block else [b"larger"]
+        [] if "no picture" in block else [whole(b"larger")]
     )
     for words in ("photo-fast-x2 41.25",) if "feedback" in block else ():
         assert words in said

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Custom, Fake, Seen, events, job, made, picture, problem
+from faking import BROKEN_OFF, Custom, Fake, Seen, events, job, made, picture, problem, whole
 from starlette.responses import JSONResponse, Response
 
 from hyperfocal import errors
@@ -156,7 +156,7 @@ def test_the_result(fake: Fake, client: Client, tmp_path: Path) -> None:
     fake.otherwise = picture()
     output = tmp_path / "x.png"
     assert client.jobs.result("job-1", output).path == output
-    assert output.read_bytes() == b"a picture"
+    assert output.read_bytes() == whole(b"a picture")
     fake.otherwise = problem(409, "job-unfinished")
     with pytest.raises(ServiceError) as caught:
         client.jobs.result("job-1")

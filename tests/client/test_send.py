@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port
-from sending_folders import PNG, Call, results
+from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port, whole
+from sending_folders import PNG, Call, results, twice
 from starlette.responses import HTMLResponse, JSONResponse
 
 from hyperfocal.cli import ledger
@@ -31,9 +31,9 @@ def test_a_folder_with_its_tree(send: Call, fake: Fake, folder: Path) -> None:
     answer = send("-s", "2", "--strip-metadata")
     assert answer.exit_code == 0, answer.stderr
     assert results(folder) == {
-        "a.png": b"2x" + PNG + b"a.png",
-        "b.jpg": b"2x" + PNG + b"b.jpg",
-        "sub/c.png": b"2x" + PNG + b"sub/c.png",
+        "a.png": twice(b"a.png"),
+        "b.jpg": twice(b"b.jpg", "jpeg"),
+        "sub/c.png": twice(b"sub/c.png"),
     }
     by_name = {seen.body[len(PNG) :]: seen.query for seen in fake.seen}
     assert by_name[b"b.jpg"] == {"scale": "2.0", "strip_metadata": "true", "format": "jpeg"}
@@ -81,7 +81,7 @@ def test_a_result_whose_input_is_gone_is_a_picture(send: Call, fake: Fake, folde
     sent(fake)
     (folder / "a.png").unlink()
     assert send("-o", "in", "--suffix", "-big").exit_code == 0
-    assert b"2x" + PNG + b"a.png" in [seen.body for seen in fake.seen]
+    assert twice(b"a.png", "webp") in [seen.body for seen in fake.seen]
 
 
 def test_a_changed_picture_is_sent_again(send: Call, fake: Fake, folder: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_changed_picture_is_sent_again(send: Call, fake: Fake, folder: Path) -
     shutil.copystat(folder / "a.png", folder / "b.jpg")
     send()
     assert sent(fake) == [b"B.jpg"]
-    assert results(folder)["b.jpg"] == b"2x" + PNG + b"B.jpg"
+    assert results(folder)["b.jpg"] == twice(b"B.jpg", "jpeg")
 
 
 def test_other_options_send_everything_again(send: Call, fake: Fake, folder: Path) -> None:
@@ -249,7 +249,7 @@ def test_what_takes_too_long_for_a_request_becomes_a_job(
     fake.otherwise = answer
     answered = send("-s", "2")
     assert answered.exit_code == 0, answered.stderr
-    assert results(folder)["b.jpg"] == b"made by a job"
+    assert results(folder)["b.jpg"] == whole(b"made by a job", "jpeg")
     (asked,) = [seen for seen in fake.seen if seen.path == "/v1/jobs"]
     assert asked.body == PNG + b"b.jpg"
     assert asked.query == {"scale": "2.0", "format": "jpeg"}
@@ -327,7 +327,7 @@ def test_the_result_of_another_folder_is_not_replaced(
         assert f"out/a.png exists and is the result of {folder}/a.png" in answer.stderr
         (failed,) = [one for one in json.loads(answer.stdout)["files"] if one["error"]]
         assert (failed["input"], failed["error"]["code"]) == ("other/a.png", "output-exists")
-        assert results(folder) == before | ({} if one else {"d.png": b"2x" + PNG + b"d.png"})
+        assert results(folder) == before | ({} if one else {"d.png": twice(b"d.png")})
     assert sent(fake) == ([] if one else [b"d.png"])
     # The first is known for what it is, from wherever it is named.
     os.chdir(folder)
@@ -335,7 +335,7 @@ def test_the_result_of_another_folder_is_not_replaced(
     assert sent(fake) == []
     os.chdir(folder.parent)
     assert send("--overwrite", source=f"other{name}").exit_code == 0
-    assert results(folder)["a.png"] == b"2x" + PNG + b"another a.png"
+    assert results(folder)["a.png"] == twice(b"another a.png")
     assert send(source=f"in{name}").exit_code == 1
 
 
@@ -368,7 +368,7 @@ def test_lines_that_name_no_folder_are_about_the_same_bytes_only(
     assert answer.exit_code == 1
     assert sent(fake) == [b"a.png", b"sub/c.png"]
     assert "out/b.jpg exists and is the result of another b.jpg" in answer.stderr
-    assert results(folder)["b.jpg"] == b"2x" + PNG + b"b.jpg"
+    assert results(folder)["b.jpg"] == twice(b"b.jpg", "jpeg")
 
 
 def test_a_result_stays_known_when_its_input_got_another(
@@ -462,7 +462,7 @@ def test_two_inputs_whose_results_would_have_one_name(
     answer = send("-f", "webp", "-j", "8", *options)
     assert answer.exit_code == 1
     assert "failed: in/a.png: out/a.webp is already the result of in/a.jpg" in answer.stderr
-    assert results(folder)["a.webp"] == b"2x" + PNG + b"a.jpg"
+    assert results(folder)["a.webp"] == twice(b"a.jpg", "webp")
     assert sent(fake) == [b"a.jpg", b"b.jpg", b"sub/c.png"]
 
 
@@ -472,7 +472,7 @@ def test_one_that_failed_leaves_the_name_to_the_next(send: Call, fake: Fake, fol
         problem(422, "broken-picture") if seen.body.endswith(b"a.jpg") else picture(seen.body)
     )
     assert send("-f", "webp", "-j", "8").exit_code == 1
-    assert results(folder)["a.webp"] == PNG + b"a.png"
+    assert results(folder)["a.webp"] == whole(PNG + b"a.png", "webp")
 
 
 def test_a_busy_service_is_waited_for(send: Call, fake: Fake, folder: Path) -> None:
@@ -637,7 +637,7 @@ def test_several_at_once_and_each_gets_its_own(send: Call, fake: Fake, folder: P
         (folder / name).unlink()
     assert send("-j", "4").exit_code == 0
     assert results(folder) == {
-        f"{number}.png": b"2x" + PNG + bytes([number]) * 1000 for number in range(20)
+        f"{number}.png": twice(bytes([number]) * 1000) for number in range(20)
     }
 
 
@@ -674,7 +674,7 @@ def test_stopping_leaves_no_partial_file(fake: Fake, folder: Path, number: signa
         _, said = program.communicate(timeout=60)
     assert program.returncode == 130
     assert "stopped on request" in said
-    assert results(folder) == {"a.png": b"a picture"}
+    assert results(folder) == {"a.png": whole(b"a picture")}
     report = json.loads((folder.parent / "report.json").read_text())
     assert report["stopped"]["code"] == "cancelled"
     assert [file["status"] for file in report["files"]] == ["done"]

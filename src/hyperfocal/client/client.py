@@ -156,7 +156,8 @@ class Client:
             min_fidelity=min_fidelity,
         )
         call = picture_call("/v1/upscale", picture, options, reference)
-        return self._caller.run(call, receiver(output, overwrite, self._caller.go_on))
+        receive = receiver(output, overwrite, self._caller.go_on, asked=options.format)
+        return self._caller.run(call, receive)
 
     def preview(
         self,
@@ -175,7 +176,8 @@ class Client:
         check_output(output, picture=picture)
         options = Options(scale=scale, format=_format(format, output), crop=crop)
         call = picture_call("/v1/preview", picture, options)
-        return self._caller.run(call, receiver(output, True, self._caller.go_on))
+        receive = receiver(output, True, self._caller.go_on, asked=options.format)
+        return self._caller.run(call, receive)
 
     def estimate(
         self,

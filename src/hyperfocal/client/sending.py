@@ -77,25 +77,34 @@ def receiver(
     overwrite: bool,
     go_on: Callable[[], None],
     *,
+    asked: str | None = None,
     as_named: bool = False,
 ) -> Callable[[httpx.Response], Restored]:
     """Takes a picture out of an answer: into memory, or into a file that is whole or not there.
 
     ``go_on``: raises where the call was broken off meanwhile, which may look like an answer's end.
-    ``as_named``: :class:`OutputRefused` where the picture is not of the format of the file's name.
+    :class:`StrangeAnswer` where the picture is not of the format ``asked`` for; ``as_named``:
+    :class:`OutputRefused` where it is not of that of the file's name. What is no picture, or ends
+    too early, is refused in any case.
     """
 
     def receive(response: httpx.Response) -> Restored:
+        from hyperfocal.client.whole import check_whole, check_whole_file
+
         if output is None:
             data = response.read()
             go_on()
             _check_size(len(data))
-            return read_restored(response.headers, data=data, path=None, size=len(data))
+            facts = read_restored(response.headers, data=data, path=None, size=len(data))
+            _check_asked(asked, facts.media_type)
+            check_whole(data, facts.media_type)
+            return facts
         from hyperfocal.imaging.atomic import write_file
 
         path = Path(output)
         # First of all, so that a stranger's page does not end in the file.
         facts = read_restored(response.headers, data=None, path=path, size=0)
+        _check_asked(asked, facts.media_type)
         if as_named:
             _check_name(path, facts.media_type)
 
@@ -108,6 +117,7 @@ def receiver(
                 size += file.write(chunk)
             go_on()
             _check_size(size)
+            check_whole_file(file, facts.media_type)
 
         write_file(path, fill, overwrite=overwrite)
         return read_restored(response.headers, data=None, path=path, size=size)
@@ -115,16 +125,31 @@ def receiver(
     return receive
 
 
+def _check_asked(asked: str | None, media_type: str) -> None:
+    from hyperfocal.imaging.formats import FORMATS, format_of_suffix
+
+    if asked is None:
+        return
+    # Some services' "jpg" is our "jpeg"; what is not known here, they may know.
+    name = asked.lower().lstrip(".")
+    form = FORMATS.get(name) or FORMATS.get(format_of_suffix(f"x.{name}") or "")
+    if form is not None and form.media_type != media_type:
+        raise StrangeAnswer(f"{form.name} was asked for, and the answer is {_plain(media_type)}")
+
+
 def _check_name(path: Path, media_type: str) -> None:
     from hyperfocal.imaging.formats import FORMATS, format_of_suffix
 
     named = format_of_suffix(path)
     if named is not None and FORMATS[named].media_type != media_type:
-        made = media_type.removeprefix("image/")
         raise OutputRefused(
-            f"the picture is {made}, and the name of {path} says {named}; choose another name, "
-            f"or submit the picture with format='{named}'"
+            f"the picture is {_plain(media_type)}, and the name of {path} says {named}; choose "
+            f"another name, or submit the picture with format='{named}'"
         )
+
+
+def _plain(media_type: str) -> str:
+    return media_type.removeprefix("image/")
 
 
 def _check_size(size: int) -> None:
