@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from calling import Photo
+from told import told_to_stop
 
 _HYPERFOCAL = [sys.executable, "-m", "hyperfocal"]
 _HEAVY = ("numpy", "pydantic", "PIL", "imagecodecs", "tifffile", "openvino", "torch", "rich")
@@ -63,24 +64,10 @@ def test_stopping_keeps_what_is_done_and_leaves_nothing_half_done(
     ) as program:
         assert program.stderr is not None
         assert "a.png ->" in program.stderr.readline()
-        out = _stopped(program, number)
+        out, _ = told_to_stop(program, number)
     assert program.returncode == 130
     assert '"code": "cancelled"' in out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
-
-
-def _stopped(program: subprocess.Popen[str], number: signal.Signals) -> str:
-    """What a program says that waits in a system call and is told to stop.
-
-    Told again where it goes on: between Python's last look at signals and the system call there
-    is a moment in which one is noted, but ends no waiting.
-    """
-    for _ in range(5):
-        program.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return program.communicate(timeout=30)[0]
-    program.kill()
-    pytest.fail("it does not stop")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

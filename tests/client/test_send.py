@@ -14,6 +14,7 @@ import pytest
 from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port, whole
 from sending_folders import PNG, Call, results, twice
 from starlette.responses import HTMLResponse, JSONResponse
+from told import told_to_stop
 
 from hyperfocal.cli import ledger
 from hyperfocal.settings import Settings
@@ -670,8 +671,7 @@ def test_stopping_leaves_no_partial_file(fake: Fake, folder: Path, number: signa
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as program:
         assert arrived.wait(60)
-        program.send_signal(number)
-        _, said = program.communicate(timeout=60)
+        _, said = told_to_stop(program, number)
     assert program.returncode == 130
     assert "stopped on request" in said
     assert results(folder) == {"a.png": whole(b"a picture")}
