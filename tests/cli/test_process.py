@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from calling import Photo
+
 from told import told_to_stop
 
 _HYPERFOCAL = [sys.executable, "-m", "hyperfocal"]

@@ -14,10 +14,10 @@ import pytest
 from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port, whole
 from sending_folders import PNG, Call, results, twice
 from starlette.responses import HTMLResponse, JSONResponse
-from told import told_to_stop
 
 from hyperfocal.cli import ledger
 from hyperfocal.settings import Settings
+from told import told_to_stop
 
 VERSION = JSONResponse({"version": "1.2"})
 
