@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hyperfocal.server.parser import Parser
 from hyperfocal.server.problems import MEDIA_TYPE, no_http
+from hyperfocal.server.reader import Reader
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -24,15 +26,19 @@ RESERVE = 64
 """Connections beyond the limit that are still told why nobody serves them."""
 
 _CROWDED_SECONDS = 1.0
+# How often it is looked whether something takes too long.
+_LOOK_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class PatientFor(H11Protocol):
-    """Closes a connection that takes too long to send a request's head.
+    """Closes a connection that takes too long to send a request's head, or to read an answer.
 
-    uvicorn itself waits for ever for the first, and starts anew with every byte after that. A
-    connection beyond ``most`` is told so by the application, as everything else is, if it asks
+    uvicorn itself waits for ever for the first head, and starts anew with every byte after that. A
+    client that reads nothing of its answer for as long is given up.
+
+    A connection beyond ``most`` is told so by the application, as everything else is, if it asks
     for something within a second; one beyond the ``RESERVE``, too, is closed at once, so that
     there is an end to the descriptors that idle clients hold.
 
@@ -43,6 +49,7 @@ class PatientFor(H11Protocol):
     seconds, most = 30.0, 512
     conn: Parser
     flow: Flow
+    reader: Reader
     _turn: asyncio.Handle | None = None
     _watch: asyncio.TimerHandle | None = None
     _since = 0.0
@@ -75,7 +82,10 @@ class PatientFor(H11Protocol):
         if beyond > 0:
             self.app_state = {**self.app_state, "crowded": True}
             self.seconds = min(self.seconds, _CROWDED_SECONDS)
-        self._since = self.loop.time()
+        self._since = time.monotonic()
+        self.reader = Reader(transport.get_extra_info("socket"), self._since)
+        # For who makes the answers: what is given up needs no more of them.
+        self.app_state = {**self.app_state, "reader": self.reader}
         self._watch_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,6 +95,11 @@ class PatientFor(H11Protocol):
         if self._turn is not None:
             self._turn.cancel()
         super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """The system has taken what was waiting."""
+        self.reader.takes(time.monotonic())
+        super().resume_writing()
 
     def handle_events(self) -> None:
         """Parse for one turn what has come; the rest when others have had theirs."""
@@ -102,7 +117,7 @@ class PatientFor(H11Protocol):
 
     def on_response_complete(self) -> None:
         """The next head may begin."""
-        self._since = self.loop.time()
+        self._since = time.monotonic()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -152,15 +167,20 @@ class PatientFor(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _watch_on(self) -> None:
-        self._watch = self.loop.call_later(self.seconds / 4, self._look)
+        self._watch = self.loop.call_later(min(_LOOK_SECONDS, self.seconds / 4), self._look)
 
     def _look(self) -> None:
-        late = self.loop.time() - self._since > self.seconds
-        if self.transport.is_closing() and late:
-            # What is still to be sent, nobody takes.
+        now = time.monotonic()
+        late = now - self.seconds
+        if waiting := self.transport.get_write_buffer_size():
+            self.reader.look(now, waiting)
+        else:
+            self.reader.takes(now)
+        if self.reader.at < late:
+            self.reader.is_given_up = True
             self.transport.abort()
             return
-        if not self._is_answering() and late:
+        if not self._is_answering() and self._since < late:
             self.transport.close()
         self._watch_on()
 

@@ -25,12 +25,12 @@ _IDENTITIES = 50_000
 
 
 class BodyLimits:
-    """ASGI middleware: bytes and seconds of a body, and seconds a client may take to read.
+    """ASGI middleware: bytes and seconds of a body, and an end to answers that nobody reads.
 
     Counted as the bytes come, whatever was declared: :class:`BodyTooLarge`. All of it must have
     come ``seconds`` after the head: :class:`BodyTooSlow`. Once one of the two has happened, that
-    is the answer, whatever the application makes of it. A client that takes longer than
-    ``seconds`` for what fits the buffers of its connection is given up.
+    is the answer, whatever the application makes of it. For a client that the connection has
+    given up (:class:`Reader`) an answer breaks off.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
@@ -122,11 +122,10 @@ class _Body:
         await self._write(message)
 
     async def _write(self, message: Message) -> None:
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._send(message)
-        except TimeoutError:
-            raise ConnectionAbortedError("the client does not read its answer") from None
+        await self._send(message)
+        reader = self._scope.get("state", {}).get("reader")
+        if reader is not None and reader.is_given_up:
+            raise ConnectionAbortedError("the client does not read its answer")
 
     async def _linger(self) -> None:
         """Throw away what still comes, for a while and up to as much as a body may have."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperfocal.server.errors import SpoolFull
 from hyperfocal.server.page import HEADERS
+from hyperfocal.server.reader import Reader
 from hyperfocal.web import rules
 from hyperfocal.web.held import Held, Room
 from hyperfocal.web.incoming import WAITING_BYTES, Incoming
@@ -50,14 +51,14 @@ def channel_class(settings: WebSettings) -> Any:
         _incoming: Incoming | None = None
         # When this request began to come, or the one before was answered.
         _since = 0.0
-        _sent_at = 0.0
         # Whether a request waits until the answers before it have been taken.
         _is_waiting = False
 
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named)
             _keep_waiting_low(self.socket)
-            self._since = self._sent_at = time.monotonic()
+            self._since = time.monotonic()
+            self._reader = Reader(self.socket, self._since)
 
         def received(self, data: bytes) -> bool:
             """Some more of a request has come."""
@@ -167,14 +168,14 @@ def channel_class(settings: WebSettings) -> Any:
             """Send what the client takes at present."""
             sent = int(super().send(data, do_close=do_close))
             if sent:
-                self._sent_at = time.monotonic()
+                self._reader.takes(time.monotonic())
             return sent
 
         def write_soon(self, data: Any) -> int:
             """Take some more of an answer."""
             if not self.total_outbufs_len:
                 # What has nothing to send is not waiting.
-                self._sent_at = time.monotonic()
+                self._reader.takes(time.monotonic())
             return int(super().write_soon(data))
 
         @property
@@ -193,7 +194,8 @@ def channel_class(settings: WebSettings) -> Any:
             """Called every now and then by the loop of the server."""
             late = now - settings.body_seconds
             if self.total_outbufs_len:
-                if self._sent_at < late:
+                self._reader.look(now)
+                if self._reader.at < late:
                     # Not a mark for later: nothing of what a deaf client has is ever writable.
                     self.hang_up()
                 return
@@ -204,7 +206,7 @@ def channel_class(settings: WebSettings) -> Any:
                     incoming.finish(too_late(settings.body_seconds))
                 return
             # Of an answer that has just been given, the one may be known before the other.
-            if self.requests or max(self._since, self._sent_at) >= late:
+            if self.requests or max(self._since, self._reader.at) >= late:
                 return
             with self.requests_lock:
                 request, self.request = self.request, None

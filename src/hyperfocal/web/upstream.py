@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PIECE = 256 * 1024
+# Of an answer, in the buffers of the system. It tells the API that there is room again only when
+# a good part of them is empty, and they grow to megabytes by themselves: for a visitor on a slow
+# line that is minutes, in which the API would seem to have nobody who reads. So few still let some
+# tens of megabytes a second through.
+_RECEIVED_BYTES = 64 * 1024
 # How long a client that has gone keeps the API at work.
 _LOOK_SECONDS = 0.5
 
@@ -113,13 +119,18 @@ class Upstream:
     async def _open(self) -> httpx.AsyncClient:
         import httpx
 
+        transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
+            # The address of the API is what was set, whatever proxies the machine has.
+            trust_env=False,
+            socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)],
+        )
         return httpx.AsyncClient(
             base_url=self._settings.api,
             # Reading is limited by _in_time, which knows what may take long.
             timeout=httpx.Timeout(None, connect=self._settings.connect_seconds),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
+            transport=transport,
             follow_redirects=False,
-            # The address of the API is what was set, whatever proxies the machine has.
             trust_env=False,
         )
 
