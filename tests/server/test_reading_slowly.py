@@ -23,6 +23,7 @@ def test_who_reads_slowly_is_not_given_up_and_who_stops_is(pretending, monkeypat
         return now[0]
 
     monkeypatch.setattr("hyperfocal.server.connection.time", SimpleNamespace(monotonic=look))
+    monkeypatch.setattr("hyperfocal.server.connection._LOOK_SECONDS", 0.2)
     with pretending(body_seconds=600) as running, running.connection(room=1 << 14) as connection:
         running.client.close()
         head = f"POST /v1/upscale HTTP/1.1\r\nHost: x\r\nContent-Length: {SIZE}\r\n\r\n"
@@ -38,7 +39,7 @@ def test_who_reads_slowly_is_not_given_up_and_who_stops_is(pretending, monkeypat
             wait_until(lambda: looks[0] > count + 1)
             return before == left(protocol.transport) == protocol.reader._left
 
-        for _ in range(4):
+        for _ in range(3):
             wait_until(is_still)
             now[0] += 400
             # Much less than the system wants to be rid of before it takes more.

@@ -47,6 +47,7 @@ def test_who_reads_slowly_is_not_given_up_and_who_stops_is(upstream, fronted, mo
     clock = SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr("hyperfocal.web.channel.time", clock)
     monkeypatch.setattr("hyperfocal.web.listen.time", SimpleNamespace(monotonic=look))
+    monkeypatch.setattr("hyperfocal.web.listen._LOOK_SECONDS", 0.2)
     upstream.behave = pour
     with fronted(body_seconds=600) as web, asking(web) as visitor:
         (channel,) = web.server.active_channels.values()
@@ -59,7 +60,7 @@ def test_who_reads_slowly_is_not_given_up_and_who_stops_is(upstream, fronted, mo
             wait_until(lambda: looks[0] > count + 1)
             return before == unacknowledged(channel.socket) == channel._reader._left
 
-        for _ in range(4):
+        for _ in range(3):
             wait_until(is_still)
             now[0] += 400
             # Less than the system wants to be rid of before it takes more.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # As the API's.
 _HEAD_BYTES = 32 * 1024
 _WAITING_BYTES = 1024 * 1024
+# How often it is looked whether something takes too long.
+_LOOK_SECONDS = 1.0
 
 
 def make_server(application: Any, settings: WebSettings) -> Any:
@@ -62,9 +64,9 @@ def make_server(application: Any, settings: WebSettings) -> Any:
         if isinstance(each, BaseWSGIServer):
             each.channel_class = channel
             each.maintenance = _maintenance(each)
-    # How often it looks; its own settings take whole seconds only.
+    # Its own settings take whole seconds only.
     server.adj.asyncore_loop_timeout = server.adj.cleanup_interval = min(
-        1.0, settings.body_seconds / 4
+        _LOOK_SECONDS, settings.body_seconds / 4
     )
     return server
 
