@@ -176,6 +176,15 @@ def test_json_that_names_no_code_is_somebody_elses(fake: Fake, client: Client) -
         client.upscale(PNG)
 
 
+def test_a_gateways_problem_says_what_it_says(fake: Fake, client: Client) -> None:
+    """RFC 9457 knows no member that is called code."""
+    document = {"title": "Bad", "detail": "width must be even"}
+    fake.otherwise = JSONResponse(document, 400, media_type="application/problem+json")
+    with pytest.raises(ServiceError, match="width must be even") as caught:
+        client.upscale(PNG)
+    assert (caught.value.code, caught.value.is_own) == ("http-400", False)
+
+
 def test_a_proxy_that_got_no_answer_is_no_answer(fake: Fake, client: Client) -> None:
     fake.otherwise = HTMLResponse("gateway timeout", 504)
     with pytest.raises(NoAnswer, match=rf"{fake.url}/v1/models: the proxy .* no answer") as caught:

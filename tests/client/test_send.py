@@ -511,7 +511,8 @@ def test_a_proxy_that_lets_nobody_through_ends_it(send: Call, fake: Fake, status
     fake.otherwise = HTMLResponse("<h1>no</h1>", status)
     answer = send("-j", "1")
     assert answer.exit_code == 2
-    assert fake.paths() == ["/v1/upscale"]
+    # The second time to see whether it was about that picture.
+    assert fake.paths() == ["/v1/upscale", "/version"]
     assert f"HTTP status {status}" in answer.stderr
 
 

@@ -75,6 +75,18 @@ def test_one_that_is_there_goes_on_with_the_rest(send: Call, fake: Fake, answer:
     assert "3 failed" in done.stderr
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_filter_that_lets_one_picture_not_through_stops_no_other(
+    send: Call, fake: Fake, status: int
+) -> None:
+    fake.answers = [HTMLResponse("blocked", status), VERSION, VERSION]
+    fake.otherwise = lambda seen: picture() if seen.path == "/v1/upscale" else VERSION
+    done = send("-j", "1", "--retries", "0", "--json")
+    told = json.loads(done.stdout)
+    assert (told["done"], told["failed"]) == (2, 1)
+    assert uploads(fake) == 3
+
+
 def test_a_service_that_is_busy_is_not_taken_for_gone(send: Call, fake: Fake) -> None:
     """Not even where it has no connection left for the question."""
     fake.otherwise = problem(503, "too-many-connections", retry_after="0")

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -61,6 +62,25 @@ def test_one_format_is_not_taken_for_another(form: str) -> None:
                 check_whole(data, f"image/{other}")
     # What later versions may know is believed.
     check_whole(data, "image/of-tomorrow")
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "gif"])
+def test_a_line_end_that_was_added_on_the_way_is_no_matter(form: str) -> None:
+    data = encoded(form, (37, 53, 3))
+    check_whole(data + b"\r\n", f"image/{form}")
+    with pytest.raises(Unreachable, match="is missing"):
+        check_whole(data[:-1] + b"\r\n", f"image/{form}")
+
+
+def test_what_is_kept_in_memory_stays_there() -> None:
+    data = encoded("png", (37, 53, 3))
+    with SpooledTemporaryFile(dir="/nowhere") as file:
+        file.write(data)
+        check_whole_file(cast(BinaryIO, file), "image/png")
+        file.seek(-3, os.SEEK_END)
+        file.truncate()
+        with pytest.raises(Unreachable, match="is missing"):
+            check_whole_file(cast(BinaryIO, file), "image/png")
 
 
 @pytest.mark.parametrize("maps", [True, False])

@@ -24,6 +24,9 @@ def is_hopeless(error: Exception, client: Client, folder: Path) -> bool:
     match error:
         case GarbledOutput():
             return False
+        case Unauthorized() | Forbidden() if not error.is_own:
+            # A filter before the service may have found something in the bytes of one picture.
+            return not client.health().alive
         case Unauthorized() | Forbidden() | ModelError():
             return True
         case OutputRefused():

@@ -302,13 +302,17 @@ def _refusal(response: httpx.Response) -> ServiceError:
     retry_after = read_retry_after(response.headers.get("retry-after"))
     document = _problem(response)
     if document is not None:
-        return error_of(document, response.status_code, request_id, retry_after)
+        error = error_of(document, response.status_code, request_id, retry_after)
+        error.is_own = "code" in document
+        return error
     said = _PLAINLY.get(response.status_code)
     if said is not None:
         # A proxy before the service says so in words of its own.
         status = f"{response.status_code} {response.reason_phrase}".strip()
         title = f"{_shown(response.url)} {said} (HTTP status {status})"
-        return error_of({"title": title}, response.status_code, request_id, retry_after)
+        error = error_of({"title": title}, response.status_code, request_id, retry_after)
+        error.is_own = False
+        return error
     if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
         return NoAnswer(
             f"{_shown(response.url)}: the proxy before the service got no answer in time",
@@ -330,8 +334,12 @@ def _refusal(response: httpx.Response) -> ServiceError:
 
 
 def _problem(response: httpx.Response) -> Mapping[str, object] | None:
-    """What the service says; None where it is somebody else's answer, who names no code."""
-    if "json" not in response.headers.get("content-type", ""):
+    """What the service says, or a gateway in a document of the same kind, which names no code.
+
+    None where it is somebody else's answer.
+    """
+    kind = response.headers.get("content-type", "")
+    if "json" not in kind:
         return None
     data = bytearray()
     for chunk in response.iter_bytes():
@@ -342,4 +350,7 @@ def _problem(response: httpx.Response) -> Mapping[str, object] | None:
         document = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) and "code" in document else None
+    if not isinstance(document, dict):
+        return None
+    names = {"code", "title", "detail"} if "problem+json" in kind else {"code"}
+    return document if names & document.keys() else None

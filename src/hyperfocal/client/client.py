@@ -12,7 +12,7 @@ from typing import Any
 
 from hyperfocal.client.answers import Estimate, Health, Model, Prediction, Restored, Verdict
 from hyperfocal.client.calling import Call, Caller, has_password
-from hyperfocal.client.errors import ServiceError, is_away
+from hyperfocal.client.errors import Forbidden, ServiceError, Unauthorized, is_away
 from hyperfocal.client.jobs import Jobs
 from hyperfocal.client.options import Options
 from hyperfocal.client.pictures import upload_of
@@ -294,7 +294,8 @@ class Client:
             content = self._caller.json(Call("GET", "/version"), retry=once, timeout=_LOOK)
             version = Reader(content, "the version").text_or_none("version")
         except ServiceError as error:
-            if is_away(error):
+            # It needs no key: who wants one is somebody before the service.
+            if is_away(error) or isinstance(error, Unauthorized | Forbidden):
                 return Health(alive=False, ready=False, version=None)
         try:
             self._caller.run(Call("GET", "/readyz"), lambda answer: None, retry=once, timeout=_LOOK)

@@ -39,6 +39,9 @@ class ServiceError(HyperfocalError):
     after which the service asks to be tried again.
     """
 
+    is_own = True
+    """Whether the service itself said so, and not somebody before it, in words of their own."""
+
     def __init__(
         self,
         message: str,

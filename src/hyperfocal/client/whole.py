@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from mmap import ACCESS_READ, mmap
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from hyperfocal.client.errors import StrangeAnswer, Unreachable
@@ -16,6 +17,9 @@ from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.formats import FORMATS
 
 Data = bytes | mmap
+
+# As far from the end of a file as the end of a picture is looked for.
+_PADDED = 4096
 
 
 def check_whole(data: Data, media_type: str) -> None:
@@ -36,13 +40,8 @@ def check_whole_file(file: BinaryIO, media_type: str) -> None:
     """The same of an open file that has just been written; of a device that cannot be read, not."""
     if not file.readable():
         return
-    # What was kept in memory for a pipe becomes a file by this, which is not all on the disk yet.
-    handle = file.fileno()
-    file.flush()
-    try:
-        mapped = mmap(handle, 0, access=ACCESS_READ)
-    except OSError:
-        # Not every file system maps files.
+    mapped = _mapped(file)
+    if mapped is None:
         file.seek(0)
         check_whole(file.read(), media_type)
         return
@@ -50,8 +49,21 @@ def check_whole_file(file: BinaryIO, media_type: str) -> None:
         check_whole(mapped, media_type)
 
 
+def _mapped(file: BinaryIO) -> mmap | None:
+    """None for what is still in memory, on its way to a pipe, and where files cannot be mapped."""
+    # Asked for a handle, it would become a file, of a disk that may have no room.
+    if isinstance(file, SpooledTemporaryFile) and not getattr(file, "_rolled", True):
+        return None
+    file.flush()
+    try:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except OSError:
+        return None
+
+
 def _ends_with(end: bytes) -> Callable[[Data], bool]:
-    return lambda data: data[-len(end) :] == end
+    """Padding and line ends that somebody on the way has added are no matter."""
+    return lambda data: bytes(data[-_PADDED:]).rstrip(b"\0\r\n ").endswith(end)
 
 
 def _is_as_long(at: int, more: int) -> Callable[[Data], bool]:
