@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import pytest
 from store_suite import add, order, request
-from waiting import wait_until
 
 from hyperfocal.feedback import book
 from hyperfocal.server.store import Status, Store, StoreUnavailable, jobs
@@ -220,6 +219,9 @@ def test_work_that_is_late_is_never_begun():
         leaving = asyncio.create_task(threads.run(ran.append, NEVER))
         await asyncio.sleep(0)
         leaving.cancel()
+        # It is told only when the loop runs, and before the thread is free.
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
         last = asyncio.create_task(threads.run(lambda turn: turn.left, NEVER))
         go.set()
         await first
@@ -230,5 +232,4 @@ def test_work_that_is_late_is_never_begun():
 
     asyncio.run(asyncio.wait_for(run(), 60))
     threads.close()
-    wait_until(lambda: ran == [])
     assert ran == []
