@@ -69,8 +69,8 @@ def feel(folded: Folded, pictures: Iterable[Array]) -> Felt:
             inputs, made = zip(*convolved(folded, square), strict=True)
             gradients = torch.autograd.grad(made[-1], [*made, *inputs[1:]], _signs(made[-1], drawn))
         squares = [each.double().square().sum(dim=(0, 2, 3)).numpy() for each in gradients]
-        for total, square in zip([*sums, *activations], squares, strict=True):
-            total += square
+        for total, more in zip([*sums, *activations], squares, strict=True):
+            total += more
         for values, x in zip(seen, inputs[1:], strict=True):
             flat = x.detach()[0].flatten(1).numpy()
             values.append(flat[:, drawn.integers(flat.shape[1], size=_KEPT)])
@@ -131,15 +131,16 @@ def _errors(seen: Array, step: float) -> Numbers:
     return np.stack(errors, axis=1)
 
 
-def _least(kernel: Array, unexplained: Numbers, sums: Numbers, errors: Numbers) -> Numbers:
+def _least(kernel: Array, left: Numbers, sums: Numbers, errors: Numbers) -> Numbers:
     """Factors ``(in,)`` with which rounding, of what a kernel reads and of itself, is felt least.
 
-    ``unexplained``: ``(in * k * k,)``; ``sums``: how noise in them is felt, ``(out,)``; ``errors``:
-    what rounding what is read makes the result feel, ``(in, factors)``. One channel after another
-    is given what is best with the others' factors, until none changes.
+    ``left``: :func:`unexplained` of its inputs, ``(in * k * k,)``; ``sums``: how noise in them is
+    felt, ``(out,)``; ``errors``: what rounding what is read makes the result feel,
+    ``(in, factors)``. One channel after another is given what is best with the others' factors,
+    until none changes.
     """
     largest = np.abs(kernel).max(axis=(2, 3)).astype(np.float64)
-    loud = unexplained.reshape(kernel.shape[1], -1).sum(axis=1)
+    loud = left.reshape(kernel.shape[1], -1).sum(axis=1)
     at = np.zeros(len(loud), dtype=np.intp)
     for _ in range(_ROUNDS):
         before = at.copy()
