@@ -29,6 +29,17 @@ def native(samples: _Array) -> _Array:
     return cast(_Array, samples.astype(samples.dtype.newbyteorder("="), copy=False))
 
 
+def check_depth_map(plane: object) -> None:
+    """:class:`ArrayError` for what is no ``(h, w)`` float32 array of finite numbers."""
+    if not isinstance(plane, np.ndarray) or plane.dtype != np.float32:
+        kind = plane.dtype if isinstance(plane, np.ndarray) else type(plane).__name__
+        raise ArrayError(f"a depth map must be a float32 array, not {kind}")
+    if plane.ndim != 2 or 0 in plane.shape:
+        raise ArrayError(f"a depth map must be (h, w) and not empty, not {plane.shape}")
+    if not np.isfinite((plane.min(), plane.max())).all():
+        raise ArrayError("a depth map must hold finite numbers only")
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What a file says about its picture. Orientation is already applied and reset.
@@ -64,6 +75,8 @@ class Picture:
     ``significant_bits``: bits a sample of the file, where the pixels have room for more (10 and 12
     in AVIF, HEIC and some TIFF); None where they have not. ``code_points``: what the file declares
     of its colour, where no profile can say the same (HDR's PQ and HLG); it goes before ``icc``.
+    ``depth_map``: ``(h, w)`` finite float32 over the same field of view, of any size, or None: how
+    near or how far things are, of which only the order counts, either way round.
     """
 
     pixels: Pixels
@@ -76,6 +89,7 @@ class Picture:
     jpeg_quality: int | None = None
     significant_bits: int | None = None
     code_points: CodePoints | None = None
+    depth_map: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for name, samples in (("pixels", self.pixels), ("alpha", self.alpha)):
@@ -96,6 +110,8 @@ class Picture:
             raise ArrayError(
                 f"alpha must be {shape[:2]} {dtype}, not {self.alpha.shape} {self.alpha.dtype}"
             )
+        if self.depth_map is not None:
+            check_depth_map(self.depth_map)
 
     @property
     def height(self) -> int:
