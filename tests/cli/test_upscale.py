@@ -238,7 +238,7 @@ def test_json_and_nothing_else(upscale: Run, photo: Photo) -> None:
     assert good["fidelity"] > 30.0
     assert good["bytes"] == Path("out/a.png").stat().st_size
     assert set(good["timings"]) == {
-        "open", "load", "prepare", "model", "resize", "fidelity", "save", "total",
+        "open", "load", "prepare", "model", "resize", "depth", "fidelity", "save", "total",
     }  # fmt: skip
     assert good["error"] is None
     assert bad["status"] == "failed"

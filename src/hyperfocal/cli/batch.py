@@ -6,13 +6,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import check_depth
+from hyperfocal.cli.depth_maps import DepthMaps
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job, check_free, check_writable, is_device, is_taken
 from hyperfocal.errors import (
@@ -55,6 +56,7 @@ class Work:
     writing: Writing
     min_fidelity: float | None = None
     back_project: float | None = None
+    depth: DepthMaps = field(default_factory=DepthMaps)
     dry_run: bool = False
     verbose: bool = False
 
@@ -134,6 +136,7 @@ class Work:
             on_progress=watcher.tiles,
             min_fidelity=self.min_fidelity,
             back_project=self.back_project,
+            depth=self.depth.of(job.found),
         )
         clock.lap()
         made = result.picture
@@ -172,6 +175,7 @@ class Work:
             bytes=size,
             notes=notes,
             choice=None if result.choice is None else result.choice.to_dict(),
+            depth=None if result.depth is None else result.depth.to_dict(),
         )
 
     def _forecast(self, job: Job) -> Outcome:
@@ -182,6 +186,8 @@ class Work:
         from hyperfocal.restore.route import Shape
         from hyperfocal.restore.shelf import Shelf
 
+        # Only that there is one: what it holds shows when restoring.
+        self.depth.of(job.found)
         choice = None
         if (families := AUTOMATIC.get(self.model)) is not None:
             # What is chosen depends on the pixels.

@@ -40,7 +40,7 @@ class Outcome:
     ``width``, ``height``: of the result; ``model``: names joined by "+" in the order they ran;
     ``fidelity``: dB between the result, reduced again, and the input; ``timings``: seconds by
     phase; ``bytes``: size of the file written; ``choice``: the kind of model that ``auto`` took,
-    and why.
+    and why; ``depth``: what a depth map was good for, see :class:`hyperfocal.restore.Depth`.
     """
 
     input: str
@@ -59,6 +59,7 @@ class Outcome:
     bytes: int | None = None
     notes: tuple[str, ...] = ()
     choice: Mapping[str, Any] | None = None
+    depth: Mapping[str, Any] | None = None
     error: Failure | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -67,7 +68,8 @@ class Outcome:
         plain: dict[str, object] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         plain["timings"] = {name: round(value, 6) for name, value in self.timings.items()}
         plain["notes"] = list(self.notes)
-        plain["choice"] = None if self.choice is None else dict(self.choice)
+        for name, found in (("choice", self.choice), ("depth", self.depth)):
+            plain[name] = None if found is None else dict(found)
         if self.error is not None:
             plain["error"] = {"code": self.error.code, "message": self.error.message}
         return plain

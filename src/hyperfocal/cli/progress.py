@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Batch, Outcome, failed
@@ -86,9 +86,23 @@ def _described(outcome: Outcome, verbose: bool) -> list[str]:
             text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
         if outcome.choice is not None:
             text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
+        if outcome.depth is not None:
+            text.append(f"    {_depth(outcome.depth)}")
     # What was lost is told unasked.
     text.extend(f"    {note}" for note in outcome.notes)
     return text
+
+
+def _depth(told: Mapping[str, Any]) -> str:
+    which = "the depth map" if told["source"] == "given" else "the depth map in the file"
+    if not told["used"]:
+        return f"{which} was not needed: the model leaves blur as it is"
+    if not told["share"]:
+        return f"{which} shows nothing out of focus"
+    return (
+        f"{told['share']:.0%} of the picture is out of focus by {which}, by up to "
+        f"{told['blur']:.1f} pixels, and was kept so"
+    )
 
 
 def report(batch: Batch, *, quiet: bool) -> None:

@@ -120,6 +120,17 @@ def upscale(
         help="Bend a result that strays further than this back towards the input, as near as "
         "possible.",
     ),
+    depth: str | None = typer.Option(
+        None,
+        "--depth",
+        metavar="MAP",
+        help="A grey picture of how near or far things are, either way round, or a folder of them "
+        "called as the pictures are: what is out of focus is not sharpened. Left out, the map in "
+        "the picture's own file, if there is one.",
+    ),
+    no_depth: bool = typer.Option(
+        False, "--no-depth", help="Make no use of a depth map in the picture's own file."
+    ),
     dry_run: bool = typer.Option(
         False,
         "--dry-run",
@@ -139,7 +150,9 @@ def upscale(
     """
     only_one(skip_existing=skip_existing, overwrite=overwrite)
     only_one(quiet=quiet, verbose=verbose)
+    only_one(depth=depth, no_depth=no_depth)
     from hyperfocal.cli.batch import Work, Writing
+    from hyperfocal.cli.depth_maps import DepthMaps
     from hyperfocal.cli.naming import default_suffix, passed_over
     from hyperfocal.cli.outcome import Batch, Failure
     from hyperfocal.cli.place import choose_destination, place
@@ -152,6 +165,8 @@ def upscale(
     check_decibels("--back-project", back_project)
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not paths.is_folder(Path(inputs[0])))
+    maps = DepthMaps(None if depth is None else Path(depth), no_depth)
+    maps.check(single=single)
     where = choose_destination(
         output, form, suffix, default_suffix=default_suffix(target, model, settings), single=single
     )
@@ -187,6 +202,7 @@ def upscale(
         Writing(quality, bit_depth, strip_metadata, existing),
         min_fidelity=min_fidelity,
         back_project=back_project,
+        depth=maps,
         dry_run=dry_run,
         verbose=verbose,
     )

@@ -117,6 +117,8 @@ class ModelCard(_Section):
     rather than weights (bicubic). ``weights``: files by precision; the network takes float32
     ``(1, 3, H, W)`` in [0, 1] and gives ``(1, 3, scale*H, scale*W)``. ``self_ensemble``: ask the
     network with the picture mirrored either way as well, and give the mean of the three answers.
+    ``takes_depth``: the network takes blur away, so that what depth shows to be out of focus has to
+    be kept from it; see :mod:`hyperfocal.restore.soften`.
     ``lineage``: of a retrained model, the best figures that any model it comes from had on frozen
     suites, by which its successors are judged, too; no picture counts for more than 50 dB there.
     """

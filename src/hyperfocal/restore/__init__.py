@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hyperfocal.restore.api import upscale
     from hyperfocal.restore.auto import Choice
     from hyperfocal.restore.fidelity import Fidelity
-    from hyperfocal.restore.result import Result, Timings
+    from hyperfocal.restore.result import Depth, Result, Timings
     from hyperfocal.restore.shelf import DEFAULT_MODEL
     from hyperfocal.restore.target import Target
     from hyperfocal.restore.upscaler import Upscaler
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Choice": "auto",
     "DEFAULT_MODEL": "shelf",
+    "Depth": "result",
     "Fidelity": "fidelity",
     "Result": "result",
     "Target": "target",
@@ -27,6 +28,7 @@ _HOMES = {
 __all__ = [
     "DEFAULT_MODEL",
     "Choice",
+    "Depth",
     "Fidelity",
     "Result",
     "Target",

@@ -41,6 +41,7 @@ def upscale(
     overwrite: bool = True,
     min_fidelity: float | None = None,
     back_project: float | None = None,
+    depth: object = None,
     settings: Settings | None = None,
     memory: str | int | None = None,
     threads: int | None = None,
@@ -104,6 +105,7 @@ def upscale(
         cancel=cancel,
         min_fidelity=min_fidelity,
         back_project=back_project,
+        depth=depth,
     ).picture
     if output is not None:
         result.save(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.restore.auto import Choice
@@ -19,8 +20,34 @@ class Timings:
     prepare: float = 0.0
     model: float = 0.0
     resize: float = 0.0
+    depth: float = 0.0
     fidelity: float = 0.0
     total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What a depth map was good for.
+
+    ``source``: it was "given" with the picture, or "embedded" in its file. ``share``: of the
+    picture, from 0 to 1, what is visibly out of focus and was kept as soft as it is; ``blur``: the
+    most of it, in pixels of the input (standard deviation of a Gaussian). Both are 0 where all is
+    in focus, or where the models leave blur alone; ``is_used`` tells that these do not.
+    """
+
+    source: Literal["given", "embedded"]
+    is_used: bool
+    share: float = 0.0
+    blur: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return {
+            "source": self.source,
+            "used": self.is_used,
+            "share": round(self.share, 3),
+            "blur": round(self.blur, 2),
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +56,8 @@ class Result:
 
     ``models``: names of the models run one after another; ``scale``: output width over input
     width; ``tiles``: runs of a model altogether; ``projections``: iterations of back-projection;
-    ``choice``: which kind of model was chosen and why, None where one was named.
+    ``choice``: which kind of model was chosen and why, None where one was named; ``depth``: what
+    the depth map was good for, None where there is none.
     """
 
     picture: Picture
@@ -40,6 +68,7 @@ class Result:
     timings: Timings
     projections: int = 0
     choice: Choice | None = None
+    depth: Depth | None = None
 
     @property
     def passes(self) -> int:

@@ -8,10 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from hyperfocal.depth.defocus import Defocus, by_depth
+from hyperfocal.depth.filters import Plane
+from hyperfocal.depth.given import check_belongs, read_map
 from hyperfocal.errors import FidelityTooLow, UsageError
 from hyperfocal.imaging.picture import Picture
 from hyperfocal.kinds import check_kinds
@@ -25,10 +28,11 @@ from hyperfocal.restore.memory import LEAST
 from hyperfocal.restore.passes import choose_passes, passes_between
 from hyperfocal.restore.progress import Cancel, OnProgress, Progress, check_function
 from hyperfocal.restore.resize import resize_plane
-from hyperfocal.restore.result import Result, Stopwatch
+from hyperfocal.restore.result import Depth, Result, Stopwatch
 from hyperfocal.restore.route import Route, Shape, plan_route
 from hyperfocal.restore.samples import Array, Samples, check_finite
 from hyperfocal.restore.shelf import DEFAULT_MODEL, Shelf
+from hyperfocal.restore.soften import soften
 from hyperfocal.restore.target import Target, is_finite_number, shown
 from hyperfocal.restore.tiles import Net, run_tiles
 from hyperfocal.restore.turns import TURNS
@@ -164,6 +168,7 @@ class Upscaler:
         on_models: Callable[[tuple[str, ...]], object] | None = None,
         min_fidelity: float | None = None,
         back_project: float | None = None,
+        depth: object = None,
     ) -> Result:
         """Restore ``picture`` to a scale from 1 to 8, or to a target size.
 
@@ -174,7 +179,11 @@ class Upscaler:
         names of the models, in their order, before they are given the picture. ``back_project``:
         bend the result towards the input until the consistency is this many dB, or as near as
         possible.
-        ``min_fidelity``: the consistency in dB below which there shall be no result.
+        ``min_fidelity``: the consistency in dB below which there shall be no result. ``depth``: a
+        map of how near or far things are, by which a model that sharpens leaves alone what is out
+        of focus: a grey picture or array of any size over the same field of view, either way
+        round, see :func:`hyperfocal.depth.read_map`; left out, the one in the picture's file, if
+        there is one; False for none.
 
         Calls at one time share the memory of the settings: one that would go beyond it together
         with those at work waits for its turn, and can be cancelled meanwhile.
@@ -196,6 +205,7 @@ class Upscaler:
                 if bound is not None and not is_finite_number(bound):
                     raise UsageError(f"{name} must be a number of dB, not {shown(bound)}")
             wanted = self.plan(picture.height, picture.width, target)
+            depth_map = _depth_map(depth, picture, self._settings)
             shelf, choice = self._shelf, None
             if self._restoring is not None:
                 choice = choose(picture)
@@ -216,8 +226,8 @@ class Upscaler:
             on_models(names)
         turn = TURNS.take(route.memory, self._settings.memory - LEAST, progress.check)
         with turn, np.errstate(all="ignore"):
-            made, deviation, projections = _restore(
-                picture, nets, route, progress, watch, back_project
+            made, deviation, projections, defocus = _restore(
+                picture, nets, route, progress, watch, back_project, depth_map
             )
             fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
@@ -234,6 +244,7 @@ class Upscaler:
             timings=watch.timings(),
             projections=projections,
             choice=choice,
+            depth=_told(depth_map, defocus, given=depth is not None, nets=nets),
         )
 
 
@@ -283,8 +294,9 @@ def _restore(
     progress: Progress,
     watch: Stopwatch,
     back_project: float | None,
-) -> tuple[Picture, Deviation, int]:
-    """The result, what it strays from the input, and how often it was bent towards that."""
+    depth_map: Plane | None,
+) -> tuple[Picture, Deviation, int, Defocus | None]:
+    """The result, what it strays from the input, how often it was bent to that, and its focus."""
     with watch.phase("prepare"):
         colour = np.ascontiguousarray(picture.pixels)
         if picture.alpha is not None:
@@ -306,19 +318,62 @@ def _restore(
         alpha = _enlarge_alpha(picture, route)
     with watch.phase("fidelity"):
         progress.check()
-        deviation, projections = _check(
-            current,
-            colour,
-            picture.alpha,
-            samples,
-            route,
-            math.prod(net.card.scale for net in nets),
-            progress,
-            back_project,
-        )
+        deviation = measure(current, colour, picture.alpha)
+        # First: garbage must not be bent into something likely.
+        native = math.prod(net.card.scale for net in nets)
+        check_faithful(deviation, current, colour, native, picture.alpha)
+    defocus = None
+    if depth_map is not None and any(net.card.takes_depth for net in nets):
+        with watch.phase("depth"):
+            defocus = by_depth(colour, depth_map)
+            if defocus is not None:
+                soften(
+                    current,
+                    samples,
+                    defocus,
+                    (picture.height, picture.width),
+                    progress=progress,
+                    on_disk=route.difference_on_disk,
+                )
+    with watch.phase("fidelity"):
+        if defocus is not None:
+            deviation = measure(current, colour, picture.alpha)
+        projections = 0
+        if back_project is not None and deviation.decibels < back_project:
+            deviation, projections = project(
+                current,
+                colour,
+                samples,
+                back_project,
+                progress=progress,
+                alpha=picture.alpha,
+                on_disk=route.difference_on_disk,
+                copy_on_disk=route.copy_on_disk,
+            )
     # However coarse the JPEG was that the input came from, this does not come from it.
     made = replace(picture, pixels=current, alpha=alpha, jpeg_quality=None)
-    return made, deviation, projections
+    return made, deviation, projections, defocus
+
+
+def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | None:
+    if given is False:
+        return None
+    found = picture.depth_map if given is None else read_map(given, settings)
+    if found is not None:
+        check_belongs(found, picture.height, picture.width)
+    return found
+
+
+def _told(
+    depth_map: Plane | None, defocus: Defocus | None, *, given: bool, nets: Sequence[Net]
+) -> Depth | None:
+    if depth_map is None:
+        return None
+    source: Literal["given", "embedded"] = "given" if given else "embedded"
+    is_used = any(net.card.takes_depth for net in nets)
+    if defocus is None:
+        return Depth(source, is_used)
+    return Depth(source, is_used, defocus.soft.share, defocus.soft.most)
 
 
 def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:
@@ -326,30 +381,3 @@ def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:
         return None
     plane = np.ascontiguousarray(picture.alpha)
     return resize_plane(plane, route.size, on_disk=route.alpha_on_disk)
-
-
-def _check(
-    current: Array,
-    colour: Array,
-    alpha: Array | None,
-    samples: Samples,
-    route: Route,
-    native: int,
-    progress: Progress,
-    bound_db: float | None,
-) -> tuple[Deviation, int]:
-    """The sanity gate, then back-projection: garbage must not be bent into something likely."""
-    deviation = measure(current, colour, alpha)
-    check_faithful(deviation, current, colour, native, alpha)
-    if bound_db is None or deviation.decibels >= bound_db:
-        return deviation, 0
-    return project(
-        current,
-        colour,
-        samples,
-        bound_db,
-        progress=progress,
-        alpha=alpha,
-        on_disk=route.difference_on_disk,
-        copy_on_disk=route.copy_on_disk,
-    )

@@ -291,6 +291,7 @@ def _card(
         update={
             "tier": old.tier,
             "self_ensemble": old.self_ensemble,
+            "takes_depth": old.takes_depth,
             "licence": old.licence,
             "training": training,
             # What the champion does not have, or cannot be measured here, is not exported.

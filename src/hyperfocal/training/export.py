@@ -229,6 +229,8 @@ def _card(stored: Stored) -> ModelCard:
         licence="MIT",
         input_multiple=folded.unshuffle,
         receptive_radius=replace(folded, correction=None).radius,
+        # Taught that blur is damage, it would sharpen what a lens left soft.
+        takes_depth=experiment.data.degradation == "real",
         training=stored.training,
     )
 

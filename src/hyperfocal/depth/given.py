@@ -1,0 +1,66 @@
+"""A depth map that somebody gives: a grey picture file, or an array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hyperfocal.depth.filters import Plane
+from hyperfocal.errors import UsageError
+from hyperfocal.imaging.picture import Picture, check_depth_map
+from hyperfocal.settings import Settings
+
+# Sides of a map may be rounded; more means that it is the map of another picture, or of a crop.
+_TOLERANCE = 0.02
+
+
+def read_map(source: object, settings: Settings | None = None) -> Plane:
+    """A finite ``(h, w)`` float32 map; only the order of its values will count.
+
+    ``source``: a path or the bytes of a grey picture file (or one whose channels are alike) of any
+    depth, a :class:`Picture` like that, or an array ``(h, w)`` of integers or floats.
+    :class:`UsageError` for what has colour or is none of these, :class:`ArrayError` for an array
+    of another shape or with values that are not finite, :class:`InputError` for a file that
+    cannot be read.
+    """
+    if isinstance(source, np.ndarray):
+        return _checked(source)
+    if isinstance(source, str | Path | bytes):
+        from hyperfocal import imaging
+
+        source = imaging.open(source, settings=settings)
+    if not isinstance(source, Picture):
+        raise UsageError(
+            f"a {type(source).__name__} is no depth map; give a path, bytes, an array or a Picture"
+        )
+    pixels: npt.NDArray[Any] = source.pixels
+    if pixels.ndim == 3:
+        if not (pixels == pixels[:, :, :1]).all():
+            raise UsageError("a depth map is a grey picture, and this one has colour")
+        pixels = pixels[:, :, 0]
+    return _checked(pixels)
+
+
+def check_belongs(depth_map: Plane, height: int, width: int) -> None:
+    """:class:`UsageError` where a map has other proportions than a picture of ``height`` rows."""
+    rows, columns = depth_map.shape
+    # Half a pixel of rounding is much of a small map.
+    allowed = max(_TOLERANCE, 1 / rows, 1 / columns)
+    if not 1 - allowed <= (columns * height) / (rows * width) <= 1 + allowed:
+        raise UsageError(
+            f"the depth map ({columns}x{rows}) has other proportions than the picture "
+            f"({width}x{height})"
+        )
+
+
+def _checked(plane: npt.NDArray[Any]) -> Plane:
+    if plane.dtype.kind not in "uif":
+        raise UsageError(f"a depth map holds numbers, not {plane.dtype}")
+    # What float32 cannot hold becomes infinite, and is told as that.
+    with np.errstate(over="ignore"):
+        found = plane.astype(np.float32, copy=False)
+    check_depth_map(found)
+    return found

@@ -1,0 +1,104 @@
+"""Depth maps that people give: what is taken, and what is refused and how."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hyperfocal import Picture
+from hyperfocal.depth import check_belongs, read_map
+from hyperfocal.errors import ArrayError, InputError, InputMissing, UsageError
+
+RAMP = np.arange(12).reshape(3, 4)
+
+
+def png(array):
+    data = io.BytesIO()
+    Image.fromarray(array).save(data, "png")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64, ">f4"])
+def test_arrays_of_numbers(dtype):
+    found = read_map(RAMP.astype(dtype))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, RAMP)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_files_of_either_depth(tmp_path, dtype):
+    path = tmp_path / "map.png"
+    path.write_bytes(png(RAMP.astype(dtype)))
+    for source in (path, str(path), path.read_bytes(), Picture(RAMP.astype(dtype))):
+        np.testing.assert_array_equal(read_map(source), RAMP)
+
+
+def test_a_colour_file_whose_channels_are_alike():
+    alike = np.repeat(RAMP.astype(np.uint8)[:, :, None], 3, axis=2)
+    np.testing.assert_array_equal(read_map(png(alike)), RAMP)
+
+
+def test_colour_is_refused():
+    colour = np.repeat(RAMP.astype(np.uint8)[:, :, None], 3, axis=2)
+    colour[1, 2, 0] = 99
+    with pytest.raises(UsageError, match="has colour"):
+        read_map(png(colour))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
+def test_numbers_that_are_not_finite(value):
+    plane = RAMP.astype(np.float64)
+    plane[1, 1] = value
+    with pytest.raises(ArrayError, match="finite"):
+        read_map(plane)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 3), (12,), (0, 4)])
+def test_arrays_of_other_shapes(shape):
+    with pytest.raises(ArrayError, match="depth map must be"):
+        read_map(np.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.bool_, "U3", object])
+def test_arrays_of_other_kinds(dtype):
+    with pytest.raises(UsageError, match="numbers"):
+        read_map(np.zeros((3, 4)).astype(dtype))
+
+
+@pytest.mark.parametrize("source", [5, True, [[1, 2]], object()])
+def test_other_things(source):
+    with pytest.raises(UsageError, match="is no depth map"):
+        read_map(source)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputMissing):
+        read_map(tmp_path / "none.png")
+    with pytest.raises(InputError):
+        read_map(b"no picture")
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (30, 40), (75, 101), (3, 4), (1, 1)])
+def test_maps_of_the_same_proportions(shape):
+    check_belongs(np.zeros(shape, np.float32), 600, 800)
+
+
+@pytest.mark.parametrize("shape", [(400, 300), (300, 420), (600, 600)])
+def test_maps_of_other_proportions(shape):
+    with pytest.raises(UsageError, match=rf"{shape[1]}x{shape[0]}.*800x600"):
+        check_belongs(np.zeros(shape, np.float32), 600, 800)
+
+
+@pytest.mark.parametrize(
+    ("plane", "says"),
+    [
+        (np.zeros((2, 2)), "float32 array, not float64"),
+        ([[1.0]], "float32 array, not list"),
+        (np.zeros((2, 2, 1), np.float32), r"\(h, w\)"),
+        (np.full((2, 2), np.nan, np.float32), "finite"),
+    ],
+)
+def test_a_picture_takes_no_other_map(plane, says):
+    with pytest.raises(ArrayError, match=says):
+        Picture(np.zeros((4, 4), np.uint8), depth_map=plane)
