@@ -25,6 +25,7 @@ def pages() -> dict[str, str]:
     from ablation import table
     from carelessly import table as carelessly
     from chosen import table as chosen
+    from depth_of_field import table as depth_of_field
     from evidence import table as evidence
     from evidence import undamaged
     from load_figures import filled as with_load
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
     three = "docs/decisions/0011-scale-of-three.md"
     sharp = "docs/decisions/0009-every-sharpness.md"
     degraded = "docs/degradations.md"
+    depth = "docs/depth.md"
     text = (ROOT / degraded).read_text(encoding="utf-8")
     for name, made in (
         ("evidence", evidence()),
@@ -51,6 +53,9 @@ def pages() -> dict[str, str]:
     return {
         "docs/command-line.md": _command_line(),
         degraded: text,
+        depth: between(
+            (ROOT / depth).read_text(encoding="utf-8"), "depth of field", depth_of_field()
+        ),
         "docs/errors.md": _errors(),
         "docs/measuring.md": with_load((ROOT / "docs/measuring.md").read_text(encoding="utf-8")),
         "docs/models.md": models(),
