@@ -6,6 +6,7 @@ Nothing on the page is typed in by hand but the headings: each cell comes from a
 encoded and read back.
 """
 
+import base64
 import dataclasses
 import io
 import struct
@@ -362,6 +363,12 @@ def on_the_way():
     pointed = pointed and seen.xmp == face.replace(b"0.75", b"0.25")
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
+    plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
+    body = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description GDepth:Data="' + plane + b'"/>'
+    phone = jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
+    phone = imaging.open(phone)
+    measured = phone.depth_map is not None and any("depth map" in note for note in phone.notes)
+    measured = measured and imaging.open(imaging.encode(phone, "jpeg")).depth_map is None
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
@@ -375,6 +382,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
+        ("depth maps of phones (JPEG: Google's GDepth, Apple's pictures of depth or disparity)",
+         measured, "read, to keep soft what is out of focus; not written to the result, and said"),
         ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
          " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"
          " kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),

@@ -10,11 +10,8 @@ import numpy.typing as npt
 
 from hyperfocal.depth.filters import Plane
 from hyperfocal.errors import UsageError
-from hyperfocal.imaging.picture import Picture, check_depth_map
+from hyperfocal.imaging.picture import Picture, check_depth_map, fits_picture
 from hyperfocal.settings import Settings
-
-# Sides of a map may be rounded; more means that it is the map of another picture, or of a crop.
-_TOLERANCE = 0.02
 
 
 def read_map(source: object, settings: Settings | None = None) -> Plane:
@@ -47,9 +44,7 @@ def read_map(source: object, settings: Settings | None = None) -> Plane:
 def check_belongs(depth_map: Plane, height: int, width: int) -> None:
     """:class:`UsageError` where a map has other proportions than a picture of ``height`` rows."""
     rows, columns = depth_map.shape
-    # Half a pixel of rounding is much of a small map.
-    allowed = max(_TOLERANCE, 1 / rows, 1 / columns)
-    if not 1 - allowed <= (columns * height) / (rows * width) <= 1 + allowed:
+    if not fits_picture(depth_map.shape, height, width):
         raise UsageError(
             f"the depth map ({columns}x{rows}) has other proportions than the picture "
             f"({width}x{height})"

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from hyperfocal.errors import TooLarge
 from hyperfocal.imaging.picture import CodePoints, Metadata, Pixels
 from hyperfocal.settings import Settings
@@ -57,12 +60,14 @@ class Raster(NamedTuple):
     """Decoded pixels as stored (orientation not yet applied), as :class:`Picture` wants them.
 
     ``icc``: the profile of these pixels, which is not the file's where colours were converted.
+    ``depth_map``: float32 of any size, turned as the pixels are.
     """
 
     pixels: Pixels
     alpha: Pixels | None
     icc: bytes | None
     notes: tuple[str, ...] = ()
+    depth_map: npt.NDArray[np.float32] | None = None
 
 
 def remark(notes: list[str], note: str) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hyperfocal.errors import BrokenPicture, UnknownFormat
 from hyperfocal.imaging import code_points, exif, photoshop, profile
 from hyperfocal.imaging.depth import full_scale, widen
+from hyperfocal.imaging.embedded_depth import MPF_PREFIX, XMP_MORE_PREFIX, XMP_PREFIX, of_jpeg
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, Header, Raster, note_aspect, remark
 from hyperfocal.imaging.jpeg_quality import estimate_jpeg_quality
@@ -37,8 +38,6 @@ from hyperfocal.imaging.jpeg_walk import (
 )
 from hyperfocal.imaging.picture import Metadata
 
-XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-XMP_MORE_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
 
 # Segments that begin so hold nothing of the photograph: JFIF's thumbnail and what it says of
@@ -139,16 +138,17 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
     _note_what_follows(data[end:] if end is not None else b"", header, notes)
+    depth_map = of_jpeg(data, header.width, header.height, notes)
     icc = header.icc
     if header.mode == "cmyk":
         # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.
         np.subtract(pixels.dtype.type(full_scale(pixels)), pixels, out=pixels)
         pixels, note = profile.cmyk_to_rgb(pixels, icc)
-        return Raster(pixels, None, None, (*notes, note))
+        return Raster(pixels, None, None, (*notes, note), depth_map)
     icc, to_rgb = profile.fitting(icc, grey=header.mode == "grey", notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return Raster(pixels, None, icc, tuple(notes))
+    return Raster(pixels, None, icc, tuple(notes), depth_map)
 
 
 def _note_what_follows(rest: bytes, header: Header, notes: list[str]) -> None:
@@ -234,7 +234,7 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
     elif marker == 0xE2 and body.startswith(ICC_PREFIX) and len(body) > 14:
         found.icc[body[12]] = body[14:]
         found.icc_parts = max(found.icc_parts, body[13])
-    elif marker == 0xE2 and body.startswith(b"MPF\0"):
+    elif marker == 0xE2 and body.startswith(MPF_PREFIX):
         remark(found.notes, _FURTHER)
     elif marker == 0xED and body.startswith(photoshop.SIGNATURE):
         found.resource_parts.append(body[len(photoshop.SIGNATURE) :])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from hyperfocal.imaging.picture import Pixels
+_Samples = TypeVar("_Samples", bound=npt.NDArray[Any])
 
 
 def swaps_sides(orientation: int) -> bool:
@@ -24,9 +25,9 @@ def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[floa
     return dpi[::-1] if dpi is not None and swaps_sides(orientation) else dpi
 
 
-def upright(pixels: Pixels, orientation: int) -> Pixels:
+def upright(pixels: _Samples, orientation: int) -> _Samples:
     """``(H, W)`` or ``(H, W, 3)`` as it should be seen; contiguous."""
     if orientation >= 5:
-        pixels = np.swapaxes(pixels, 0, 1)
+        pixels = cast(_Samples, np.swapaxes(pixels, 0, 1))
     across, down = (-1 if mirrored else 1 for mirrored in mirrors(orientation))
-    return cast(Pixels, np.ascontiguousarray(pixels[::down, ::across]))
+    return cast(_Samples, np.ascontiguousarray(pixels[::down, ::across]))

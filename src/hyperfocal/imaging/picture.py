@@ -40,6 +40,17 @@ def check_depth_map(plane: object) -> None:
         raise ArrayError("a depth map must hold finite numbers only")
 
 
+def fits_picture(shape: tuple[int, ...], height: int, width: int) -> bool:
+    """Whether a map of that ``(h, w)`` has the proportions of a picture, within 2 %.
+
+    More means that it is the map of another picture, or of a part of it.
+    """
+    rows, columns = shape
+    # Half a pixel of rounding is much of a small map.
+    allowed = max(0.02, 1 / rows, 1 / columns)
+    return 1 - allowed <= (columns * height) / (rows * width) <= 1 + allowed
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What a file says about its picture. Orientation is already applied and reset.

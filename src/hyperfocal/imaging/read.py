@@ -149,6 +149,9 @@ def _picture(header: Header, raster: Raster) -> Picture:
         if not alpha.any():
             notes.append("the picture is transparent everywhere: its alpha is 0")
         alpha = orient.upright(alpha, header.orientation)
+    depth_map = raster.depth_map
+    if depth_map is not None:
+        depth_map = orient.upright(depth_map, header.orientation)
     return Picture(
         pixels=pixels,
         alpha=alpha,
@@ -160,6 +163,7 @@ def _picture(header: Header, raster: Raster) -> Picture:
         jpeg_quality=header.jpeg_quality,
         code_points=header.code_points,
         significant_bits=_significant(header.bit_depth, pixels),
+        depth_map=depth_map,
     )
 
 

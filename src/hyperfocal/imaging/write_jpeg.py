@@ -14,7 +14,8 @@ from typing import BinaryIO
 import numpy as np
 
 from hyperfocal.imaging import exif, photoshop
-from hyperfocal.imaging.jpeg import ICC_PREFIX, XMP_PREFIX
+from hyperfocal.imaging.embedded_depth import XMP_PREFIX
+from hyperfocal.imaging.jpeg import ICC_PREFIX
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.threads import in_order
 

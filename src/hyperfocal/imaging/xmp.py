@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from hyperfocal.imaging import orient
 
 # Thumbnails, and promises of what lies elsewhere in the file and is not kept: gain maps, the video
-# of a motion photo, the rest of the packet, further pictures.
+# of a motion photo, the rest of the packet, further pictures, depth maps.
 _DROPPED = (
     rb"(?:(?:xmp|xap):Thumbnails|hdrgm:\w+|HDRGainMap:\w+|G?Camera:(?:MotionPhoto|MicroVideo)\w*"
-    rb"|xmpNote:HasExtendedXMP|G?Container:Directory)"
+    rb"|xmpNote:HasExtendedXMP|G?Container:Directory|GDepth:\w+)"
 )
 # Every part ends at a mark that it cannot hold, so that no packet takes long.
 _ELEMENT = re.compile(rb"<(" + _DROPPED + rb")(?:\s[^<>]*)?/?>")
