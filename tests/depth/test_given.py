@@ -9,6 +9,7 @@ from PIL import Image
 from hyperfocal import Picture
 from hyperfocal.depth import check_belongs, read_map
 from hyperfocal.errors import ArrayError, InputError, InputMissing, UsageError
+from hyperfocal.imaging.picture import fits_picture
 
 RAMP = np.arange(12).reshape(3, 4)
 
@@ -82,6 +83,11 @@ def test_files_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize("shape", [(300, 400), (30, 40), (75, 101), (3, 4), (1, 1)])
 def test_maps_of_the_same_proportions(shape):
     check_belongs(np.zeros(shape, np.float32), 600, 800)
+
+
+@pytest.mark.parametrize("width", range(380, 421))
+def test_a_map_and_a_picture_that_are_turned_fit_as_before(width):
+    assert fits_picture((300, width), 600, 800) == fits_picture((width, 300), 800, 600)
 
 
 @pytest.mark.parametrize("shape", [(400, 300), (300, 420), (600, 600)])

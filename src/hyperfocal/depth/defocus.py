@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hyperfocal import pages
 from hyperfocal.depth.filters import BINOMIAL_3, BINOMIAL_5, Plane, extreme, padded, smooth
 from hyperfocal.quality.arrays import full_scale
 from hyperfocal.quality.luma import luma
@@ -43,8 +44,8 @@ _STEP, _BESIDE = 0.06, 4
 _ENOUGH = 2000.0
 # Pixels: more cannot be told from nothing at all, and less would change nothing to speak of.
 _MOST, _FELT = 4.0, 0.2
-# Rows of the picture looked at together, and pixels of the map that are made use of.
-_ROWS, _MAP_PIXELS = 256, 1_000_000
+# Pixels of the picture looked at together, but no fewer rows; and those of the map made use of.
+_BAND, _ROWS, _MAP_PIXELS = 250_000, 32, 1_000_000
 
 Figures = npt.NDArray[np.float64]
 
@@ -176,8 +177,9 @@ class _Depths:
         down = _nearest(height, self.depths.shape[0])
         across = _nearest(width, self.depths.shape[1])
         slopes, ratios = np.zeros(_DEPTHS), np.zeros(_DEPTHS)
-        for top in range(0, height, _ROWS):
-            bottom = min(top + _ROWS, height)
+        rows = max(_BAND // width, _ROWS)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
             edge, ratio = _edges(_band(pixels, top, bottom, white))
             edge *= self.flat[down[top:bottom]][:, across]
             at = np.flatnonzero(edge)
@@ -185,6 +187,7 @@ class _Depths:
             slope = edge.ravel()[at].astype(np.float64)
             slopes += np.bincount(depth, slope, _DEPTHS)
             ratios += np.bincount(depth, slope * ratio.ravel()[at], _DEPTHS)
+            pages.release(pixels[top:bottom])
         return slopes, ratios
 
 

@@ -48,7 +48,9 @@ def fits_picture(shape: tuple[int, ...], height: int, width: int) -> bool:
     rows, columns = shape
     # Half a pixel of rounding is much of a small map.
     allowed = max(0.02, 1 / rows, 1 / columns)
-    return 1 - allowed <= (columns * height) / (rows * width) <= 1 + allowed
+    ratio = (columns * height) / (rows * width)
+    # The same of both when they are turned.
+    return max(ratio, 1 / ratio) <= 1 + allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ _GIVEN_BACK = 1.5
 _STEPS = (1, 2, 4)
 _VARIANCES = (0.0, 0.5, 2.5, 10.5)
 _AROUND = sum(_STEPS)
-_ROWS = 128
+# Pixels worked on together, but no fewer rows.
+_BAND, _ROWS = 100_000, 16
 
 
 def soften(
@@ -62,9 +63,10 @@ def soften(
         return
     # The rows above the next band, as they were before they became a difference.
     above = small[:0].copy()
-    for top in range(0, height, _ROWS):
+    rows = max(_BAND // width, _ROWS)
+    for top in range(0, height, rows):
         progress.check()
-        bottom = min(top + _ROWS, height)
+        bottom = min(top + rows, height)
         last = min(bottom + _AROUND, height)
         missing = taken.rows(top, bottom, height, width) * np.float32(_GIVEN_BACK)
         soft = defocus.soft.rows(top, bottom, height, width)
