@@ -26,7 +26,7 @@ from PIL import Image
 from readme_figures import ROOT, markdown
 
 FIGURES = ROOT / "benchmarks" / "depth-of-field.json"
-MODELS = {2: "restore-fast-x2", 4: "restore-fast-x4"}
+MODELS = {2: ("photo-fast-x2", "restore-fast-x2"), 4: ("photo-fast-x4", "restore-fast-x4")}
 _FOCUSED = {"near": 190, "far": 100}
 # Pixels of the large picture a step of disparity, by scale: the same in the small one.
 _LENS = {2: 0.03, 4: 0.06}
@@ -54,7 +54,10 @@ class Case(NamedTuple):
 def main() -> None:
     """Measure and keep."""
     folder = Path(os.environ["HYPERFOCAL_DATA"]) / "depth"
-    found = {"weights": weights(*MODELS.values()), "rows": _rows(folder)}
+    found = {
+        "weights": weights(*(name for names in MODELS.values() for name in names)),
+        "rows": _rows(folder),
+    }
     FIGURES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(table())
 
@@ -136,12 +139,16 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     from hyperfocal.quality.metrics import psnr
     from hyperfocal.quality.resize import resize_picture_array
 
-    models = {scale: Upscaler.load(name, precision="int8") for scale, name in MODELS.items()}
+    models = {
+        scale: [Upscaler.load(name, precision="int8") for name in names]
+        for scale, names in MODELS.items()
+    }
     scores: dict[tuple[int, str], list[list[float]]] = {}
     for case in _cases(folder):
-        picture, restore = Picture(case.small), models[case.scale]
+        picture, (photo, restore) = Picture(case.small), models[case.scale]
         made = [
             resize_picture_array(case.small, case.truth.shape[:2]),
+            photo(picture, scale=case.scale).picture.pixels,
             restore(picture, scale=case.scale).picture.pixels,
             restore(picture, scale=case.scale, depth=case.depth).picture.pixels,
         ]
@@ -159,7 +166,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
                 "kind": kind,
                 "pictures": len(each),
                 "psnr": [round(float(mean), 3) for mean in values.mean(axis=0)],
-                "worst": round(float((values[:, 2] - values[:, 1]).min()), 3),
+                "worst": round(float((values[:, 3] - values[:, 2]).min()), 3),
             }
         )
     return rows
@@ -170,7 +177,7 @@ def table() -> str:
     if not FIGURES.exists():
         return ""
     found = json.loads(FIGURES.read_text(encoding="utf-8"))
-    whole = ["bicubic", "without", "with depth"]
+    whole = ["bicubic", "photo", "restore", "with depth"]
     rows = [
         [
             "scale",
@@ -183,12 +190,19 @@ def table() -> str:
     ]
     for row in found["rows"]:
         cells = [f"{value:.2f}" for value in row["psnr"]]
-        cells += [""] * (6 - len(cells))
+        cells += [""] * (2 * len(whole) - len(cells))
         kind, count = row["kind"], str(row["pictures"])
         rows.append(
-            [f"x{row['scale']}", kind, count, *cells[:3], f"{row['worst']:+.2f}", *cells[3:]]
+            [
+                f"x{row['scale']}",
+                kind,
+                count,
+                *cells[: len(whole)],
+                f"{row['worst']:+.2f}",
+                *cells[len(whole) :],
+            ]
         )
-    return below(markdown(rows, "--########"[: len(rows[0])]), earlier(found["weights"]))
+    return below(markdown(rows, "--" + "#" * (len(rows[0]) - 2)), earlier(found["weights"]))
 
 
 if __name__ == "__main__":

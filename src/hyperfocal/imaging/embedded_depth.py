@@ -31,8 +31,9 @@ OTHER_SIZE = "the depth map in the file has other proportions than the picture: 
 
 # A map of four megapixels holds more than any phone measures; base64 of one is no larger than this.
 _PIXELS, _BYTES = 4_000_000, 32_000_000
-# Pictures that an index may name, of which files have two to five.
-_ENTRIES = 16
+# Pictures that an index may name, of which files have two to five, and bytes of each in which it
+# says what it is: garbage is walked through byte by byte.
+_ENTRIES, _HEAD = 16, 200_000
 _DATA = re.compile(
     rb"GDepth:Data\s*(?:=\s*[\"']([A-Za-z0-9+/=\s]+)[\"']|>([A-Za-z0-9+/=\s]+)</GDepth:Data)"
 )
@@ -85,9 +86,9 @@ def _found(data: bytes, parts: _Parts) -> npt.NDArray[Any] | None:
         if (coded := _DATA.search(packet)) is not None:
             return _decoded(base64.b64decode(coded[1] or coded[2]))
     for start, end in _pictures(parts.index, parts.base, len(data)):
-        picture = data[start:end]
-        if picture.startswith(SOI) and _is_depth(picture):
-            return _decoded(picture)
+        head = data[start : min(end, start + _HEAD)]
+        if head.startswith(SOI) and _is_depth(head):
+            return _decoded(data[start:end])
     return None
 
 
@@ -134,11 +135,11 @@ def _pictures(index: bytes, base: int, length: int) -> Iterator[tuple[int, int]]
                 yield base + offset, base + offset + bytes_there
 
 
-def _is_depth(picture: bytes) -> bool:
-    for marker, at, end in walk(picture):
+def _is_depth(head: bytes) -> bool:
+    for marker, at, end in walk(head):
         if marker == SOS:
             break
-        body = picture[at + 4 : end]
+        body = head[at + 4 : end]
         if marker == 0xE1 and body.startswith(XMP_PREFIX) and _AUXILIARY.search(body):
             return True
     return False
