@@ -12,13 +12,17 @@ import pytest
 import torch
 from test_resume import rows
 
+from hyperfocal.training import arithmetic
 from hyperfocal.training.arithmetic import precision_here
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.fit import fit
 from hyperfocal.training.mlflow_server import Server
 from hyperfocal.training.module import Restoration
+from hyperfocal.training.nets.fused import has_bfloat16
 
 PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
+MIXED = "bf16-mixed" if has_bfloat16() else "32-true"
+"""What this machine trains in without a GPU."""
 
 
 @pytest.fixture
@@ -31,12 +35,25 @@ def experiment(experiment_file: Path) -> Experiment:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.filterwarnings("ignore:.*fp16 is not supported on CPU.*")
-def test_it_is_what_lightning_takes(experiment: Experiment, precision: Any) -> None:
+def test_it_is_what_lightning_takes(
+    experiment: Experiment, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = experiment.model_copy(update={"precision": precision})
     trainer = lightning.Trainer(
         accelerator="auto", devices=1, precision=precision, logger=False, enable_checkpointing=False
     )
+    monkeypatch.setattr(arithmetic, "has_bfloat16", lambda: True)
     assert precision_here(asked) == trainer.precision
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU trains in both")
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_processor_without_bfloat16_trains_in_float32(
+    experiment: Experiment, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False, raising=False)
+    asked = experiment.model_copy(update={"precision": precision})
+    assert precision_here(asked) == "32-true"
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -56,9 +73,9 @@ def test_an_experiment_in_float16_trains_and_resumes_on_a_cpu(
     assert whole.steps == 16
     notices = [record for record in caplog.records if record.levelno >= logging.WARNING]
     (notice,) = (record.getMessage() for record in notices)
-    assert "'bf16-mixed' rather than '16-mixed'" in notice
+    assert f"'{MIXED}' rather than '16-mixed'" in notice
 
-    bfloat = experiment.model_copy(update={"precision": "bf16-mixed"})
+    bfloat = experiment.model_copy(update={"precision": MIXED})
     caplog.clear()
     fit(bfloat, tmp_path / "bfloat", progress=False, tracking=False)
     assert not caplog.records
@@ -97,4 +114,4 @@ def test_the_mlflow_run_says_what_trained(
     trained = fit(experiment, out, progress=False, tracking=True)
     run = Server.of(out).client().get_run(trained.run_id)
     on_gpu = torch.cuda.is_available()
-    assert run.data.params["precision"] == ("16-mixed" if on_gpu else "bf16-mixed")
+    assert run.data.params["precision"] == ("16-mixed" if on_gpu else MIXED)

@@ -16,6 +16,7 @@ from hyperfocal.models.loaded import load_entry
 from hyperfocal.models.registry import read_entry
 from hyperfocal.quality import imresize, psnr
 from hyperfocal.settings import Settings
+from hyperfocal.training import arithmetic
 from hyperfocal.training.data import bicubic_pair
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.export import export
@@ -137,6 +138,7 @@ def test_what_no_training_can_start_from_is_told(
 def loader_of(experiment: Experiment, monkeypatch: pytest.MonkeyPatch, built: object) -> int:
     """How many processes make batches beside a training, where tiles can be had or not."""
     monkeypatch.setattr(native, "compiled", lambda: built)
+    monkeypatch.setattr(arithmetic, "has_bfloat16", lambda: True)
     pictures = Pictures(experiment, ALONE, one_batch=False)
     return int(_helped(experiment, first_net(experiment), pictures.training))
 

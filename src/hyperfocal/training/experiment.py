@@ -237,7 +237,8 @@ class Experiment(_Section):
     ``precision``: the arithmetic, by Lightning's names: "32-true" (float32 throughout),
     "bf16-mixed" (bfloat16 where it is safe, for processors and GPUs that have it), "16-mixed"
     (float16 where it is safe, with scaled losses, for older GPUs; where there is no GPU,
-    "bf16-mixed" takes its place, is announced, and is what MLflow is told).
+    "bf16-mixed" takes its place). What a processor cannot do, or only slowly, is announced and
+    replaced: by "32-true" where it has no bfloat16, and that is what MLflow is told.
 
     ``tracking``: whether MLflow is told. ``deterministic``: forbid what gives another result
     at every run, which matters on a GPU and costs time there. ``degradation``: ranges other
