@@ -4,7 +4,7 @@ import pytest
 
 from hyperfocal.errors import ModelBroken, ModelMissing, RuntimeMissing
 from hyperfocal.models.card import ModelCard, Weights
-from hyperfocal.models.choosing import choose_precision, choose_runtime
+from hyperfocal.models.choosing import choose_precision, choose_runtime, runs_int8
 from hyperfocal.models.hardware import Processor, _from_linux, processor
 from hyperfocal.models.onnx_runtime import ONNXRuntimeEngine
 from hyperfocal.models.openvino_graph import import_openvino
@@ -12,11 +12,16 @@ from hyperfocal.settings import Settings
 
 OLD = Processor("old", frozenset({"avx2"}), 4)
 NEW = Processor("new", frozenset({"avx2", "avx512_vnni", "avx512_bf16"}), 4)
+OLDEST = Processor("oldest", frozenset({"sse4_1"}), 4)
+ARM = Processor("arm", frozenset({"asimd"}), 4)
 FILE = Weights(file="a.onnx", sha256="0" * 64)
 
 
-def card(*precisions):
-    return ModelCard(name="net", scale=2, weights=dict.fromkeys(precisions, FILE))
+def card(*precisions, exact_anywhere=False):
+    weights = dict.fromkeys(precisions, FILE)
+    if exact_anywhere:
+        weights["int8"] = FILE.model_copy(update={"exact_anywhere": True})
+    return ModelCard(name="net", scale=2, weights=weights)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,16 @@ def card(*precisions):
 )
 def test_precision(held, cpu, asked, expected):
     assert choose_precision(card(*held), Settings(precision=asked), cpu) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpu", "expected"), [(NEW, "int8"), (OLD, "int8"), (OLDEST, "float"), (ARM, "float")]
+)
+def test_weights_that_no_processor_gets_wrong(cpu, expected):
+    made = card("float", "int8", exact_anywhere=True)
+    assert choose_precision(made, Settings(), cpu) == expected
+    assert runs_int8(made, cpu) is (expected == "int8")
+    assert not runs_int8(card("float", exact_anywhere=False), cpu)
 
 
 def test_precisions_that_cannot_be():

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from hyperfocal.training.calibrate import STRIDE, observe
 from hyperfocal.training.graph import build
+from hyperfocal.training.nets.rounding import whole_kernel
 from hyperfocal.training.quantise import whole
-from hyperfocal.training.weights import fold
+from hyperfocal.training.weights import fold, strided
 
 
 @pytest.fixture
@@ -58,6 +59,54 @@ def test_without_products_every_weight_is_the_nearest() -> None:
     # Inputs that have nothing to do with each other cannot stand in for each other.
     apart = whole(kernel, found.bias, entering=0.01, leaving=None, products=np.eye(37))
     np.testing.assert_array_equal(apart.kernel, found.kernel)
+
+
+def layouts(kernel: np.ndarray, first: bool) -> list[np.ndarray]:
+    """Weights ``(out, n)`` in the orders in which engines multiply them, filled up with zeros."""
+    outputs, inputs = kernel.shape[:2]
+    filled = np.zeros((outputs, -(-inputs // 4) * 4, *kernel.shape[2:]), int)
+    filled[:, :inputs] = kernel
+    pixels_first = filled.transpose(0, 2, 3, 1).reshape(outputs, -1)
+    if not first:
+        return [pixels_first]
+    orders = [kernel.transpose(0, 2, 3, 1), kernel]
+    return [pixels_first, *(np.pad(each.reshape(outputs, -1), ((0, 0), (0, 3))) for each in orders)]
+
+
+@pytest.mark.parametrize("cell", [None, 1, 2])
+@pytest.mark.parametrize("inputs", [1, 3, 4, 5, 8])
+@pytest.mark.parametrize("together", [False, True])
+def test_no_two_neighbours_overflow_16_bits(cell: int | None, inputs: int, together: bool) -> None:
+    if cell is not None:
+        inputs = 3 * cell**2
+    generator = np.random.default_rng(inputs)
+    # Long tails, and whole channels of one sign, are where they would.
+    kernel = generator.standard_t(3, size=(40, inputs, 3, 3)).astype(np.float32)
+    kernel[:10] = np.abs(kernel[:10])
+    samples = np.maximum(generator.normal(size=(900, inputs * 9)), 0.0)
+    found = whole(
+        kernel,
+        np.zeros(40, np.float32),
+        entering=0.01,
+        leaving=None,
+        products=products_of(samples) if together else None,
+        cell=cell,
+    )
+    learnt, _ = whole_kernel(torch.from_numpy(kernel), torch.tensor(2.0), cell=cell)
+    for numbers in (found.kernel, learnt.numpy().astype(np.int8)):
+        pixels = numbers if cell is None else strided(numbers, cell)
+        fullest = np.abs(pixels.astype(int)).max(axis=(1, 2, 3)) / 127
+        assert fullest.max() <= 1
+        for weights in layouts(pixels.astype(int), cell is not None):
+            left, right = (weights[:, start : weights.shape[1] // 2 * 2 : 2] for start in (0, 1))
+            # The loudest and the softest of all activations, both ways.
+            sums = np.stack([a * left + b * right for a in (0, 255) for b in (0, 255)])
+            assert sums.max() <= 32767
+            assert sums.min() >= -32768
+            fullest = np.maximum(fullest, np.abs(sums).max(axis=(0, 2)) / 32640)
+        if numbers is found.kernel:
+            # The rule costs steps, but no more than it has to.
+            assert fullest.min() > 0.95
 
 
 def test_inputs_that_are_always_zero_are_no_trouble() -> None:

@@ -28,10 +28,15 @@ class _Section(BaseModel):
 
 
 class Weights(_Section):
-    """One ONNX file beside the card."""
+    """One ONNX file beside the card.
+
+    ``exact_anywhere``: of int8, processors that add products in pairs of 16 bits compute it
+    exactly, too, as no such pair can overflow (:mod:`hyperfocal.training.nets.steps`).
+    """
 
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*\.onnx$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    exact_anywhere: bool = False
 
 
 class Quality(_Section):

@@ -43,16 +43,17 @@ def choose_precision(
 ) -> Precision:
     """Which of a model's weights to run.
 
-    "auto": int8 where the processor computes it exactly, otherwise float; whichever there is
-    when there is only one. :class:`ModelMissing` when the model has no such weights,
+    "auto": int8 where the processor computes these weights exactly, otherwise float; whichever
+    there is when there is only one. :class:`ModelMissing` when the model has no such weights,
     :class:`RuntimeMissing` when the processor or engine cannot do bf16.
     """
     cpu = cpu or processor()
     if not card.weights:
         raise ModelBroken(f"{card.name}: the card names no weights")
     if settings.precision == "auto":
-        wanted: Precision = "int8" if cpu.exact_int8 else "float"
-        return wanted if wanted in card.weights else next(iter(card.weights))
+        if runs_int8(card, cpu):
+            return "int8"
+        return "float" if "float" in card.weights else next(iter(card.weights))
     if settings.precision == "bf16":
         if choose_runtime(settings) != "openvino" or not cpu.has_bf16:
             raise RuntimeMissing(
@@ -66,3 +67,12 @@ def choose_precision(
             f"{card.name} has no {wanted} weights, only {', '.join(sorted(card.weights))}"
         )
     return wanted
+
+
+def runs_int8(card: ModelCard, cpu: Processor | None = None) -> bool:
+    """Whether the model has int8 weights, and the processor computes them exactly."""
+    cpu = cpu or processor()
+    weights = card.weights.get("int8")
+    if weights is None:
+        return False
+    return cpu.exact_int8 or (cpu.has_int8 and weights.exact_anywhere)

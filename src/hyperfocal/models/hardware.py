@@ -38,10 +38,15 @@ class Processor:
     def exact_int8(self) -> bool:
         """Whether u8 x s8 products are summed in 32 bits.
 
-        Older instructions sum pairs in 16 bits and saturate, which costs quality, not only
-        time: there the float weights are the right ones.
+        Older instructions sum pairs in 16 bits and saturate: there only weights will do whose pairs
+        cannot overflow (``exact_anywhere`` on the card). Of others the float ones are right.
         """
         return bool(self.flags & _EXACT_INT8)
+
+    @property
+    def has_int8(self) -> bool:
+        """Whether it multiplies 8-bit numbers faster than floats, exactly or not."""
+        return self.exact_int8 or "avx2" in self.flags
 
     @property
     def has_bf16(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hyperfocal.errors import ModelError, SettingsError
 from hyperfocal.models.card import ModelCard, Precision
-from hyperfocal.models.hardware import processor
+from hyperfocal.models.choosing import runs_int8
 from hyperfocal.models.integrity import read_weights
 from hyperfocal.models.registry import find, read_entry
 from hyperfocal.settings import Settings
@@ -31,8 +31,7 @@ class Champion:
     @property
     def judged_precisions(self) -> tuple[Precision, ...]:
         """What this processor computes exactly; first what runs on it when nothing is asked for."""
-        int8 = "int8" in self.card.weights and processor().exact_int8
-        return ("int8", "float") if int8 else ("float",)
+        return ("int8", "float") if runs_int8(self.card) else ("float",)
 
     def refuse_another(self) -> None:
         """:class:`SettingsError` where other weights are installed by now than were read."""

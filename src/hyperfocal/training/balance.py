@@ -19,7 +19,8 @@ import torch
 
 from hyperfocal.training.calibrate import convolved
 from hyperfocal.training.losses import LUMA
-from hyperfocal.training.quantise import LARGEST, unexplained
+from hyperfocal.training.nets.steps import WEIGHT
+from hyperfocal.training.quantise import unexplained
 from hyperfocal.training.weights import Array, Folded
 
 Numbers = npt.NDArray[np.float64]
@@ -48,6 +49,11 @@ class Felt:
     sums: tuple[Numbers, ...]
     activations: tuple[Numbers, ...]
     seen: tuple[Array, ...]
+
+    def with_fainter(self, factors: Sequence[Numbers]) -> tuple[Numbers, ...]:
+        """``sums`` of the net of :func:`balanced`: what is fainter is felt more."""
+        made = (each / factor**2 for each, factor in zip(self.sums[:-1], factors, strict=True))
+        return (*made, self.sums[-1])
 
 
 def feel(folded: Folded, pictures: Iterable[Array]) -> Felt:
@@ -149,7 +155,7 @@ def _least(kernel: Array, left: Numbers, sums: Numbers, errors: Numbers) -> Numb
             factors = _FACTORS[at[others]]
             rest = (largest[:, others] / factors).max(axis=1, initial=0.0)
             own = largest[:, channel, None] / _FACTORS
-            steps = np.maximum(rest[:, None], own) / LARGEST
+            steps = np.maximum(rest[:, None], own) / WEIGHT
             inputs = np.square(factors) @ loud[others] + np.square(_FACTORS) * loud[channel]
             felt = (sums @ np.square(steps)) / 12.0 * inputs + errors[channel]
             at[channel] = int(felt.argmin())

@@ -22,7 +22,7 @@ from hyperfocal.paths import made_folder
 from hyperfocal.quality.metrics import Scores, psnr, scores
 from hyperfocal.quality.resize import enlarge_bicubic
 from hyperfocal.settings import Settings
-from hyperfocal.training.balance import balance, balanced, feel
+from hyperfocal.training.balance import Felt, balance, balanced, feel
 from hyperfocal.training.calibrate import calibrating, observe, training_pictures
 from hyperfocal.training.consistency import correction
 from hyperfocal.training.cost import write_cost
@@ -30,6 +30,7 @@ from hyperfocal.training.data import Pixels
 from hyperfocal.training.degraded import judged_pairs, observed_pairs
 from hyperfocal.training.experiment import Experiment
 from hyperfocal.training.graph import build
+from hyperfocal.training.pairing import arranged
 from hyperfocal.training.pictures import judged_on
 from hyperfocal.training.stored import Stored, averaged, read_stored
 from hyperfocal.training.weights import Array, Folded
@@ -185,20 +186,26 @@ def _mean(found: Iterable[Scores]) -> tuple[float, float]:
 class _Rounding:
     """How weights become a graph: as :func:`build` takes it. ``clipped_share``: of activations.
 
-    ``factors``: what channels are multiplied by first, as :func:`balance` finds them.
+    ``felt``: how noise within is felt; given, channels are put beside those with which rounding is
+    felt least. ``factors``: what they are multiplied by before, as :func:`balance` finds them.
     """
 
     clipped_share: float | None = None
     ranges: tuple[float, ...] | None = None
     products: tuple[npt.NDArray[np.float64] | None, ...] | None = None
     factors: tuple[npt.NDArray[np.float64], ...] | None = None
+    felt: Felt | None = None
 
     def graph(self, folded: Folded) -> onnx.ModelProto:
         """The graph of a net that is rounded so."""
-        if self.factors is None or self.products is None:
+        if self.felt is None or self.products is None:
             return build(folded, self.ranges, self.products)
-        fainter, products = balanced(folded, self.factors, self.products)
-        return build(fainter, self.ranges, products)
+        sums, products = self.felt.sums, self.products
+        if self.factors is not None:
+            folded, products = balanced(folded, self.factors, products)
+            sums = self.felt.with_fainter(self.factors)
+        folded, products = arranged(folded, products, sums)
+        return build(folded, self.ranges, products)
 
 
 def _roundings(weights: Path, stored: Stored, folded: Folded, count: int) -> list[_Rounding]:
@@ -212,7 +219,7 @@ def _roundings(weights: Path, stored: Stored, folded: Folded, count: int) -> lis
         return [_Rounding(None, stored.ranges, products) for products in (None, seen.products)]
     felt = feel(folded, pictures())
     return [
-        _Rounding(share, reach, seen.products, factors)
+        _Rounding(share, reach, seen.products, factors, felt)
         for share, reach in seen.ranges.items()
         for factors in (None, balance(folded, reach, seen.products, felt))
     ]
@@ -246,4 +253,9 @@ def _write(data: bytes, folder: Path, card: ModelCard, precision: Precision) -> 
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
     partial.replace(path)
-    return Weights(file=path.name, sha256=hashlib.sha256(data).hexdigest())
+    return Weights(
+        file=path.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        # See :mod:`hyperfocal.training.nets.steps`.
+        exact_anywhere=precision == "int8",
+    )

@@ -117,6 +117,7 @@ def build(
                 entering=steps[index],
                 leaving=None if index == last else steps[index + 1],
                 products=None if products is None else products[index],
+                cell=cell if first else None,
             )
             bias, numbers = found.bias, strided(found.kernel, cell) if first else found.kernel
             stored = graph.whole_weights(f"{name}.weight", numbers, found.steps)

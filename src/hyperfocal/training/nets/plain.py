@@ -276,10 +276,11 @@ class PlainNet(nn.Module):
         if index == 0:
             # Folding takes the grey out of the bias by the kernel before it is rounded.
             bias = bias - GREY * kernel.sum(dim=(1, 2, 3))
+        cell = self.unshuffle if index == 0 else None
         if index == len(steps) - 1:
-            whole, step = whole_kernel(kernel)
+            whole, step = whole_kernel(kernel, cell=cell)
             return whole, step * entering, bias
         leaving = steps[index + 1]
-        whole, step = whole_kernel(kernel, leaving / entering)
+        whole, step = whole_kernel(kernel, leaving / entering, cell=cell)
         gain = step * entering / leaving
         return whole, gain, whole_bias(bias / leaving, gain.detach())

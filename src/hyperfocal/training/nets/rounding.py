@@ -8,17 +8,16 @@ with the gradient that this gives (Esser et al., "Learned Step Size Quantization
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hyperfocal.training.nets.steps import odd_count
+from hyperfocal.training.nets.steps import PAIR, WEIGHT, Pairs, neighbours, odd_count
 
 STEPS = 255.0
 """Unsigned activations."""
-
-_WEIGHT_STEPS = 127.0
 
 
 class _Rounded(torch.autograd.Function):
@@ -41,18 +40,39 @@ def rounded(x: Tensor) -> Tensor:
     return made
 
 
-def whole_kernel(kernel: Tensor, ratio: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def whole_kernel(
+    kernel: Tensor, ratio: Tensor | None = None, *, cell: int | None = None
+) -> tuple[Tensor, Tensor]:
     """A kernel ``(out, in, k, k)`` in whole steps, -127 to 127, and the step ``(out,)`` of each.
 
-    Whole numbers this small are exact in bfloat16, which is why the steps are kept apart.
+    No neighbours of one sign come to more than all processors can add; ``cell``: it reads the
+    picture, pixel-unshuffled by that. Whole numbers this small are exact in bfloat16, which is why
+    the steps are kept apart.
     ``ratio``: the step of what leaves over that of what enters; given, steps are those of
     :mod:`hyperfocal.training.nets.steps`.
     """
-    step = kernel.detach().abs().flatten(1).amax(1).clamp_min(1e-8) / _WEIGHT_STEPS
+    sets = neighbours(kernel.shape[1], kernel.shape[2], cell)
+    step = _least_steps(kernel.detach().flatten(1), sets).clamp_min(1e-8 / WEIGHT)
     if ratio is not None:
         step = ratio.detach() / odd_count(ratio.detach() / step)
     scaled = kernel / step[:, None, None, None]
-    return scaled + (scaled.round() - scaled).detach(), step
+    whole = scaled.detach().round().contiguous()
+    rows = whole.view(len(whole), -1)
+    for left, right in (pairs.T for pairs in sets):
+        # Both may have been rounded up.
+        most, least = PAIR - rows[:, left].clamp_min(0.0), -PAIR - rows[:, left].clamp_max(0.0)
+        rows[:, right] = rows[:, right].clamp(least, most)
+    return scaled + (whole - scaled).detach(), step
+
+
+def _least_steps(rows: Tensor, sets: Sequence[Pairs]) -> Tensor:
+    """As :func:`hyperfocal.training.quantise.least_steps`."""
+    least = rows.abs().amax(1) / WEIGHT
+    for left, right in (pairs.T for pairs in sets if len(pairs)):
+        for one_way in (rows.clamp_min(0.0), (-rows).clamp_min(0.0)):
+            sums = (one_way[:, left] + one_way[:, right]).amax(1)
+            least = torch.maximum(least, sums / PAIR)
+    return least
 
 
 def whole_bias(bias: Tensor, gain: Tensor) -> Tensor:
