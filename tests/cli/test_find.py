@@ -63,7 +63,7 @@ def test_a_named_file_is_taken_whatever_it_is(tree: Path) -> None:
 
 
 def test_the_folder_of_results_is_not_read(tree: Path) -> None:
-    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=tree / "sub")
+    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=[tree / "sub"])
     assert below(found) == ["a.jpg", "b.jpg"]
 
 
@@ -126,7 +126,7 @@ def test_links_to_results_are_no_inputs(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "outer" / "o.jpg").write_bytes(b"x")
     (tree / "album").symlink_to(tmp_path / "out" / "old", target_is_directory=True)
     (tree / "outer").symlink_to(tmp_path / "outer", target_is_directory=True)
-    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=tmp_path / "out")
+    found = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=[tmp_path / "out"])
     assert "outer/o.jpg" in below(found)
     assert "album/r.png" not in below(found)
 
@@ -178,7 +178,7 @@ def test_links_to_folders_are_followed_and_each_is_looked_into_once(
     ]  # fmt: skip
     assert found.ignored == 5
     assert below(find([str(tree)], recurse=False, is_picture=by_suffix)) == ["a.jpg", "b.jpg"]
-    left_out = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=elsewhere)
+    left_out = find([str(tree)], recurse=True, is_picture=by_suffix, leave_out=[elsewhere])
     assert "album/e.jpg" not in below(left_out)
 
 

@@ -112,8 +112,9 @@ class PretendPool:
             raise QueueFull("too many wait")
         self.tasks.append(task)
         content = task.source.read_bytes()
-        if task.reference is not None:
-            content += task.reference.read_bytes()
+        for beside in (task.reference, task.depth):
+            if beside is not None:
+                content += beside.read_bytes()
         self.running += 1
         self.arrived.set()
         try:

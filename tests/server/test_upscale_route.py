@@ -35,6 +35,34 @@ def test_a_form_with_a_reference(running):
     assert task.options == Options(size=(100, None), min_fidelity=30.0)
 
 
+def test_a_form_with_a_depth_map(running):
+    for path in ("/v1/upscale", "/v1/preview"):
+        files = {"image": ("a.png", b"abc"), "depth": ("map.png", b"xyz")}
+        assert running.client.post(path, files=files).content == b"zyxcba"
+    assert all(task.options.use_depth for task in running.pool.tasks)
+    empty = {"image": ("a.png", b"abc"), "depth": ("map.png", b"")}
+    answer = running.client.post("/v1/upscale", files=empty)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+
+
+def test_no_depth_map_at_all(running):
+    running.client.post("/v1/upscale?use_depth=false", content=b"abc")
+    (task,) = running.pool.tasks
+    assert task.options == Options(use_depth=False)
+    assert task.depth is None
+    answer = running.client.post("/v1/upscale?use_depth=perhaps", content=b"abc")
+    assert (answer.status_code, answer.json()["code"]) == (422, "usage")
+
+
+def test_what_a_depth_map_was_good_for(running):
+    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5}
+    running.pool.changes = {"depth": told}
+    headers = running.client.post("/v1/upscale", content=b"abc").headers
+    assert json.loads(unquote(headers["hyperfocal-depth"])) == told
+    running.pool.changes = {}
+    assert "hyperfocal-depth" not in running.client.post("/v1/upscale", content=b"abc").headers
+
+
 def test_a_body_without_a_type_is_a_picture(running):
     request = running.client.build_request("POST", "/v1/upscale", content=b"abc")
     request.headers.pop("content-type", None)

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from hyperfocal.settings import Settings
 
 JSON = typer.Option(False, "--json", help="Print one JSON document to stdout and nothing else.")
+DEPTH = typer.Option(
+    None,
+    "--depth",
+    metavar="MAP",
+    help="A grey picture of how near or far things are, either way round, or a folder of them "
+    "called as the pictures are: what is out of focus is not sharpened. Left out, the map in "
+    "the picture's own file, if there is one.",
+)
+NO_DEPTH = typer.Option(
+    False, "--no-depth", help="Make no use of a depth map in the picture's own file."
+)
 THREADS = typer.Option(None, "--threads", min=0, help="Threads a picture; 0 means all cores.")
 PRECISION = typer.Option(
     None, "--precision", help="Weights to run: auto, int8, float or bf16.", metavar="PRECISION"

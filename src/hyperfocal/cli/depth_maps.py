@@ -36,6 +36,13 @@ class DepthMaps:
                 "folder of maps that are called as these are"
             )
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What lies in these is no picture to restore."""
+        if self.source is None or not paths.is_folder(self.source):
+            return ()
+        return (self.source,)
+
     def of(self, found: Found) -> Path | Literal[False] | None:
         """What :class:`Upscaler` takes as ``depth`` for this input; :class:`InputMissing`."""
         if self.is_off:

@@ -50,7 +50,7 @@ def find(
     *,
     recurse: bool,
     is_picture: Callable[[Path], bool],
-    leave_out: Path | None = None,
+    leave_out: Iterable[Path] = (),
     is_result: Callable[[Path], bool] = lambda file: False,
 ) -> Finding:
     """Resolve command-line inputs.
@@ -60,9 +60,10 @@ def find(
     results (``is_result``) are passed over and counted; a folder that may not be read is an input
     with a problem. Links to folders are followed, and each folder is looked into once. Of a file
     and links to it, or to a folder around it, the file is taken, so that it keeps its place where
-    the tree is mirrored. ``leave_out``: a folder not to look into, because results go there.
+    the tree is mirrored. ``leave_out``: folders not to look into, such as the one of the results.
     """
     given = list(given)
+    outside = frozenset(paths.identity(folder) for folder in leave_out)
     several = len(given) > 1
     named = {paths.identity(name) for name in given if name != PIPE}
     found: dict[object, Found] = {}
@@ -80,7 +81,7 @@ def find(
         # Two folders may hold files of the same name; one folder is mirrored without its own.
         top = PurePath(path.resolve().name) if several else PurePath()
         closed: list[OSError] = []
-        for file, is_linked in _files(path, recurse, leave_out, closed):
+        for file, is_linked in _files(path, recurse, outside, closed):
             key, is_link = paths.identity(file), is_linked or file.is_symlink()
             if is_debris(file) or not is_picture(file):
                 ignored += 1
@@ -121,7 +122,7 @@ def looks_like_picture(path: Path) -> bool:
 
 
 def _files(
-    folder: Path, recurse: bool, leave_out: Path | None, closed: list[OSError]
+    folder: Path, recurse: bool, outside: frozenset[str], closed: list[OSError]
 ) -> Iterator[tuple[Path, bool]]:
     """Files in order of their names, and whether a link to a folder led there.
 
@@ -129,9 +130,8 @@ def _files(
     that what lies in the tree itself is met in its own place first. ``closed``: is given the
     errors of folders that cannot be read.
     """
-    outside = paths.identity(leave_out) if leave_out is not None else None
     # Links may lead in circles, and several to one folder.
-    seen = {outside}
+    seen = set(outside)
     waiting = deque([folder])
     while waiting:
         start = waiting.popleft()
@@ -146,11 +146,9 @@ def _files(
             yield from ((Path(at, name), start is not folder) for name in sorted(names))
 
 
-def _is_left_out(link: str, seen: set[str | None], outside: str | None) -> bool:
+def _is_left_out(link: str, seen: set[str], outside: frozenset[str]) -> bool:
     """Whether a link leads to what was met already, or to results: below what is left out."""
-    return link in seen or (
-        outside is not None and link.startswith(outside.rstrip(os.sep) + os.sep)
-    )
+    return link in seen or any(link.startswith(one.rstrip(os.sep) + os.sep) for one in outside)
 
 
 def is_debris(file: Path) -> bool:

@@ -84,12 +84,19 @@ def _described(outcome: Outcome, verbose: bool) -> list[str]:
         if outcome.timings:
             text.append(f"    {', '.join(phases)}")
             text.append(f"    {outcome.tiles} tiles, worst square {outcome.worst_fidelity:.1f} dB")
-        if outcome.choice is not None:
-            text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
-        if outcome.depth is not None:
-            text.append(f"    {_depth(outcome.depth)}")
+        text.extend(reasons(outcome))
     # What was lost is told unasked.
     text.extend(f"    {note}" for note in outcome.notes)
+    return text
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Why the result is as it is: lines for those who want to know."""
+    text = []
+    if outcome.choice is not None:
+        text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
+    if outcome.depth is not None:
+        text.append(f"    {_depth(outcome.depth)}")
     return text
 
 

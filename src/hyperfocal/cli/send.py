@@ -12,7 +12,9 @@ import typer
 from hyperfocal import paths
 from hyperfocal.cli import say
 from hyperfocal.cli.choices import (
+    DEPTH,
     JSON,
+    NO_DEPTH,
     check_bits,
     check_decibels,
     check_depth,
@@ -23,6 +25,7 @@ from hyperfocal.cli.choices import (
 from hyperfocal.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from hyperfocal.cli.depth_maps import DepthMaps
     from hyperfocal.cli.find import Finding
     from hyperfocal.cli.ledger import Ledger
     from hyperfocal.cli.outcome import Batch
@@ -80,6 +83,8 @@ def send(
         metavar="DB",
         help="Fail a picture whose result, reduced again, strays further from the input.",
     ),
+    depth: Path | None = DEPTH,
+    no_depth: bool = NO_DEPTH,
     jobs: int = typer.Option(
         2, "-j", "--jobs", min=1, max=64, metavar="N", help="Pictures under way at once."
     ),
@@ -120,6 +125,8 @@ def send(
     its input is passed over unless it is named itself.
     """
     only_one(quiet=quiet, verbose=verbose)
+    only_one(depth=depth, no_depth=no_depth)
+    from hyperfocal.cli.depth_maps import DepthMaps
     from hyperfocal.cli.ledger import Ledger
     from hyperfocal.cli.naming import passed_over
     from hyperfocal.cli.outcome import Failure
@@ -160,8 +167,10 @@ def send(
         raise UsageError(f"-o must name a folder, and {output} is none")
     if report_file is not None:
         check_target(report_file)
+    maps = DepthMaps(depth, no_depth)
+    maps.check(single=not paths.is_folder(source))
     ledger = Ledger(output)
-    found = _find(source, where, ledger, recurse)
+    found = _find(source, where, ledger, recurse, maps)
     if found.results and not quiet:
         say.line(passed_over(found.results, "sent"))
     retry = Retry(attempts=retries + 1, patience=600.0)
@@ -175,7 +184,7 @@ def send(
         ) as client,
         telling(len(found.inputs), quiet=quiet, verbose=verbose) as tell,
     ):
-        sending = Sending(client, given, output, ledger, jobs, overwrite)
+        sending = Sending(client, given, output, ledger, jobs, overwrite, maps)
         batch = sending.run(place(found.inputs, where), found.ignored, tell)
     if report_file is not None:
         try:
@@ -192,7 +201,9 @@ def send(
     raise typer.Exit(batch.exit_code)
 
 
-def _find(source: Path, where: Destination, ledger: Ledger, recurse: bool) -> Finding:
+def _find(
+    source: Path, where: Destination, ledger: Ledger, recurse: bool, maps: DepthMaps
+) -> Finding:
     from hyperfocal.cli.find import find, looks_like_picture
     from hyperfocal.cli.naming import result_of_earlier
 
@@ -211,7 +222,7 @@ def _find(source: Path, where: Destination, ledger: Ledger, recurse: bool) -> Fi
         [str(source)],
         recurse=recurse,
         is_picture=looks_like_picture,
-        leave_out=where.folder,
+        leave_out=(where.folder, *maps.folders),
         # They would otherwise be enlarged once more.
         is_result=lambda file: paths.identity(file) in noted or by_name(file),
     )

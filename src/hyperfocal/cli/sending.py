@@ -8,11 +8,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hyperfocal import paths
+from hyperfocal.cli.depth_maps import DepthMaps
 from hyperfocal.cli.ledger import Entry, Ledger, digest_of
 from hyperfocal.cli.outcome import Batch, Failure, Outcome, cancelled
 from hyperfocal.cli.place import Job
@@ -55,7 +56,8 @@ class Sending:
     """Everything that is the same for all pictures of one call.
 
     ``given``: what every picture is asked for, as of :meth:`Client.upscale`; ``folder``: of the
-    results; ``together``: how many pictures are under way at once.
+    results; ``together``: how many pictures are under way at once; ``maps``: which depth map is
+    of which picture.
     """
 
     client: Client
@@ -64,6 +66,7 @@ class Sending:
     ledger: Ledger
     together: int = 1
     overwrite: bool = False
+    maps: DepthMaps = field(default_factory=DepthMaps)
 
     def run(self, jobs: Sequence[Job], ignored: int, tell: Callable[[Outcome], None]) -> Batch:
         """All of them. ``tell`` is called in this thread, for each as it ends.
@@ -143,10 +146,15 @@ class Sending:
         assert source is not None
         assert output is not None
         given = {**self.given, "format": format_of_suffix(output)}
+        depth = self.maps.of(job.found)
+        asked = Options(**given, use_depth=depth is not False).fields()
+        if isinstance(depth, Path):
+            asked["depth"] = _digest(depth)
+        given["depth"] = depth
         begun = Entry(
             job.found.below.as_posix(),
             _digest(source),
-            Options(**given).fields(),
+            asked,
             output.relative_to(self.folder).as_posix(),
             "begun",
             source=_folder_of(job),
@@ -215,6 +223,7 @@ class Sending:
             bytes=made.bytes,
             notes=made.notes,
             choice=made.choice,
+            depth=made.depth,
             request_id=made.request_id,
             version=made.model_version,
         )

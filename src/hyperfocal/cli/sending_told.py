@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hyperfocal.cli import say
 from hyperfocal.cli.outcome import Outcome
-from hyperfocal.cli.progress import describe, size_of
+from hyperfocal.cli.progress import describe, reasons, size_of
 from hyperfocal.client.errors import ServiceError
 
 
@@ -77,7 +77,6 @@ def told(outcome: Outcome, *, verbose: bool = False) -> list[str]:
     parts.append(size_of(outcome.bytes or 0))
     text = [f"{outcome.input} -> {outcome.output}  {', '.join(parts)}"]
     if verbose:
-        if outcome.choice is not None:
-            text.append(f"    {outcome.choice['kind']}: {'; '.join(outcome.choice['reasons'])}")
+        text.extend(reasons(outcome))
         text.extend(f"    {note}" for note in outcome.notes)
     return [say.in_a_row(line) for line in text]

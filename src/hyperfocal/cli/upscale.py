@@ -13,7 +13,9 @@ import typer
 from hyperfocal import paths
 from hyperfocal.cli import say, streams
 from hyperfocal.cli.choices import (
+    DEPTH,
     JSON,
+    NO_DEPTH,
     PRECISION,
     RUNTIME,
     THREADS,
@@ -30,6 +32,7 @@ from hyperfocal.errors import UsageError
 
 if TYPE_CHECKING:
     from hyperfocal.cli.batch import Existing
+    from hyperfocal.cli.depth_maps import DepthMaps
     from hyperfocal.cli.place import Destination
     from hyperfocal.restore import Upscaler
     from hyperfocal.settings import Settings
@@ -120,17 +123,8 @@ def upscale(
         help="Bend a result that strays further than this back towards the input, as near as "
         "possible.",
     ),
-    depth: str | None = typer.Option(
-        None,
-        "--depth",
-        metavar="MAP",
-        help="A grey picture of how near or far things are, either way round, or a folder of them "
-        "called as the pictures are: what is out of focus is not sharpened. Left out, the map in "
-        "the picture's own file, if there is one.",
-    ),
-    no_depth: bool = typer.Option(
-        False, "--no-depth", help="Make no use of a depth map in the picture's own file."
-    ),
+    depth: Path | None = DEPTH,
+    no_depth: bool = NO_DEPTH,
     dry_run: bool = typer.Option(
         False,
         "--dry-run",
@@ -165,14 +159,14 @@ def upscale(
     check_decibels("--back-project", back_project)
     settings = read_settings(memory=memory, threads=threads, precision=precision, runtime=runtime)
     single = len(inputs) == 1 and (inputs[0] == PIPE or not paths.is_folder(Path(inputs[0])))
-    maps = DepthMaps(None if depth is None else Path(depth), no_depth)
+    maps = DepthMaps(depth, no_depth)
     maps.check(single=single)
     where = choose_destination(
         output, form, suffix, default_suffix=default_suffix(target, model, settings), single=single
     )
     _check_suffix(inputs, where)
     _check_form(where, bit_depth)
-    found = _find(inputs, recurse, where)
+    found = _find(inputs, recurse, where, maps)
     if not found.inputs:
         hint = "" if recurse else "; -r looks into sub-folders"
         nothing = UsageError(f"no pictures in {', '.join(inputs)}{hint}")
@@ -214,7 +208,7 @@ def upscale(
     raise typer.Exit(batch.exit_code)
 
 
-def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
+def _find(inputs: list[str], recurse: bool, where: Destination, maps: DepthMaps) -> Finding:
     if "" in inputs:
         raise UsageError("an input without a name")
     if PIPE in inputs:
@@ -226,7 +220,7 @@ def _find(inputs: list[str], recurse: bool, where: Destination) -> Finding:
         inputs,
         recurse=recurse,
         is_picture=looks_like_picture,
-        leave_out=where.folder,
+        leave_out=(*maps.folders, *([] if where.folder is None else [where.folder])),
         # They would otherwise be enlarged once more. In another folder the suffix asked for may
         # be that of photographs here.
         is_result=result_of_earlier(where.suffix if beside else ""),

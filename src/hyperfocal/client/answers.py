@@ -30,7 +30,9 @@ class Restored:
     (None: not measured). ``psnr`` (dB), ``ssim``: against the reference where one was given, else
     of the consistency, as ``basis`` says; infinite for equal pictures. ``timing_ms``: of the
     service, by stage. ``notes``: what was converted or dropped. ``choice``: where the service chose
-    between photo and restore models, the ``kind`` and the ``reasons``.
+    between photo and restore models, the ``kind`` and the ``reasons``. ``depth``: where there was
+    a depth map, its ``source`` ("given" or "embedded"), whether it was ``used``, the ``share`` of
+    the picture that was kept soft, and the ``blur`` there, in pixels of the input, at most.
     """
 
     data: builtins.bytes | None
@@ -50,6 +52,7 @@ class Restored:
     timing_ms: Mapping[str, float]
     notes: tuple[str, ...]
     choice: Mapping[str, Any] | None
+    depth: Mapping[str, Any] | None
     file_name: str
 
     @property
@@ -151,6 +154,8 @@ class Made:
     basis: Basis
     timing_ms: Mapping[str, float]
     notes: tuple[str, ...]
+    choice: Mapping[str, Any] | None
+    depth: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

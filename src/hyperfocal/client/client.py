@@ -132,6 +132,7 @@ class Client:
         strip_metadata: bool = False,
         min_fidelity: float | None = None,
         reference: object | None = None,
+        depth: object = None,
         overwrite: bool = True,
     ) -> Restored:
         """Restore a picture.
@@ -139,8 +140,11 @@ class Client:
         ``output``: stream the result into this file, which is whole or not there, instead of
         keeping it in memory, which may not be ``picture`` itself; ``overwrite``: replace what is
         there. ``reference``: a picture to
-        measure PSNR and SSIM against. The rest is as for ``hyperfocal.upscale``; where ``format``
-        is left out, it is by ``output``'s suffix or that of the input.
+        measure PSNR and SSIM against. ``depth``: a map of how near or far things are, by which what
+        is out of focus is kept so; left out, the one in the picture's file; False: none. It is
+        given like a picture, an array ``(h, w)`` holding any numbers. The rest is as for
+        ``hyperfocal.upscale``; where ``format`` is left out, it is by ``output``'s suffix or that
+        of the input.
         """
         check_output(output, overwrite, picture)
         options = Options(
@@ -154,8 +158,9 @@ class Client:
             bit_depth=bit_depth,
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
+            use_depth=depth is not False,
         )
-        call = picture_call("/v1/upscale", picture, options, reference)
+        call = picture_call("/v1/upscale", picture, options, reference, depth)
         receive = receiver(output, overwrite, self._caller.go_on, asked=options.format)
         return self._caller.run(call, receive)
 

@@ -42,7 +42,8 @@ def read_restored(
         basis="reference" if basis == "reference" else "consistency",
         timing_ms=_server_timing(headers.get("server-timing", "")),
         notes=_notes(headers.get("hyperfocal-notes", "")),
-        choice=_choice(headers.get("hyperfocal-choice", "")),
+        choice=choice_of(_json(headers.get("hyperfocal-choice", ""))),
+        depth=depth_of(_json(headers.get("hyperfocal-depth", ""))),
         file_name=_file_name(headers.get("content-disposition", "")),
     )
 
@@ -75,10 +76,24 @@ def _notes(text: str) -> tuple[str, ...]:
     return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
 
 
-def _choice(text: str) -> dict[str, Any] | None:
-    match _json(text):
+def choice_of(told: object) -> dict[str, Any] | None:
+    """Which kind of model was chosen and why; None for anything else."""
+    match told:
         case {"kind": str(kind), "reasons": list(reasons)}:
             return {"kind": kind, "reasons": [str(reason) for reason in reasons]}
+    return None
+
+
+def depth_of(told: object) -> dict[str, Any] | None:
+    """What a depth map was good for; None for anything else."""
+    match told:
+        case {
+            "source": str(source),
+            "used": bool(used),
+            "share": float() | int() as share,
+            "blur": float() | int() as blur,
+        }:
+            return {"source": source, "used": used, "share": float(share), "blur": float(blur)}
     return None
 
 

@@ -57,6 +57,7 @@ class Jobs:
         strip_metadata: bool = False,
         min_fidelity: float | None = None,
         reference: object | None = None,
+        depth: object = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Hand over a picture; see :meth:`Client.upscale` for the options.
@@ -76,9 +77,10 @@ class Jobs:
             bit_depth=bit_depth,
             strip_metadata=strip_metadata,
             min_fidelity=min_fidelity,
+            use_depth=depth is not False,
         )
         headers = {"Idempotency-Key": _key(idempotency_key)}
-        call = picture_call("/v1/jobs", picture, options, reference, headers)
+        call = picture_call("/v1/jobs", picture, options, reference, depth, headers)
         return read_job(self._caller.json(call))
 
     def get(self, job: Job | str) -> Job:

@@ -31,6 +31,7 @@ class Options:
     strip_metadata: bool = False
     min_fidelity: float | None = None
     crop: tuple[int, int, int, int] | None = None
+    use_depth: bool = True
 
     def __post_init__(self) -> None:
         targets = ("scale", "size", "long_edge", "megapixels")
@@ -54,6 +55,7 @@ class Options:
             model=(self.model, str | None),
             format=(self.format, str | None),
             strip_metadata=(self.strip_metadata, bool),
+            use_depth=(self.use_depth, bool),
         )
         check_text({"model": self.model, "format": self.format})
 
@@ -62,7 +64,7 @@ class Options:
         sent: dict[str, str] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None or value is False:
+            if value is None or value is field.default:
                 continue
             if field.name == "size":
                 sent |= {
@@ -81,7 +83,7 @@ def _written(value: object) -> str:
     if isinstance(value, Real) and not isinstance(value, bool | Integral):
         # Fractions would write themselves as such.
         value = float(value)
-    return "true" if value is True else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parts(value: object) -> tuple[object, ...]:

@@ -82,6 +82,22 @@ def upload_of(picture: object) -> Upload:
     )
 
 
+def upload_of_depth(depth: object) -> Upload:
+    """Take a depth map: what :func:`upload_of` takes, but an array ``(h, w)`` of any numbers.
+
+    :class:`UsageError` or :class:`ArrayError` for what is none.
+    """
+    if not _is_array(depth) or _is_pil(depth):
+        return upload_of(depth)
+    import numpy as np
+
+    from hyperfocal.depth.given import read_map
+    from hyperfocal.imaging.picture import Picture
+
+    # Floats, since metres are no brightness; a picture of them keeps their order.
+    return Upload(_encode(Picture(read_map(np.asarray(depth)))))
+
+
 def _is_pil(picture: object) -> bool:
     """Without importing Pillow: where it is not imported, nobody has an image of it."""
     module = sys.modules.get("PIL.Image")

@@ -20,6 +20,7 @@ from hyperfocal.client.answers import (
     Status,
 )
 from hyperfocal.client.errors import StrangeAnswer
+from hyperfocal.client.headers import choice_of, depth_of
 
 
 class Reader:
@@ -107,6 +108,10 @@ class Reader:
             raise self._strange(name)
         return tuple(str(part) for part in value)
 
+    def anything(self, name: str) -> object:
+        """Whatever is there, or None."""
+        return self._content.get(name)
+
     def inner(self, name: str) -> Reader | None:
         """An object inside, or None where there is none."""
         value = self._content.get(name)
@@ -168,6 +173,9 @@ def _read_made(result: Reader) -> Made:
         basis=result.one_of("basis", get_args(Basis)),
         timing_ms=result.numbers("timing_ms"),
         notes=result.texts("notes"),
+        # Beside the point where they are not as agreed, as in the headers of a picture.
+        choice=choice_of(result.anything("choice")),
+        depth=depth_of(result.anything("depth")),
     )
 
 

@@ -14,7 +14,7 @@ from hyperfocal.client.calling import Call
 from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.headers import read_restored
 from hyperfocal.client.options import Options
-from hyperfocal.client.pictures import upload_of
+from hyperfocal.client.pictures import Upload, upload_of, upload_of_depth
 from hyperfocal.errors import OutputError, OutputRefused
 from hyperfocal.kinds import check_kinds
 
@@ -27,13 +27,19 @@ def picture_call(
     picture: object,
     options: Options,
     reference: object | None = None,
+    depth: object | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A call that sends a picture: as the body, or as one part of two with a reference."""
+    """A call that sends a picture: as the body, or as a part beside a reference or a depth map."""
     upload = upload_of(picture)
     media_type = upload.media_type()
     fields = options.fields()
-    if reference is None:
+    beside: dict[str, Upload] = {}
+    if reference is not None:
+        beside["reference"] = upload_of(reference)
+    if depth is not None and depth is not False:
+        beside["depth"] = upload_of_depth(depth)
+    if not beside:
         return Call(
             "POST",
             path,
@@ -41,13 +47,13 @@ def picture_call(
             headers={"Content-Type": media_type, **(headers or {})},
             body=lambda files: {"content": files.enter_context(upload.open())},
         )
-    second = upload_of(reference)
-    second_type = second.media_type()
+    all_of_it = {"image": upload, **beside}
+    media_types = {name: one.media_type() for name, one in all_of_it.items()}
 
     def body(files: contextlib.ExitStack) -> dict[str, Any]:
         parts = {
-            "image": (upload.name(), files.enter_context(upload.open()), media_type),
-            "reference": (second.name(), files.enter_context(second.open()), second_type),
+            name: (one.name(), files.enter_context(one.open()), media_types[name])
+            for name, one in all_of_it.items()
         }
         return {"data": fields, "files": parts}
 

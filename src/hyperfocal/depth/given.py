@@ -51,6 +51,25 @@ def check_belongs(depth_map: Plane, height: int, width: int) -> None:
         )
 
 
+def cut_map(depth_map: Plane, crop: tuple[int, int, int, int], height: int, width: int) -> Plane:
+    """The part of a map that shows ``(x, y, width, height)`` of a picture of ``height`` rows.
+
+    ``crop`` lies inside the picture. The part has as many samples as the map has there, at least
+    one, each from where the map has it.
+    """
+    x, y, across, down = crop
+    rows = _within(y, down, height, depth_map.shape[0])
+    columns = _within(x, across, width, depth_map.shape[1])
+    return depth_map[rows][:, columns]
+
+
+def _within(start: int, length: int, whole: int, samples: int) -> npt.NDArray[np.intp]:
+    """Of that many samples along ``whole`` pixels, those along ``length`` of them."""
+    many = max(round(length * samples / whole), 1)
+    centres = start + (np.arange(many) + 0.5) * (length / many)
+    return (centres * (samples / whole)).astype(np.intp)
+
+
 def _checked(plane: npt.NDArray[Any]) -> Plane:
     if plane.dtype.kind not in "uif":
         raise UsageError(f"a depth map holds numbers, not {plane.dtype}")

@@ -69,12 +69,14 @@ def facts(answer: Answer) -> dict[str, str]:
     }
     if answer.consistency_db is not None:
         headers["Hyperfocal-Consistency-DB"] = f"{answer.consistency_db:.3f}"
-    if answer.notes:
-        notes = json.dumps(list(answer.notes), ensure_ascii=False, separators=(",", ":"))
-        headers["Hyperfocal-Notes"] = quote(notes)
-    if answer.choice:
-        choice = json.dumps(answer.choice, ensure_ascii=False, separators=(",", ":"))
-        headers["Hyperfocal-Choice"] = quote(choice)
+    for header, value in (
+        ("Hyperfocal-Notes", list(answer.notes)),
+        ("Hyperfocal-Choice", answer.choice),
+        ("Hyperfocal-Depth", answer.depth),
+    ):
+        if value:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            headers[header] = quote(text)
     return headers
 
 

@@ -42,10 +42,18 @@ class Incoming:
     reference: Path | None = None
     fields: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    depth: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that was sent."""
+        return tuple(path for path in (self.source, self.reference, self.depth) if path is not None)
 
 
 async def receive_picture(request: Request) -> Incoming:
-    """Read a request: a form with the file ``image`` (and ``reference``), or a raw picture.
+    """Read a request: a form with the file ``image``, or a raw picture.
+
+    A form may have the files ``reference`` and ``depth``, too.
 
     Options are fields of the form or parameters of the address. The files go when the request
     ends, unless they are moved away. Raises :class:`UnsupportedBody`, :class:`Malformed`,
@@ -58,7 +66,7 @@ async def receive_picture(request: Request) -> Incoming:
     fields = _query(request)
     with writing("another picture"):
         if kind == _FORM:
-            places = {"image": folder / "image", "reference": folder / "reference"}
+            places = {name: folder / name for name in ("image", "reference", "depth")}
             form = await read_form_data(chunks(request), content_type, places)
             twice = fields.keys() & form.fields.keys()
             if twice:
@@ -68,6 +76,7 @@ async def receive_picture(request: Request) -> Incoming:
                 form.files.get("reference"),
                 fields | form.fields,
                 form.names.get("image", ""),
+                form.files.get("depth"),
             )
             if "image" not in form.files:
                 raise Malformed("the form has no file 'image'")
@@ -78,8 +87,8 @@ async def receive_picture(request: Request) -> Incoming:
             raise UnsupportedBody(
                 "send a picture (image/…, application/octet-stream) or multipart/form-data"
             )
-    for path in (incoming.source, incoming.reference):
-        if path is not None and path.stat().st_size < _SMALLEST:
+    for path in incoming.files:
+        if path.stat().st_size < _SMALLEST:
             raise Malformed("the picture is empty")
     return incoming
 

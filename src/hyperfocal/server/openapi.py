@@ -20,6 +20,10 @@ _BINARY = {"type": "string", "format": "binary"}
 _READ = tuple(FORMATS[name].media_type for name in READABLE)
 _WRITTEN = tuple(FORMATS[name].media_type for name in WRITABLE)
 _REFERENCE = "A picture of the result's size; PSNR and SSIM are then against it."
+_DEPTH = (
+    "A grey picture of how near or far things are, of any size over the same field of view: what "
+    "is out of focus is then kept so."
+)
 
 # What may go wrong with any request, by where it goes.
 _ANYWHERE = {
@@ -86,6 +90,7 @@ def picture_in(form: type[BaseModel]) -> dict[str, Any]:
         "properties": {
             "image": {**_BINARY, "description": "The picture."},
             "reference": {**_BINARY, "description": _REFERENCE},
+            "depth": {**_BINARY, "description": _DEPTH},
             **options,
         },
     }
@@ -129,6 +134,7 @@ def picture_out() -> dict[int | str, dict[str, Any]]:
                 "Hyperfocal-Basis": text,
                 "Hyperfocal-Notes": text,
                 "Hyperfocal-Choice": text,
+                "Hyperfocal-Depth": text,
                 "Server-Timing": text,
             },
         }

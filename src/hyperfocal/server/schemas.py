@@ -62,6 +62,10 @@ class UpscaleForm(BaseModel):
         description="dB; a result that strays further from the input is refused with a 422.",
     )
 
+    use_depth: bool = Field(
+        default=True, description="false: make no use of a depth map, not even of the file's own."
+    )
+
     @field_validator("bit_depth", mode="before")
     @classmethod
     def _bits(cls, value: object) -> object:
@@ -106,6 +110,7 @@ class UpscaleForm(BaseModel):
             strip_metadata=self.strip_metadata,
             min_fidelity=self.min_fidelity,
             crop=getattr(self, "crop", None),
+            use_depth=self.use_depth,
         )
 
 

@@ -68,7 +68,13 @@ async def restore(
         request.state.model, request.state.served = served.model, served
 
     task = Task(
-        incoming.source, output, options, incoming.reference, kind, request.state.request_id
+        incoming.source,
+        output,
+        options,
+        incoming.reference,
+        kind,
+        request.state.request_id,
+        incoming.depth,
     )
     run = service.pool.run(task, seconds=service.settings.task_seconds, on_model=chosen)
     answer = await unless_gone(request, run)

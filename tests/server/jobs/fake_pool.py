@@ -103,7 +103,8 @@ class FakePool:
         self._arrived.set()
         self.running += 1
         content = task.source.read_bytes()
-        reference = b"" if task.reference is None else task.reference.read_bytes()
+        beside = [path for path in (task.reference, task.depth) if path is not None]
+        rest = b"".join(path.read_bytes() for path in beside)
         try:
             if self.hold:
                 await self._go.wait()
@@ -116,6 +117,6 @@ class FakePool:
             raise
         finally:
             self.running -= 1
-        made = b"made of " + content + reference
+        made = b"made of " + content + rest
         Path(task.output).write_bytes(made)
         return answer_for(made, **self.changes)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
+from waiting import wait_until
 
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.server.errors import WorkerDied
+from hyperfocal.server.jobs.orders import as_plain, fingerprint_of
+from hyperfocal.server.pool import Options
 from hyperfocal.server.security.keys import add_key, revoke_key
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
@@ -80,6 +85,54 @@ def test_a_form_with_a_reference(served):
         assert picture.content == b"made of " + PNG + PNG + b"!"
         assert picture.headers["content-disposition"] == 'attachment; filename="a@2x.png"'
         assert s.pool.begun[0].options.long_edge == 900
+
+
+def test_a_form_with_a_depth_map(served):
+    told = {"source": "given", "used": True, "share": 0.25, "blur": 1.5}
+    with served() as s:
+        s.pool.changes = {"depth": told}
+        files = {"image": ("a.png", PNG), "depth": ("b.png", PNG + b"!")}
+        answer = s.client.post("/v1/jobs", files=files)
+        assert follow(s, answer.json()["id"])[-1]["result"]["depth"] == told
+        picture = s.client.get(f"/v1/jobs/{answer.json()['id']}/result")
+        assert picture.content == b"made of " + PNG + PNG + b"!"
+        assert json.loads(unquote(picture.headers["hyperfocal-depth"])) == told
+        # What was sent goes.
+        inputs = s.service.settings.data / "inputs"
+        wait_until(lambda: not [path for path in inputs.rglob("*") if path.is_file()])
+
+
+def test_a_depth_map_that_is_no_picture(served):
+    with served() as s:
+        files = {"image": ("a.png", PNG), "depth": ("b.txt", b"text that is no picture")}
+        assert problem(s.client.post("/v1/jobs", files=files), 415) == "unknown-format"
+        assert s.pool.begun == []
+
+
+def test_a_depth_map_is_part_of_what_was_asked_for(served):
+    with served(hold=True) as s:
+        headers = {"idempotency-key": "k-1"}
+        maps = [{"depth": ("m.png", PNG + end)} for end in (b"1", b"1", b"2")] + [{}]
+        answers = [
+            s.client.post("/v1/jobs", files={"image": ("a.png", PNG), **one}, headers=headers)
+            for one in maps
+        ]
+        assert [answer.status_code for answer in answers] == [202, 202, 422, 422]
+        assert answers[0].json()["id"] == answers[1].json()["id"]
+        s.release()
+
+
+def test_what_older_versions_asked_for_keeps_its_fingerprint(tmp_path):
+    """Made by the version before there were depth maps, so that its idempotency keys go on."""
+    source, reference = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"a picture")
+    reference.write_bytes(b"a reference")
+    options = Options(scale=2.0, model="photo-fast")
+    before = "90ef2cd182099cc07fcfc24d8df474afaa19d82da9b137e077eb6e76926ec5f2"
+    assert fingerprint_of(source, reference, None, as_plain(options)) == before
+    assert "use_depth" not in as_plain(options)
+    without = replace(options, use_depth=False)
+    assert fingerprint_of(source, reference, None, as_plain(without)) != before
 
 
 def test_a_perfect_result_has_its_headers(served):

@@ -109,7 +109,7 @@ def insert(connection, table, values):
 
 
 def test_jobs_of_an_older_version_are_kept(engine):
-    """Revision 0002 names jobs, 0003 their storages; those from before have neither."""
+    """Revision 0002 names jobs, 0003 their storages, 0005 depth maps; older ones have none."""
     with engine.begin() as connection:
         command.upgrade(configuration(connection), "0001")
         values = {
@@ -120,8 +120,8 @@ def test_jobs_of_an_older_version_are_kept(engine):
         insert(connection, "jobs", values)
     migrate(engine)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT id, name, storage FROM jobs")).all()
-        assert found == [("a", "", "")]
+        found = connection.execute(text("SELECT id, name, storage, depth FROM jobs")).all()
+        assert found == [("a", "", "", None)]
 
 
 def test_requests_of_an_older_version_were_not_reused(engine):

@@ -28,6 +28,7 @@ _RESULT = (
     "timing_ms",
     "notes",
     "choice",
+    "depth",
 )
 
 

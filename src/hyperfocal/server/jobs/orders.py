@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from hyperfocal.errors import HyperfocalError, UsageError
 from hyperfocal.server.errors import RequestError
@@ -41,6 +43,7 @@ async def take_in(
     settings: ServerSettings,
     source: Path,
     reference: Path | None,
+    depth: Path | None,
     options: Options,
     *,
     request_id: str,
@@ -55,23 +58,25 @@ async def take_in(
     Raises :class:`KeyReused`, :class:`QueueFull`, or that the storage or the database fails.
     """
     check_key(key)
-    fingerprint = await asyncio.to_thread(_fingerprint, source, reference, options)
+    asked = as_plain(options)
+    fingerprint = await asyncio.to_thread(fingerprint_of, source, reference, depth, asked)
     known = await store.read(jobs.by_key, owner, key)
     if known is not None:
         return _same(known, fingerprint), False
     # Before anything is kept: the storage may be away.
     storages = await results.present()
-    names: list[str] = []
+    kept: dict[Path, str] = {}
     try:
-        for path in (source, reference):
+        for path in (source, reference, depth):
             if path is not None:
-                names.append(await _keep(results, path, settings))
+                kept[path] = await _keep(results, path, settings)
         order = Order(
             request_id=request_id,
             owner=owner,
-            options=asdict(options),
-            source=names[0],
-            reference=names[1] if reference is not None else None,
+            options=asked,
+            source=kept[source],
+            reference=None if reference is None else kept[reference],
+            depth=None if depth is None else kept[depth],
             fingerprint=fingerprint,
             expires=jobs.expiry(settings.job_hours),
             idempotency_key=key,
@@ -80,11 +85,11 @@ async def take_in(
         )
         job, is_new = await store.call(jobs.add, order, limit=settings.jobs, storages=storages)
     except HyperfocalError:
-        await results.inputs.delete(*names)
+        await results.inputs.delete(*kept.values())
         raise
     if not is_new:
         # Two requests with the same key at once: the other one was quicker.
-        await results.inputs.delete(*names)
+        await results.inputs.delete(*kept.values())
     return _same(job, fingerprint), is_new
 
 
@@ -99,9 +104,27 @@ def _same(job: Job, fingerprint: str) -> Job:
     return job
 
 
-def _fingerprint(source: Path, reference: Path | None, options: Options) -> str:
-    whole = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode())
-    for path in (source, reference):
+def as_plain(options: Options) -> dict[str, Any]:
+    """Options as JSON values. What came later is left out where it is not asked for.
+
+    Keys that were used before then go on standing for the same, and services of older versions
+    that share the database can read it.
+    """
+    plain = asdict(options)
+    if options.use_depth:
+        del plain["use_depth"]
+    return plain
+
+
+def fingerprint_of(
+    source: Path, reference: Path | None, depth: Path | None, asked: Mapping[str, Any]
+) -> str:
+    """SHA-256 of everything that was asked for, in hexadecimal."""
+    whole = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
+    files = [source, reference]
+    if depth is not None:
+        files.append(depth)
+    for path in files:
         digest = b""
         if path is not None:
             with path.open("rb") as file:

@@ -29,6 +29,11 @@ class JobResult(BaseModel):
         default=None,
         description="Where no model was named: the kind chosen, photo or restore, and reasons.",
     )
+    depth: dict[str, Any] | None = Field(
+        default=None,
+        description="Where there was a depth map: its source (given or embedded), whether it was"
+        " used, the share of the picture that was kept soft, and the blur there in pixels at most.",
+    )
 
 
 _EXAMPLE: dict[str, Any] = {

@@ -37,7 +37,7 @@ class Strays:
             return []
         names = await self._results.look()
         self._next_look = time.monotonic() + self._timing.files
-        own = {job.id for job in found if names.issuperset(_inputs(job))}
+        own = {job.id for job in found if names.issuperset(job.inputs)}
         if own:
             await self._store.call(jobs.adopt, own, (await self._results.present())[0])
         # By an id of another service, which has just been learnt, some may not be strays any more.
@@ -63,7 +63,3 @@ class Strays:
             silent_since=now() - timedelta(seconds=patience),
             problem=lambda job: problem_of_job(gone, job),
         )
-
-
-def _inputs(job: Job) -> set[str]:
-    return {job.source} if job.reference is None else {job.source, job.reference}

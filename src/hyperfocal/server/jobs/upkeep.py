@@ -55,7 +55,7 @@ class Upkeep:
         go when their time is over.
         """
         try:
-            sent = [name for job in ended for name in (job.source, job.reference)]
+            sent = [name for job in ended for name in job.inputs]
             await self._results.inputs.delete(*sent)
         finally:
             await self._results.delete(*(job.output for job in ended))

@@ -124,20 +124,20 @@ class Work:
         # Named like the folders of requests: what a killed service leaves goes at the next start.
         folder = self._settings.spool / f"request-job-{self.job.id}-{self.job.attempts}"
         source, output = folder / "in", folder / "out"
-        reference = None if self.job.reference is None else folder / "reference"
         try:
             with writing("the picture of a job"):
                 await asyncio.to_thread(make_again, self._settings.spool)
                 await asyncio.to_thread(folder.mkdir, exist_ok=True, mode=0o700)
             await fetch(self._results, self.job, self.job.source, source)
-            if reference is not None and self.job.reference is not None:
-                await fetch(self._results, self.job, self.job.reference, reference)
+            reference = await self._fetched(self.job.reference, folder / "reference")
+            depth = await self._fetched(self.job.depth, folder / "depth")
             task = Task(
                 source=source,
                 output=output,
                 options=options_of(self.job.options),
                 reference=reference,
                 request_id=self.job.request_id,
+                depth=depth,
             )
             self.is_coming = False
             answer = await self._pool.run(
@@ -152,6 +152,12 @@ class Work:
         finally:
             self.is_coming = False
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _fetched(self, name: str | None, target: Path) -> Path | None:
+        if name is None:
+            return None
+        await fetch(self._results, self.job, name, target)
+        return target
 
     async def _keep(self, output: Path, answer: Answer, expires: datetime) -> str:
         seconds = expires.timestamp() - time.time()
@@ -245,7 +251,7 @@ class Work:
 
     async def _remove_inputs(self) -> None:
         try:
-            await self._results.inputs.delete(self.job.source, self.job.reference)
+            await self._results.inputs.delete(*self.job.inputs)
         except StorageUnavailable as error:
             # They go when their time is over.
             _log.warning("what job %s was sent stays for now: %s", self.job.id, error)

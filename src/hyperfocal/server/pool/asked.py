@@ -81,11 +81,15 @@ def crop_of(task: Task, width: int, height: int) -> tuple[int, int, int, int] | 
 
 def cropped(picture: Picture, crop: tuple[int, int, int, int]) -> Picture:
     """``(x, y, width, height)`` of a picture."""
+    from hyperfocal.depth.given import cut_map
     from hyperfocal.imaging import exif, geo
 
     x, y, across, down = crop
     window = slice(y, y + down), slice(x, x + across)
     alpha = None if picture.alpha is None else picture.alpha[window].copy()
+    depth_map = picture.depth_map
+    if depth_map is not None:
+        depth_map = cut_map(depth_map, crop, picture.height, picture.width)
     # What is in pixels is of the cut from here on.
     metadata = replace(picture.metadata, size=(across, down))
     if metadata.exif is not None:
@@ -95,4 +99,4 @@ def cropped(picture: Picture, crop: tuple[int, int, int, int]) -> Picture:
         metadata = replace(metadata, geo=geo.cut(metadata.geo, x, y, across, down))
     # Copies, so that the whole picture need not be kept.
     pixels = picture.pixels[window].copy()
-    return replace(picture, pixels=pixels, alpha=alpha, metadata=metadata)
+    return replace(picture, pixels=pixels, alpha=alpha, metadata=metadata, depth_map=depth_map)

@@ -20,6 +20,7 @@ class Options:
     None: the pool's models, for a preview the realtime family. ``format``: None: the input's
     where it can be written, else PNG. ``quality``: 0 to 100. ``bit_depth``: 8, 10, 12, 16 or 32.
     ``min_fidelity``: dB. ``crop``: ``(x, y, width, height)`` in pixels of the upright input.
+    ``use_depth``: False: make no use of a depth map, not even of the one in the picture's file.
     """
 
     scale: float | None = None
@@ -33,6 +34,10 @@ class Options:
     strip_metadata: bool = False
     min_fidelity: float | None = None
     crop: tuple[int, int, int, int] | None = None
+    use_depth: bool = True
+
+
+_FILES = ("source", "output", "reference", "depth")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Task:
     ``source``: the input file. ``output``: where the result goes; None for an estimate, which
     looks at the header only, and for a check, which decodes the picture and makes nothing of it.
     ``reference``: a picture of the result's size to score the result against. ``kind``: a preview
-    is cropped to 512 x 512 pixels of the input at most.
+    is cropped to 512 x 512 pixels of the input at most. ``depth``: a map to use instead of the one
+    in the picture's file, of the whole picture.
     """
 
     source: Path
@@ -51,11 +57,12 @@ class Task:
     reference: Path | None = None
     kind: Kind = "upscale"
     request_id: str = ""
+    depth: Path | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""
         plain = asdict(self)
-        for name in ("source", "output", "reference"):
+        for name in _FILES:
             plain[name] = None if plain[name] is None else str(plain[name])
         return plain
 
@@ -65,10 +72,7 @@ class Task:
         options = dict(plain["options"])
         for name in ("size", "crop"):
             options[name] = None if options[name] is None else tuple(options[name])
-        paths = {
-            name: None if plain[name] is None else Path(plain[name])
-            for name in ("source", "output", "reference")
-        }
+        paths = {name: None if plain[name] is None else Path(plain[name]) for name in _FILES}
         return cls(**{**plain, **paths, "options": Options(**options)})
 
 
@@ -83,9 +87,10 @@ class Answer:
     reference, or of the result reduced again against the input; 0 in an estimate. Of a check,
     only the input's size and format, and no model.
     ``choice``: where the service chose between photo and restore models, which kind, and the
-    reasons. ``timing_ms``: decode, model, encode, total. ``statistics``: of the input, see
-    :func:`hyperfocal.quality.statistics.measure`, and its width and height and, of a JPEG, its
-    jpeg_quality. ``estimate``: of an estimate only: seconds, memory_bytes and tiles.
+    reasons; ``depth``: what a depth map was good for, see :class:`hyperfocal.restore.Depth`; both
+    are empty where there was none. ``timing_ms``: decode, model, encode, total. ``statistics``: of
+    the input, see :func:`hyperfocal.quality.statistics.measure`, and its width and height and, of
+    a JPEG, its jpeg_quality. ``estimate``: of an estimate only: seconds, memory_bytes and tiles.
     """
 
     model: str
@@ -105,6 +110,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     estimate: Mapping[str, float] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)
+    depth: Mapping[str, Any] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""

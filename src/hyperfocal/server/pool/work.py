@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hyperfocal.errors import Cancelled, HyperfocalError
 from hyperfocal.imaging.formats import FORMATS
@@ -29,6 +29,7 @@ from hyperfocal.server.served import Served
 from hyperfocal.server.spool import writing
 
 if TYPE_CHECKING:
+    from hyperfocal.depth.filters import Plane
     from hyperfocal.imaging import Picture
     from hyperfocal.restore import Result
     from hyperfocal.restore.samples import Array
@@ -111,6 +112,7 @@ def do(job: Job) -> Answer:
         picture = imaging.open(data, settings=job.settings)
         statistics = _statistics(picture, data)
         del data
+        depth = _depth_map(job, picture, crop)
         if crop is not None:
             picture = cropped(picture, crop)
         reference = _reference(job)
@@ -132,6 +134,7 @@ def do(job: Job) -> Answer:
             # Where the picture has a say: told before it is given to them, whatever comes of it.
             on_models=None if choice.damaged is None else told,
             min_fidelity=options.min_fidelity,
+            depth=depth,
         )
     served = choice.served(result.models)
     job.check()
@@ -161,6 +164,7 @@ def do(job: Job) -> Answer:
         statistics=statistics,
         notes=_notes(picture, made, form, options),
         choice=_choice(result),
+        depth={} if result.depth is None else result.depth.to_dict(),
     )
 
 
@@ -175,6 +179,21 @@ def _served(choice: Choice, have: tuple[int, int], wanted: tuple[int, int]) -> S
 def _choice(result: Result) -> dict[str, object]:
     found = result.choice
     return {} if found is None else {"kind": found.kind, "reasons": list(found.reasons)}
+
+
+def _depth_map(
+    job: Job, picture: Picture, crop: tuple[int, int, int, int] | None
+) -> Plane | Literal[False] | None:
+    """What an upscaler takes for what is wanted of a picture; :class:`UsageError`."""
+    from hyperfocal.depth.given import check_belongs, cut_map, read_map
+
+    if not job.task.options.use_depth:
+        return False
+    if job.task.depth is None:
+        return None
+    found = read_map(job.task.depth, job.settings)
+    check_belongs(found, picture.height, picture.width)
+    return found if crop is None else cut_map(found, crop, picture.height, picture.width)
 
 
 def _statistics(picture: Picture, data: bytes) -> dict[str, float]:
@@ -275,7 +294,11 @@ def _finite(value: float) -> float:
 def tell(error: HyperfocalError, task: Task) -> str:
     """The error's message without the paths of files that the caller never named."""
     text = str(error).replace("the picture given as bytes", "the picture")
-    names = {task.source: "the picture", task.reference: "the reference"}
+    names = {
+        task.source: "the picture",
+        task.reference: "the reference",
+        task.depth: "the depth map",
+    }
     if task.output is not None:
         names |= {workplace(task.output) / _MADE: "the result", task.output: "the result"}
     for path, name in names.items():

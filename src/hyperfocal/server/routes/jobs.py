@@ -75,13 +75,13 @@ async def submit(
         options = read_form(UpscaleForm, incoming.fields).options()
         request.state.model = options.model
         request.state.served = service.metrics.expected(options.model, options.scale)
-        for path in (incoming.source, incoming.reference):
-            if path is not None:
-                await kind_of(path)
+        for path in incoming.files:
+            await kind_of(path)
         job, is_new = await service.jobs.submit(
             incoming.source,
             options,
             reference=incoming.reference,
+            depth=incoming.depth,
             request_id=request.state.request_id,
             owner=owner,
             key=idempotency_key,

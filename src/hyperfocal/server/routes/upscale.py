@@ -27,7 +27,8 @@ async def upscale(request: Request) -> Response:
     """Restore a picture to a higher resolution.
 
     Send a form with the file `image`, or the picture itself as the body and the options in the
-    address. With the file `reference`, PSNR and SSIM are against that picture.
+    address. With the file `reference`, PSNR and SSIM are against that picture; the file `depth`
+    is a map by which what is out of focus is kept so.
     """
     with in_progress(request):
         incoming = await receive_picture(request)

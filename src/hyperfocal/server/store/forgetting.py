@@ -38,7 +38,7 @@ def forget(store: Store, settings: ServerSettings, request_id: str) -> Forgotten
 async def _forget(store: Store, settings: ServerSettings, request_id: str) -> Forgotten:
     # First, so that nobody begins one whose input is gone.
     found = await store.call(_cancel, request_id)
-    sent = [name for job in found for name in (job.source, job.reference) if name is not None]
+    sent = [name for job in found for name in job.inputs]
     made = [job.output for job in found if job.output is not None]
     stuck = Stuck()
     await removal.delete_files(Storage(settings.results_url, "inputs"), sent, stuck)

@@ -61,13 +61,19 @@ class Job:
     fingerprint: str
     name: str
     storage: str
+    depth: str | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names in the storage of all that was sent."""
+        return tuple(name for name in (self.source, self.reference, self.depth) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """A job that somebody wants. ``fingerprint``: sha256 of everything that was asked for.
 
-    ``storage``: an id of the one that holds ``source`` and ``reference``.
+    ``storage``: an id of the one that holds ``source``, ``reference`` and ``depth``.
     """
 
     request_id: str
@@ -80,6 +86,7 @@ class Order:
     idempotency_key: str | None = None
     name: str = ""
     storage: str = ""
+    depth: str | None = None
 
 
 _FIELDS = tuple(Job.__dataclass_fields__)
@@ -120,6 +127,7 @@ def add(
         options=dict(order.options),
         source=order.source,
         reference=order.reference,
+        depth=order.depth,
         attempts=0,
         runner="",
         idempotency_key=order.idempotency_key,

@@ -16,11 +16,11 @@ __all__ = ["Base", "JobRow"]
 class JobRow(Base):
     """A job: what was asked, where its files are, how far it is and how it ended.
 
-    ``source``, ``reference`` and ``output`` are names in the storage that :meth:`Results.ids`
-    calls ``storage``, which is empty for jobs of older versions. ``revision`` counts the
-    changes, so that a reader knows whether it has seen the last one. ``runner`` and ``beat``:
-    which service works on it and when that last gave a sign of life; of a job that waits again,
-    since when.
+    ``source``, ``reference``, ``depth`` and ``output`` are names in the storage that
+    :meth:`Results.ids` calls ``storage``, which is empty for jobs of older versions. ``revision``
+    counts the changes, so that a reader knows whether it has seen the last one. ``runner`` and
+    ``beat``: which service works on it and when that last gave a sign of life; of a job that waits
+    again, since when.
     ``name``: what the sender calls the picture's file.
     """
 
@@ -54,3 +54,4 @@ class JobRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(255), server_default="")
     storage: Mapped[str] = mapped_column(String(32), server_default="")
+    depth: Mapped[str | None] = mapped_column(String(128))
