@@ -141,3 +141,14 @@ def test_a_folder_has_no_map_for_what_comes_through_a_pipe(run: Run, photo: Phot
     assert "has no name to find its depth map by" in answer.err
     one = run("upscale", *MODEL, "-", "--depth", "maps/a.png", "-o", "out.png", stdin=data)
     assert one.code == 0
+
+
+def test_maps_among_the_pictures_are_no_pictures(run: Run, photo: Photo) -> None:
+    photo("in/a.png")
+    photo("in/sub/b.png")
+    map_file("in/maps/a.png")
+    map_file("in/maps/sub/b.png")
+    for _ in range(2):
+        run("upscale", *MODEL, "in", "-r", "--depth", "in/maps", "-o", "in/out", "--overwrite")
+        made = sorted(path.relative_to("in/out").as_posix() for path in Path("in/out").rglob("*.*"))
+        assert made == ["a.png", "sub/b.png"]

@@ -80,7 +80,8 @@ class Fake:
         if answer is None:
             answer = picture(b"made of " + seen.body)
         if isinstance(answer, _Picture) and answer.of_format is not None:
-            answer = answer.of_format(seen.query.get("format") or "png")
+            asked = seen.query.get("format") or seen.fields.get("format", ["png"])[0]
+            answer = answer.of_format(asked)
         return answer
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -19,6 +20,8 @@ from hyperfocal.client import Client
 from hyperfocal.client.answers import Health
 from hyperfocal.client.errors import StrangeAnswer
 from hyperfocal.client.pictures import upload_of
+from hyperfocal.depth.given import read_map
+from hyperfocal.errors import ArrayError, UsageError
 
 PNG = b"\x89PNG\r\n\x1a\n and more"
 
@@ -73,6 +76,68 @@ def test_a_name_that_is_no_text_goes_as_far_as_it_is(
 def test_a_choice_that_was_not_made_or_not_understood(fake: Fake, client: Client, choice) -> None:
     fake.otherwise = picture(Hyperfocal_Choice=choice)
     assert client.upscale(PNG).choice is None
+
+
+DEPTH = {"source": "given", "used": True, "share": 0.25, "blur": 1.5}
+
+
+def test_a_depth_map_goes_along(fake: Fake, client: Client, tmp_path: Path) -> None:
+    fake.otherwise = picture(Hyperfocal_Depth=quote(json.dumps(DEPTH)))
+    restored = client.upscale(PNG, depth=PNG + b"map", reference=PNG + b"more", scale=2)
+    assert restored.depth == DEPTH
+    assert fake.seen[0].fields == {
+        "image": [PNG],
+        "reference": [PNG + b"more"],
+        "depth": [PNG + b"map"],
+        "scale": ["2"],
+    }
+    path = tmp_path / "map.png"
+    path.write_bytes(PNG + b"file")
+    client.upscale(PNG, depth=path)
+    assert fake.seen[1].fields == {"image": [PNG], "depth": [PNG + b"file"]}
+
+
+def test_without_any_depth_map(fake: Fake, client: Client) -> None:
+    assert client.upscale(PNG, depth=False).depth is None
+    assert client.upscale(PNG).depth is None
+    assert [seen.query for seen in fake.seen] == [{"use_depth": "false"}, {}]
+    assert [seen.body for seen in fake.seen] == [PNG, PNG]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint16, np.int32])
+def test_a_depth_map_in_memory_keeps_its_order(fake: Fake, client: Client, kind: type) -> None:
+    """Metres are no brightness: beyond one, and below nothing, they are still near or far."""
+    plane = np.array([[0, 1, 2], [30, 400, 5000]], kind)
+    if np.dtype(kind).kind != "u":
+        plane = plane - kind(7)
+    client.upscale(PNG, depth=plane)
+    (sent,) = fake.seen[0].fields["depth"]
+    assert np.array_equal(read_map(sent), plane.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("depth", "error", "says"),
+    [
+        (np.zeros((2, 2, 3)), ArrayError, "must be"),
+        (np.array([[0.0, np.nan]]), ArrayError, "finite"),
+        (np.array([["near"]]), UsageError, "numbers"),
+        (3, UsageError, "is no picture"),
+    ],
+)
+def test_what_is_no_depth_map(
+    fake: Fake, client: Client, depth: Any, error: Any, says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        client.upscale(PNG, depth=depth)
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
+    "told", ["", "%7B", "[]", quote('{"source": "given", "used": 1, "share": 0, "blur": 0}')]
+)
+def test_depth_that_was_not_told_or_not_understood(fake: Fake, client: Client, told: str) -> None:
+    fake.otherwise = picture(Hyperfocal_Depth=told)
+    assert client.upscale(PNG).depth is None
 
 
 def test_a_result_that_was_not_measured(fake: Fake, client: Client) -> None:

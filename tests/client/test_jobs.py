@@ -28,6 +28,27 @@ def test_submitting(fake: Fake, client: Client) -> None:
     assert submitted.started is submitted.result is submitted.problem is None
 
 
+def test_a_job_with_a_depth_map(fake: Fake, client: Client) -> None:
+    fake.otherwise = JSONResponse(job(), 202)
+    client.jobs.submit(PNG, depth=PNG + b"map")
+    client.jobs.submit(PNG, depth=False)
+    first, second = fake.seen
+    assert first.fields == {"image": [PNG], "depth": [PNG + b"map"]}
+    assert second.query == {"use_depth": "false"}
+    depth = {"source": "given", "used": True, "share": 0, "blur": 0.0}
+    choice = {"kind": "photo", "reasons": ["no sign of noise"]}
+    fake.otherwise = JSONResponse(
+        job("succeeded", 1, result={**made(), "depth": depth, "choice": choice})
+    )
+    result = client.jobs.get("job-1").result
+    assert result is not None
+    assert (result.depth, result.choice) == (depth, choice)
+    fake.otherwise = JSONResponse(job("succeeded", 1, result={**made(), "depth": "near"}))
+    result = client.jobs.get("job-1").result
+    assert result is not None
+    assert (result.depth, result.choice) == (None, None)
+
+
 def test_a_submission_is_tried_again_under_one_key(fake: Fake, client: Client) -> None:
     fake.answers = [BROKEN_OFF, problem(503, "draining")]
     fake.otherwise = JSONResponse(job(), 202)

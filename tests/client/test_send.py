@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from faking import BROKEN_OFF, Custom, Fake, events, job, made, picture, problem, silent_port, whole
@@ -211,6 +212,76 @@ def test_one_bad_picture_does_not_stop_the_rest(send: Call, fake: Fake, folder: 
     fake.seen.clear()
     assert send().exit_code == 0
     assert sent(fake) == [b"b.jpg"]
+
+
+def maps_for(folder: Path, *names: str) -> Path:
+    """A folder of depth maps inside the folder that is sent."""
+    for name in names:
+        path = folder / "maps" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PNG + b"map of " + name.encode())
+    return folder / "maps"
+
+
+def test_each_picture_with_its_depth_map(send: Call, fake: Fake, folder: Path) -> None:
+    maps_for(folder, "a.png", "b.tif", "sub/c.png")
+    done = send("--depth", "in/maps")
+    assert done.exit_code == 0, done.stderr
+    maps = {seen.fields["image"][0]: seen.fields["depth"] for seen in fake.seen}
+    assert maps == {
+        PNG + b"a.png": [PNG + b"map of a.png"],
+        PNG + b"b.jpg": [PNG + b"map of b.tif"],
+        PNG + b"sub/c.png": [PNG + b"map of sub/c.png"],
+    }
+    # And the maps themselves are no pictures.
+    assert sorted(results(folder)) == ["a.png", "b.jpg", "sub/c.png"]
+
+
+def test_another_depth_map_makes_another_result(send: Call, fake: Fake, folder: Path) -> None:
+    maps = maps_for(folder, "a.png", "b.tif", "sub/c.png")
+    assert send("--depth", "in/maps").exit_code == 0
+    fake.seen.clear()
+    assert send("--depth", "in/maps").exit_code == 0
+    assert fake.seen == []
+    (maps / "b.tif").write_bytes(PNG + b"another")
+    assert send("--depth", "in/maps").exit_code == 0
+    assert [seen.fields["depth"] for seen in fake.seen] == [[PNG + b"another"]]
+    fake.seen.clear()
+    shutil.rmtree(maps)
+    assert send("--no-depth").exit_code == 0
+    assert [seen.query["use_depth"] for seen in fake.seen] == ["false"] * 3
+    fake.seen.clear()
+    assert send().exit_code == 0
+    assert len(fake.seen) == 3
+
+
+def test_a_picture_without_its_depth_map_fails_alone(send: Call, fake: Fake, folder: Path) -> None:
+    maps_for(folder, "a.png", "sub/c.png")
+    done = send("--depth", "in/maps")
+    assert done.exit_code == 1
+    assert "no depth map called b in in/maps" in done.stderr
+    assert sorted(results(folder)) == ["a.png", "sub/c.png"]
+
+
+def test_depth_maps_that_cannot_be_meant(send: Call, fake: Fake, folder: Path) -> None:
+    (folder.parent / "map.png").write_bytes(PNG)
+    for options, says in (
+        (["--depth", "map.png"], "may be several pictures"),
+        (["--depth", "gone"], "no such file or folder"),
+        (["--depth", "map.png", "--no-depth"], "exclude each other"),
+    ):
+        done = send(*options)
+        assert done.exit_code in (2, 3)
+        assert says in done.stderr
+    assert fake.seen == []
+
+
+def test_what_a_depth_map_was_good_for(send: Call, fake: Fake, folder: Path) -> None:
+    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5}
+    fake.otherwise = picture(Hyperfocal_Depth=quote(json.dumps(told)))
+    done = send("-v", "--json")
+    assert [file["depth"] for file in json.loads(done.stdout)["files"]] == [told] * 3
+    assert "25% of the picture is out of focus by the depth map in the file" in done.stderr
 
 
 def test_a_report_that_cannot_be_written_costs_no_word_about_the_pictures(
