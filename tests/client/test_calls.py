@@ -78,7 +78,7 @@ def test_a_choice_that_was_not_made_or_not_understood(fake: Fake, client: Client
     assert client.upscale(PNG).choice is None
 
 
-DEPTH = {"source": "given", "used": True, "share": 0.25, "blur": 1.5}
+DEPTH = {"source": "given", "used": True, "share": 0.25, "blur": 1.5, "given_back": 1.2}
 
 
 def test_a_depth_map_goes_along(fake: Fake, client: Client, tmp_path: Path) -> None:
@@ -133,7 +133,13 @@ def test_what_is_no_depth_map(
 
 
 @pytest.mark.parametrize(
-    "told", ["", "%7B", "[]", quote('{"source": "given", "used": 1, "share": 0, "blur": 0}')]
+    "told",
+    [
+        "",
+        "%7B",
+        "[]",
+        quote(json.dumps({**DEPTH, "used": 1})),
+    ],
 )
 def test_depth_that_was_not_told_or_not_understood(fake: Fake, client: Client, told: str) -> None:
     fake.otherwise = picture(Hyperfocal_Depth=told)

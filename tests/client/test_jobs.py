@@ -35,7 +35,7 @@ def test_a_job_with_a_depth_map(fake: Fake, client: Client) -> None:
     first, second = fake.seen
     assert first.fields == {"image": [PNG], "depth": [PNG + b"map"]}
     assert second.query == {"use_depth": "false"}
-    depth = {"source": "given", "used": True, "share": 0, "blur": 0.0}
+    depth = {"source": "given", "used": True, "share": 0, "blur": 0.0, "given_back": 0}
     choice = {"kind": "photo", "reasons": ["no sign of noise"]}
     fake.otherwise = JSONResponse(
         job("succeeded", 1, result={**made(), "depth": depth, "choice": choice})

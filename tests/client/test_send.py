@@ -277,7 +277,7 @@ def test_depth_maps_that_cannot_be_meant(send: Call, fake: Fake, folder: Path) -
 
 
 def test_what_a_depth_map_was_good_for(send: Call, fake: Fake, folder: Path) -> None:
-    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5}
+    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5, "given_back": 1.2}
     fake.otherwise = picture(Hyperfocal_Depth=quote(json.dumps(told)))
     done = send("-v", "--json")
     assert [file["depth"] for file in json.loads(done.stdout)["files"]] == [told] * 3

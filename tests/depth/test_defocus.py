@@ -51,6 +51,39 @@ def test_only_the_order_of_the_map_counts(change):
     np.testing.assert_allclose(found.soft.blur, expected.soft.blur, atol=0.02)
 
 
+def ramped():
+    """Two planes of many depths each, as a camera sees a floor: no two rows lie equally far."""
+    picture, depth = two_planes()
+    depth = depth * 10 + np.linspace(0, 2, depth.shape[0], dtype=np.float32)[:, None]
+    return picture, depth
+
+
+@pytest.mark.parametrize("stray", [0, 1e6, -1e6, 1e30])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_many_depths_each_counts_beside_whatever_is_unknown(stray, turned):
+    """Metres, their negatives, and a patch of what could not be measured on either side."""
+    picture, depth = ramped()
+    expected = by_depth(picture, depth).soft.blur
+    depth = depth.copy()
+    depth[100:106, 30:36] = stray or depth.mean()
+    found = by_depth(picture, -depth if turned else depth).soft.blur
+    away = np.ones(depth.shape, bool)
+    away[88:118, 18:48] = False
+    assert found.shape == expected.shape == depth.shape
+    assert np.abs(found - expected)[away].max() < 0.25
+    assert (found > SEEN).mean() == pytest.approx((expected > SEEN).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("part", [1.0, 0.62, 0.5, 0.37, 0.2])
+def test_the_margin_beside_a_step_is_of_the_pictures_pixels(part):
+    picture, depth = two_planes(3.0)
+    rows = (np.arange(round(160 * part)) / part).astype(int)
+    columns = (np.arange(round(240 * part)) / part).astype(int)
+    blur = by_depth(picture, depth[rows][:, columns]).soft.rows(0, 160, 160, 240)
+    # Half a sample of the map may lie either side of the step.
+    assert blur[:, : 119 - round(0.5 / part)].max() < 1e-6
+
+
 def test_a_sky_that_is_far_beyond_all_else_leaves_the_rest_told_apart():
     picture, depth = two_planes()
     depth[:20] = 1e9

@@ -86,6 +86,20 @@ def test_engines_that_do_not_import_say_how_to_get_them(monkeypatch):
         ONNXRuntimeEngine(b"", scale=2, arithmetic="f32")
 
 
+@pytest.mark.parametrize(
+    ("flags", "described"),
+    [
+        ({"avx2", "avx512_vnni", "amx_int8"}, "one (AMX)"),
+        ({"avx2", "avx_vnni"}, "one (VNNI)"),
+        ({"avx2"}, "one (AVX2)"),
+        ({"asimddp"}, "one (dot product)"),
+        ({"sse4_1"}, "one"),
+    ],
+)
+def test_processors_of_one_name_are_told_apart(flags, described):
+    assert Processor("one", frozenset(flags), 2).described == described
+
+
 def test_linux_flags():
     text = "processor : 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu avx2 avx_vnni\n\n" * 2
     assert _from_linux(text) == ("Some CPU @ 2 GHz", frozenset({"fpu", "avx2", "avx_vnni"}))

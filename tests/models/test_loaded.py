@@ -73,6 +73,9 @@ def test_openvino_computes_what_the_reference_computes(settings, add_model, netw
     assert np.abs(made - expected[0].transpose(1, 2, 0)).max() < 1e-5
 
 
+@pytest.mark.skipif(
+    not processor().exact_int8, reason="each engine loses something else where sums have 16 bits"
+)
 def test_engines_agree_on_foreign_int8_weights_within_a_few_levels(settings, add_model, network):
     add_model("net", int8=network(int8=True))
     first, second = (load(settings, runtime=engine) for engine in ENGINES)

@@ -83,12 +83,14 @@ def test_the_result_tells_what_the_map_was_good_for(sharpening, scene):
     assert result.depth.is_used
     assert result.depth.share == pytest.approx(0.5, abs=0.05)
     assert result.depth.blur == pytest.approx(2, rel=0.3)
+    assert 1 < result.depth.given_back < 4
     assert result.timings.depth > 0
     assert result.depth.to_dict() == {
         "source": "given",
         "used": True,
         "share": round(result.depth.share, 3),
         "blur": round(result.depth.blur, 2),
+        "given_back": round(result.depth.given_back, 2),
     }
 
 
@@ -154,6 +156,32 @@ def test_a_lamp_of_any_brightness_spoils_nothing(sharpening, scene):
     assert np.isfinite(found).all()
 
 
+def test_a_lamp_shines_as_without_a_map(sharpening, scene):
+    """The net has not seen what is brighter than white, so it has taken nothing away there."""
+    _, small, depth = scene
+    unit = small.astype(np.float32) / np.float32(255)
+    unit[50:54, 200:204] = 40
+    held, plain = (sharpening(Picture(unit), depth=each).picture.pixels for each in (depth, False))
+    assert held.max() > 38
+    lamp = np.s_[100:108, 400:408]
+    np.testing.assert_allclose(held[lamp], plain[lamp], rtol=0.02)
+    far = np.s_[:60]
+    flat = sharpening(Picture(small.astype(np.float32) / np.float32(255)), depth=depth)
+    np.testing.assert_allclose(held[far], flat.picture.pixels[far], atol=0.02)
+
+
+def test_colour_that_nobody_sees_has_no_say(sharpening, scene):
+    _, small, depth = scene
+    alpha = np.full(small.shape[:2], 255, np.uint8)
+    alpha[60:100, 30:90] = 0
+    noisy = small.copy()
+    random = np.random.default_rng(1)
+    noisy[60:100, 30:90] = random.integers(0, 256, (40, 60, 3), np.uint8)
+    found = [sharpening(Picture(pixels, alpha), depth=depth) for pixels in (small, noisy)]
+    np.testing.assert_array_equal(found[0].picture.pixels, found[1].picture.pixels)
+    assert found[0].depth == found[1].depth
+
+
 @pytest.mark.parametrize("scale", [1, 1.5, 2])
 def test_any_scale(sharpening, scene, scale):
     _, small, depth = scene
@@ -179,10 +207,50 @@ def test_every_blur_comes_out_as_a_gaussian_of_its_width(blur, channels):
     point = np.zeros((61, 61, *channels), np.float32)
     point[30, 30] = 1
     asked = np.full((61 - 14, 61 - 14), blur, np.float32)
-    across = softening._smoothed(point, asked).reshape(47, 47, -1)[..., 0].sum(axis=0)
+    across = softening._smoothed(point, asked, 1.0).reshape(47, 47, -1)[..., 0].sum(axis=0)
     at = np.arange(47) - 23
     assert across.sum() == pytest.approx(1)
     assert (across * at**2).sum() == pytest.approx(blur**2, rel=0.01, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [2.0, 3.7, 8.0])
+def test_nor_does_it_matter_how_far_it_is_enlarged(scale):
+    border = sum(softening._steps(scale))
+    point = np.zeros((4 * border + 1,) * 2, np.float32)
+    point[2 * border, 2 * border] = 1
+    at = np.arange(2 * border + 1) - border
+    for blur in (0.6, 2.0, 3.2):
+        asked = np.full((2 * border + 1,) * 2, blur * scale, np.float32)
+        across = softening._smoothed(point, asked, scale).sum(axis=0)
+        assert across.sum() == pytest.approx(1, abs=0.01)
+        assert (across * at**2).sum() == pytest.approx((blur * scale) ** 2, rel=0.02)
+
+
+def test_what_lies_beyond_the_input_is_softened_as_well(replicate, scene):
+    """Edges that a net made have more than the input can hold, and that has to go, too."""
+    truth, small, depth = scene
+    net = Sharpening(replicate)
+    sharpened = net.run
+
+    def harder(tile):
+        made = sharpened(tile).astype(np.float64)
+        rows, columns = np.indices(made.shape[:2])
+        made += np.where((rows + columns) % 2, 6.0, -6.0)[..., None]
+        return np.rint(np.clip(made, 0, 255)).astype(np.uint8)
+
+    net.run = harder
+    made, without = (
+        Upscaler(net)(Picture(small), depth=each).picture.pixels for each in (depth, False)
+    )
+    soft = np.s_[8:-8, WIDTH + 40 : -8]
+
+    def fine(pixels):
+        low = imresize(pixels.astype(np.float64), 0.5)
+        return np.sqrt(np.square((pixels - imresize(low, 2))[soft]).mean())
+
+    assert fine(without) > 5
+    assert fine(truth) < 0.5
+    assert fine(made) < 1
 
 
 def test_a_net_that_took_no_blur_away_is_left_alone(replicate, scene):
@@ -192,6 +260,7 @@ def test_a_net_that_took_no_blur_away_is_left_alone(replicate, scene):
     held, plain = (Upscaler(net)(Picture(small), depth=each) for each in (depth, False))
     np.testing.assert_array_equal(held.picture.pixels, plain.picture.pixels)
     assert held.depth.share == pytest.approx(0.5, abs=0.05)
+    assert held.depth.given_back == 0
 
 
 def test_garbage_is_told_before_it_is_bent(replicate, scene):

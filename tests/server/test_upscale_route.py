@@ -55,7 +55,7 @@ def test_no_depth_map_at_all(running):
 
 
 def test_what_a_depth_map_was_good_for(running):
-    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5}
+    told = {"source": "embedded", "used": True, "share": 0.25, "blur": 1.5, "given_back": 1.2}
     running.pool.changes = {"depth": told}
     headers = running.client.post("/v1/upscale", content=b"abc").headers
     assert json.loads(unquote(headers["hyperfocal-depth"])) == told

@@ -60,7 +60,7 @@ def bench(
     if as_json:
         from hyperfocal.models.hardware import processor
 
-        say.document({"processor": processor().name, "rows": [row.to_dict() for row in rows]})
+        say.document({"processor": processor().described, "rows": [row.to_dict() for row in rows]})
     else:
         _print(rows)
 

@@ -108,7 +108,8 @@ def _depth(told: Mapping[str, Any]) -> str:
         return f"{which} shows nothing out of focus"
     return (
         f"{told['share']:.0%} of the picture is out of focus by {which}, by up to "
-        f"{told['blur']:.1f} pixels, and was kept so"
+        f"{told['blur']:.1f} pixels; "
+        + ("what the model took of it was given back" if told["given_back"] else "it stayed so")
     )
 
 

@@ -32,7 +32,8 @@ class Restored:
     service, by stage. ``notes``: what was converted or dropped. ``choice``: where the service chose
     between photo and restore models, the ``kind`` and the ``reasons``. ``depth``: where there was
     a depth map, its ``source`` ("given" or "embedded"), whether it was ``used``, the ``share`` of
-    the picture that was kept soft, and the ``blur`` there, in pixels of the input, at most.
+    the picture that is out of focus, by how much ``blur``, and how much of that was
+    ``given_back``, in pixels of the input, at most.
     """
 
     data: builtins.bytes | None

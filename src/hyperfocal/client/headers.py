@@ -92,8 +92,14 @@ def depth_of(told: object) -> dict[str, Any] | None:
             "used": bool(used),
             "share": float() | int() as share,
             "blur": float() | int() as blur,
+            "given_back": float() | int() as given_back,
         }:
-            return {"source": source, "used": used, "share": float(share), "blur": float(blur)}
+            figures = {"share": share, "blur": blur, "given_back": given_back}
+            return {
+                "source": source,
+                "used": used,
+                **{name: float(figure) for name, figure in figures.items()},
+            }
     return None
 
 

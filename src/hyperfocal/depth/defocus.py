@@ -10,6 +10,7 @@ numbers mean, nor whether near or far is large.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,8 @@ _ENOUGH = 2000.0
 _MOST, _FELT = 4.0, 0.2
 # Pixels of the picture looked at together, but no fewer rows; and those of the map made use of.
 _BAND, _ROWS, _MAP_PIXELS = 250_000, 32, 1_000_000
+# Values of a map that are told apart.
+_LEVELS = 4096
 
 Figures = npt.NDArray[np.float64]
 
@@ -141,7 +144,7 @@ class _Depths:
     def of(cls, depth_map: Plane, height: int, width: int) -> _Depths:
         """For a picture of that size."""
         ranks = _ranks(_no_finer(depth_map, height, width))
-        reach = max(1, round(_BESIDE * ranks.shape[1] / width))
+        reach = math.ceil(_BESIDE * ranks.shape[1] / width)
         depths = np.minimum((ranks * _DEPTHS).astype(np.intp), _DEPTHS - 1)
         return cls(ranks, depths, _flat(ranks, reach), reach)
 
@@ -261,11 +264,14 @@ def _no_finer(depth_map: Plane, height: int, width: int) -> Plane:
 
 
 def _ranks(depth_map: Plane) -> Plane:
-    """The share of pixels that are less, half of those that are alike counted: 0 to 1."""
-    above = depth_map / 2 - depth_map.min() / 2
-    # Floats that are not negative are ordered as their bits are. The upper half of these tells
-    # apart what differs by a hundredth, be it a nose or the sky a million metres away.
-    levels = np.ascontiguousarray(above, np.float32).view(np.uint32) >> 16
+    """The share of pixels that are less, half of those that are alike counted: 0 to 1.
+
+    Alike are those between two of some thousand values with as many pixels each, wherever these
+    lie: a nose is told from an ear, be the sky a million metres away on the one side or the other.
+    """
+    ordered = np.sort(depth_map, axis=None)
+    values = np.unique(ordered[:: max(ordered.size // _LEVELS, 1)])
+    levels = np.searchsorted(values, depth_map, side="right")
     counts = np.bincount(levels.ravel())
     shares = (np.cumsum(counts) - counts / 2) / depth_map.size
     found: Plane = shares.astype(np.float32)[levels]

@@ -13,7 +13,7 @@ from hyperfocal.evaluate.record import record, record_speed
 from hyperfocal.evaluate.report import Report
 from hyperfocal.evaluate.run import evaluate
 from hyperfocal.evaluate.suites import is_there
-from hyperfocal.models.card import ModelCard
+from hyperfocal.models.card import ModelCard, Precision
 from hyperfocal.models.hardware import processor
 from hyperfocal.settings import Settings
 
@@ -59,15 +59,17 @@ def measure_quality(
     suites: Iterable[SuiteChoice] = SUITES,
     settings: Settings | None = None,
     *,
+    precisions: Iterable[Precision] | None = None,
     on_report: Callable[[Report], None] | None = None,
 ) -> ModelCard:
-    """Evaluate all weights of the model whose card is at ``path``; gives the new card.
+    """Evaluate the weights of the model whose card is at ``path``; gives the new card.
 
-    Raises what :func:`evaluate` raises; the card then has what was measured before.
+    ``precisions``: left out, all that it has. Raises what :func:`evaluate` raises; the card then
+    has what was measured before.
     """
     settings = settings or Settings.read()
     card = ModelCard.read(path)
-    for precision in sorted(card.weights):
+    for precision in sorted(card.weights if precisions is None else precisions):
         for choice in suites:
             report = evaluate(choice.suite, str(path), None, choice.first, settings, precision)
             card = record(report, path)
@@ -91,7 +93,7 @@ def measure_speed(
     for precision in sorted(card.weights):
         chosen = settings.model_copy(update={"precision": precision})
         row = bench(str(path), card.scale, side=side, runs=runs, threads=threads, settings=chosen)
-        card = record_speed(row, processor().name, path)
+        card = record_speed(row, processor().described, path)
         if on_row is not None:
             on_row(row)
     return card

@@ -35,6 +35,15 @@ class Processor:
     cores: int
 
     @property
+    def described(self) -> str:
+        """The name with the instructions that decide the speed: many have one name, "AMD EPYC"."""
+        kinds = (("AMX", "amx_int8"), ("VNNI", "avx512_vnni"), ("VNNI", "avx_vnni"))
+        for kind, flag in (*kinds, ("AVX2", "avx2"), ("dot product", "asimddp")):
+            if flag in self.flags:
+                return f"{self.name} ({kind})"
+        return self.name
+
+    @property
     def exact_int8(self) -> bool:
         """Whether u8 x s8 products are summed in 32 bits.
 

@@ -30,15 +30,18 @@ class Depth:
     """What a depth map was good for.
 
     ``source``: it was "given" with the picture, or "embedded" in its file. ``share``: of the
-    picture, from 0 to 1, what is visibly out of focus and was kept as soft as it is; ``blur``: the
-    most of it, in pixels of the input (standard deviation of a Gaussian). Both are 0 where all is
-    in focus, or where the models leave blur alone; ``is_used`` tells that these do not.
+    picture, from 0 to 1, what is visibly out of focus, edges of things left out; ``blur``: the
+    most of it, in pixels of the input (standard deviation of a Gaussian); ``given_back``: the most
+    of it that the models took away and that was given back, likewise, 0 where they took nothing.
+    All are 0 where all is in focus, or where the models leave blur alone; ``is_used`` tells that
+    these do not.
     """
 
     source: Literal["given", "embedded"]
     is_used: bool
     share: float = 0.0
     blur: float = 0.0
+    given_back: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -47,6 +50,7 @@ class Depth:
             "used": self.is_used,
             "share": round(self.share, 3),
             "blur": round(self.blur, 2),
+            "given_back": round(self.given_back, 2),
         }
 
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from hyperfocal.depth.defocus import Defocus, by_depth
+from hyperfocal.depth.defocus import by_depth
 from hyperfocal.depth.filters import Plane
 from hyperfocal.depth.given import check_belongs, read_map
 from hyperfocal.errors import FidelityTooLow, UsageError
@@ -226,7 +226,7 @@ class Upscaler:
             on_models(names)
         turn = TURNS.take(route.memory, self._settings.memory - LEAST, progress.check)
         with turn, np.errstate(all="ignore"):
-            made, deviation, projections, defocus = _restore(
+            made, deviation, projections, kept = _restore(
                 picture, nets, route, progress, watch, back_project, depth_map
             )
             fidelity = deviation.fidelity()
@@ -244,7 +244,7 @@ class Upscaler:
             timings=watch.timings(),
             projections=projections,
             choice=choice,
-            depth=_told(depth_map, defocus, given=depth is not None, nets=nets),
+            depth=_told(depth_map, kept, given=depth is not None, nets=nets),
         )
 
 
@@ -295,7 +295,7 @@ def _restore(
     watch: Stopwatch,
     back_project: float | None,
     depth_map: Plane | None,
-) -> tuple[Picture, Deviation, int, Defocus | None]:
+) -> tuple[Picture, Deviation, int, _Kept | None]:
     """The result, what it strays from the input, how often it was bent to that, and its focus."""
     with watch.phase("prepare"):
         colour = np.ascontiguousarray(picture.pixels)
@@ -322,12 +322,12 @@ def _restore(
         # First: garbage must not be bent into something likely.
         native = math.prod(net.card.scale for net in nets)
         check_faithful(deviation, current, colour, native, picture.alpha)
-    defocus = None
+    kept = None
     if depth_map is not None and any(net.card.takes_depth for net in nets):
         with watch.phase("depth"):
             defocus = by_depth(colour, depth_map)
             if defocus is not None:
-                soften(
+                back = soften(
                     current,
                     samples,
                     defocus,
@@ -335,8 +335,9 @@ def _restore(
                     progress=progress,
                     on_disk=route.difference_on_disk,
                 )
+                kept = _Kept(defocus.soft.share, defocus.soft.most, back)
     with watch.phase("fidelity"):
-        if defocus is not None:
+        if kept is not None and kept.given_back:
             deviation = measure(current, colour, picture.alpha)
         projections = 0
         if back_project is not None and deviation.decibels < back_project:
@@ -352,7 +353,15 @@ def _restore(
             )
     # However coarse the JPEG was that the input came from, this does not come from it.
     made = replace(picture, pixels=current, alpha=alpha, jpeg_quality=None)
-    return made, deviation, projections, defocus
+    return made, deviation, projections, kept
+
+
+class _Kept(NamedTuple):
+    """Of :class:`Depth`."""
+
+    share: float
+    blur: float
+    given_back: float
 
 
 def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | None:
@@ -365,15 +374,13 @@ def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | N
 
 
 def _told(
-    depth_map: Plane | None, defocus: Defocus | None, *, given: bool, nets: Sequence[Net]
+    depth_map: Plane | None, kept: _Kept | None, *, given: bool, nets: Sequence[Net]
 ) -> Depth | None:
     if depth_map is None:
         return None
     source: Literal["given", "embedded"] = "given" if given else "embedded"
     is_used = any(net.card.takes_depth for net in nets)
-    if defocus is None:
-        return Depth(source, is_used)
-    return Depth(source, is_used, defocus.soft.share, defocus.soft.most)
+    return Depth(source, is_used) if kept is None else Depth(source, is_used, *kept)
 
 
 def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:

@@ -88,7 +88,7 @@ def test_a_form_with_a_reference(served):
 
 
 def test_a_form_with_a_depth_map(served):
-    told = {"source": "given", "used": True, "share": 0.25, "blur": 1.5}
+    told = {"source": "given", "used": True, "share": 0.25, "blur": 1.5, "given_back": 1.2}
     with served() as s:
         s.pool.changes = {"depth": told}
         files = {"image": ("a.png", PNG), "depth": ("b.png", PNG + b"!")}

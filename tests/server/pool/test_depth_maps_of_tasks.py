@@ -113,7 +113,8 @@ def test_the_map_in_the_file(do: Do, tmp_path: Path) -> None:
 def test_one_that_was_sent_goes_before_it(do: Do) -> None:
     flat = encoded(np.full((HEIGHT, WIDTH), 7, np.uint8))
     answer = do(with_map_inside(scene()), flat)
-    assert answer.depth == {"source": "given", "used": True, "share": 0.0, "blur": 0.0}
+    nothing = {"share": 0.0, "blur": 0.0, "given_back": 0.0}
+    assert answer.depth == {"source": "given", "used": True, **nothing}
 
 
 @pytest.mark.parametrize("crop", [None, (0, 0, 240, 160), (60, 10, 120, 140), (1, 2, 3, 100)])

@@ -32,7 +32,8 @@ class JobResult(BaseModel):
     depth: dict[str, Any] | None = Field(
         default=None,
         description="Where there was a depth map: its source (given or embedded), whether it was"
-        " used, the share of the picture that was kept soft, and the blur there in pixels at most.",
+        " used, the share of the picture that is out of focus, by how many pixels of blur at most,"
+        " and how many of these were given_back.",
     )
 
 

@@ -35,12 +35,12 @@ export function facts(item) {
   const chosen = [why && `chosen because ${why}`, result.model_version && `version ${result.model_version}`];
   rows.push({ term: "Model", value: result.model, more: chosen.filter(Boolean).join("; ") });
   if (result.depth?.share > 0) {
-    const { source, share, blur } = result.depth;
+    const { source, share, blur, given_back: back } = result.depth;
     const map = source === "given" ? "the depth map" : "the depth map in the file";
     rows.push({
       term: "Depth",
-      value: `${Math.max(1, Math.round(share * 100))} % kept soft`,
-      more: `by ${map}, up to ${blur.toFixed(1)} pixels out of focus`,
+      value: `${Math.max(1, Math.round(share * 100))} % out of focus`,
+      more: `by ${map}, up to ${blur.toFixed(1)} pixels${back > 0 ? "; kept so" : ""}`,
     });
   }
   return rows;
