@@ -19,7 +19,7 @@ def test_all_that_ship_are_measured_where_no_pattern_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     measured: list[Path] = []
-    monkeypatch.setattr(figures, "measure_quality", lambda path, on_report: measured.append(path))
+    monkeypatch.setattr(figures, "measure_quality", lambda path, **given: measured.append(path))
     figures.main()
     assert {path for path in SHIPPED.glob("*.toml") if ModelCard.read(path).quality} <= {*measured}
     measured.clear()

@@ -318,6 +318,7 @@ def test_a_model_with_a_card_comes_whole(carded, settings):
     card = models.import_card(carded, settings=settings)
     assert (card.name, set(card.weights)) == ("mine-x2", {"float", "int8"})
     assert card.quality == models.ModelCard.read(carded).quality
+    assert [card.weights[kind].exact_anywhere for kind in ("float", "int8")] == [False, True]
     assert models.show("mine-x2", settings=settings) == card
     verdicts = models.verify("mine-x2", settings=settings)
     assert len(verdicts) == 2

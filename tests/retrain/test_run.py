@@ -86,7 +86,7 @@ def test_a_better_model_is_exported(plan: Plan, settings: Settings, tmp_path: Pa
     assert report.data["training"] == 7
     entry = read_entry(out / "tiny-retrained-x2.toml")
     told = [(q.suite, q.precision) for q in entry.card.quality]
-    assert kinds[0] == ("int8" if processor().exact_int8 else "float")
+    assert kinds[0] == ("int8" if processor().has_int8 else "float")
     suites = ("frozen", "held-back", "validation")
     assert sorted(told) == sorted((suite, kind) for suite in suites for kind in kinds)
     assert [speed.precision for speed in entry.card.speed] == ["float", "int8"]
@@ -148,7 +148,8 @@ def test_of_weights_that_are_not_exported_the_card_tells_nothing(
 def test_weights_that_cannot_be_judged_here_are_not_exported(
     plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Processor, "exact_int8", property(lambda self: False))
+    for ability in ("exact_int8", "has_int8"):
+        monkeypatch.setattr(Processor, ability, property(lambda self: False))
     report, out = retrain(plan, settings, progress=False)
     assert report.verdict.better
     assert {found.precision for found in report.suites} == {"float"}

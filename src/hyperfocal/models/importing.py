@@ -176,7 +176,8 @@ def _take(
         digest = hashlib.sha256(content).hexdigest()
         # The digest in the file's name lets a new card take over from an old one in one step.
         file = f"{card.name}.{precision}.{digest[:12]}.onnx"
-        weights[precision] = Weights(file=file, sha256=digest)
+        known = card.weights.get(precision, Weights(file=file, sha256=digest))
+        weights[precision] = known.model_copy(update={"file": file, "sha256": digest})
     card = card.model_copy(update={"weights": weights})
     card_path = settings.models / f"{card.name}.toml"
     with changing(settings):
