@@ -48,8 +48,8 @@ def _what(row: Row) -> tuple[str, str]:
 
 
 def speeds(folder: Path = FOLDER) -> dict[str, list[Row]]:
-    """Rows that count, by processor."""
-    found = {}
+    """Rows that count, by processor; first the one with the most."""
+    found: dict[str, list[Row]] = {}
     for path in sorted(folder.glob("*.json")):
         measured = json.loads(path.read_text(encoding="utf-8"))
         found[measured["processor"]] = [
@@ -57,7 +57,7 @@ def speeds(folder: Path = FOLDER) -> dict[str, list[Row]]:
             for row in measured["rows"]
             if row["graph"] and row["graph"] == graph_of(row["model"], row["precision"])
         ]
-    return found
+    return dict(sorted(found.items(), key=lambda measured: -len(measured[1])))
 
 
 @cache
