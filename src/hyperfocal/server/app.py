@@ -82,6 +82,7 @@ _TELLS = [
     "hyperfocal-basis",
     "hyperfocal-notes",
     "hyperfocal-choice",
+    "hyperfocal-depth",
 ]
 
 
