@@ -103,6 +103,7 @@ def test_a_listed_site_may_call_and_read(pretending):
         assert answer.headers["access-control-allow-origin"] == ORIGIN
         exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
         assert {name.lower() for name in picture_out()[200]["headers"]} <= set(exposed)
+        assert {name for name in answer.headers if name.startswith("hyperfocal-")} <= set(exposed)
         other = {"origin": "https://evil.example"}
         answer = running.client.post("/v1/upscale", content=b"x", headers=other)
         assert answer.status_code == 403

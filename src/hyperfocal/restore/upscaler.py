@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -221,13 +221,17 @@ class Upscaler:
                 "int8" if all(net.precision == "int8" for net in nets) else "float",
             )
             names = tuple(net.card.name for net in nets)
+            told = None
+            if depth_map is not None:
+                takes_depth = any(net.card.takes_depth for net in nets)
+                told = Depth("embedded" if depth is None else "given", takes_depth)
         progress = Progress(route.tiles, on_progress, cancel)
         if on_models is not None:
             on_models(names)
         turn = TURNS.take(route.memory, self._settings.memory - LEAST, progress.check)
         with turn, np.errstate(all="ignore"):
-            made, deviation, projections, kept = _restore(
-                picture, nets, route, progress, watch, back_project, depth_map
+            made, deviation, projections, told = _restore(
+                picture, nets, route, progress, watch, back_project, depth_map, told
             )
             fidelity = deviation.fidelity()
         if min_fidelity is not None and fidelity.consistency_db < min_fidelity:
@@ -244,7 +248,7 @@ class Upscaler:
             timings=watch.timings(),
             projections=projections,
             choice=choice,
-            depth=_told(depth_map, kept, given=depth is not None, nets=nets),
+            depth=told,
         )
 
 
@@ -295,8 +299,12 @@ def _restore(
     watch: Stopwatch,
     back_project: float | None,
     depth_map: Plane | None,
-) -> tuple[Picture, Deviation, int, _Kept | None]:
-    """The result, what it strays from the input, how often it was bent to that, and its focus."""
+    told: Depth | None,
+) -> tuple[Picture, Deviation, int, Depth | None]:
+    """The result, what it strays from the input, how often it was bent to that, and its focus.
+
+    ``told``: of the map, before anything is known but whether it is used.
+    """
     with watch.phase("prepare"):
         colour = np.ascontiguousarray(picture.pixels)
         if picture.alpha is not None:
@@ -322,8 +330,7 @@ def _restore(
         # First: garbage must not be bent into something likely.
         native = math.prod(net.card.scale for net in nets)
         check_faithful(deviation, current, colour, native, picture.alpha)
-    kept = None
-    if depth_map is not None and any(net.card.takes_depth for net in nets):
+    if depth_map is not None and told is not None and told.is_used:
         with watch.phase("depth"):
             defocus = by_depth(colour, depth_map)
             if defocus is not None:
@@ -335,9 +342,10 @@ def _restore(
                     progress=progress,
                     on_disk=route.difference_on_disk,
                 )
-                kept = _Kept(defocus.soft.share, defocus.soft.most, back)
+                soft = defocus.soft
+                told = replace(told, share=soft.share, blur=soft.most, given_back=back)
     with watch.phase("fidelity"):
-        if kept is not None and kept.given_back:
+        if told is not None and told.given_back:
             deviation = measure(current, colour, picture.alpha)
         projections = 0
         if back_project is not None and deviation.decibels < back_project:
@@ -353,15 +361,7 @@ def _restore(
             )
     # However coarse the JPEG was that the input came from, this does not come from it.
     made = replace(picture, pixels=current, alpha=alpha, jpeg_quality=None)
-    return made, deviation, projections, kept
-
-
-class _Kept(NamedTuple):
-    """Of :class:`Depth`."""
-
-    share: float
-    blur: float
-    given_back: float
+    return made, deviation, projections, told
 
 
 def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | None:
@@ -371,16 +371,6 @@ def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | N
     if found is not None:
         check_belongs(found, picture.height, picture.width)
     return found
-
-
-def _told(
-    depth_map: Plane | None, kept: _Kept | None, *, given: bool, nets: Sequence[Net]
-) -> Depth | None:
-    if depth_map is None:
-        return None
-    source: Literal["given", "embedded"] = "given" if given else "embedded"
-    is_used = any(net.card.takes_depth for net in nets)
-    return Depth(source, is_used) if kept is None else Depth(source, is_used, *kept)
 
 
 def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:

@@ -20,16 +20,16 @@ def has_bfloat16() -> bool:
     Where they are not, torch makes each of them element by element: a step of a training takes
     some fifteen times as long as in float32.
     """
-    if not (torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()):
-        return False
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return _has_onednn() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _fusable(dtype: torch.dtype) -> bool:
     """Whether this processor has the fused operation, which itself falls back to nothing."""
-    if not (torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()):
-        return False
-    return dtype == torch.float32 or (dtype == torch.bfloat16 and has_bfloat16())
+    return has_bfloat16() if dtype == torch.bfloat16 else dtype == torch.float32 and _has_onednn()
+
+
+def _has_onednn() -> bool:
+    return torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()
 
 
 class _ConvHardtanh(torch.autograd.Function):
