@@ -382,7 +382,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
-        ("depth maps of phones (JPEG: Google's GDepth, Apple's pictures of depth or disparity)",
+        ("depth maps of phones (JPEG: Google's GDepth and Dynamic Depth, Apple's pictures of depth "
+         "or disparity; HEIC: auxiliary pictures of depth)",
          measured, "read, to keep soft what is out of focus; not written to the result, and said"),
         ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
          " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"

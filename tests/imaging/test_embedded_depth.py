@@ -98,6 +98,41 @@ def with_mpf(*further, jpeg=None, order="<", offset=0, count=None):
     return with_segments(jpeg, segment(0xE2, b"MPF\0" + index)) + b"".join(further)
 
 
+def listed(name, length, *, nested=False):
+    """An item of Dynamic Depth's directory, with attributes or with elements."""
+    if nested:
+        return (
+            b'<rdf:li rdf:parseType="Resource"><Item:Mime>image/jpeg</Item:Mime>'
+            b"<Item:Length>%d</Item:Length><Item:DataURI>%s</Item:DataURI></rdf:li>"
+        ) % (length, name)
+    return (
+        b'<rdf:li><Container:Item Item:Mime="image/jpeg" Item:Padding="0" '
+        b'Item:DataURI="%s" Item:Length="%d"/></rdf:li>' % (name, length)
+    )
+
+
+def with_dynamic_depth(*further, depth=b"android/depthmap", nested=False):
+    """Pictures, as (name, bytes, length), behind the first, and the packet that lists them."""
+    items = [(b"primary_image", b"", 0), *further]
+    main = packet(
+        b'xmlns:Device="http://ns.google.com/photos/dd/1.0/device/" '
+        b'xmlns:Container="http://ns.google.com/photos/dd/1.0/container/" '
+        b'xmlns:Item="http://ns.google.com/photos/dd/1.0/item/" '
+        b'xmlns:Camera="http://ns.google.com/photos/dd/1.0/camera/" '
+        b'xmlns:DepthMap="http://ns.google.com/photos/dd/1.0/depthmap/"'
+    ).replace(
+        b"/></rdf",
+        b"><Device:Container><Container:Directory><rdf:Seq>"
+        + b"".join(listed(name, length, nested=nested) for name, _, length in items)
+        + b"</rdf:Seq></Container:Directory></Device:Container><Device:Cameras><rdf:Seq><rdf:li>"
+        b'<Device:Camera><Camera:DepthMap DepthMap:Format="RangeInverse" DepthMap:Near="0.4" '
+        b'DepthMap:Far="9.5" DepthMap:DepthURI="' + depth + b'"/></Device:Camera></rdf:li>'
+        b"</rdf:Seq></Device:Cameras></rdf:Description></rdf",
+    )
+    jpeg = with_segments(photograph(), segment(0xE1, XMP + main))
+    return jpeg + b"".join(data for _, data, _ in items)
+
+
 def grey_jpeg(array=LEVELS):
     return encoded(array, quality=100)
 
@@ -148,6 +183,48 @@ def test_an_auxiliary_picture(order, kind):
     with Image.open(io.BytesIO(data)) as pillows:
         assert (pillows.format, pillows.n_frames) == ("MPO", 3)
     assert_same(hyperfocal.open(data).depth_map)
+
+
+def item(name, data):
+    return name, data, len(data)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["attributes", "elements"])
+def test_dynamic_depth(nested):
+    original = item(b"android/original_image", photograph())
+    confidence = item(b"android/confidencemap", grey_jpeg(LEVELS[::-1].copy()))
+    depth = item(b"android/depthmap", grey_jpeg())
+    for order in ((original, depth, confidence), (depth, original), (original, depth)):
+        picture = hyperfocal.open(with_dynamic_depth(*order, nested=nested))
+        assert_same(picture.depth_map)
+        assert NOT_WRITTEN in picture.notes
+
+
+def test_an_item_of_no_length_is_the_one_before_it():
+    depth = item(b"android/confidencemap", grey_jpeg())
+    data = with_dynamic_depth(depth, (b"android/depthmap", b"", 0), item(b"other", photograph()))
+    assert_same(hyperfocal.open(data).depth_map)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_dynamic_depth(item(b"android/depthmap", grey_jpeg()), depth=b"elsewhere"),
+        with_dynamic_depth((b"android/depthmap", grey_jpeg(), 9_999_999_999)),
+        with_dynamic_depth((b"android/depthmap", b"", 0)),
+        with_dynamic_depth(item(b"android/depthmap", b"no picture")),
+        with_dynamic_depth(item(b"android/depthmap", grey_jpeg()))[:-300],
+        with_dynamic_depth(item(b"android/depthmap", grey_jpeg())).replace(
+            b"Directory>", b"directory>"
+        ),
+    ],
+    ids=["not listed", "longer than the file", "no bytes", "no picture", "cut", "no directory"],
+)
+def test_a_directory_that_leads_nowhere(data):
+    picture = hyperfocal.open(data)
+    assert (picture.height, picture.width) == (HEIGHT, WIDTH)
+    assert picture.depth_map is None
+    assert UNREADABLE in picture.notes
 
 
 def test_a_further_picture_that_is_no_map():

@@ -17,6 +17,7 @@ _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdi
                b"minf": 0, b"stbl": 0}  # fmt: skip
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
 _OTHER_ALPHA = b"urn:mpeg:hevc:2015:auxid:1"
+_DEPTH = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", b"urn:mpeg:hevc:2015:auxid:2")
 # Of the C2PA specification: the box around content credentials.
 _CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _FURTHER = "further pictures in the file (depth, gain map) were dropped"
@@ -47,6 +48,7 @@ class Contents:
     function (ITU-T H.273). ``frames``: of an animation, else 1. ``bit_depth`` and ``colour`` are
     those of the deepest and most coloured picture in the file, because a grid's are only stated
     with its tiles. ``further``: there are auxiliary pictures besides alpha, or a gain map;
+    ``turned_depth``: the depth map among them is turned or mirrored by properties of its own;
     ``mastering``: of HDR; ``credentials``: C2PA's.
     """
 
@@ -65,6 +67,7 @@ class Contents:
     exif: bytes | None = None
     xmp: bytes | None = None
     further: bool = False
+    turned_depth: bool = False
     mastering: bool = False
     credentials: bool = False
 
@@ -122,14 +125,13 @@ def read(data: bytes) -> Contents:
     for kind, body in tables.properties:
         _shared_property(found, kind, body)
     clean = None
-    for index in tables.uses.get(tables.primary, range(1, len(tables.properties) + 1)):
-        if 0 < index <= len(tables.properties):
-            kind, body = tables.properties[index - 1]
-            _own_property(found, kind, body)
-            clean = body if kind == b"clap" else clean
+    for kind, body in _of_item(tables, tables.uses.get(tables.primary)):
+        _own_property(found, kind, body)
+        clean = body if kind == b"clap" else clean
     if clean is not None:
         found.aperture = _aperture(clean, found.width, found.height)
         found.odd_aperture = found.aperture is None
+    found.turned_depth = any(_is_turned_depth(tables, uses) for uses in tables.uses.values())
     for item, (kind, detail) in tables.kinds.items():
         if kind == b"Exif" and found.exif is None:
             payload = _payload(data, tables, item)
@@ -238,6 +240,19 @@ def _payload(data: bytes, tables: _Tables, item: int) -> bytes:
     if sum(length for _, length in extents) > len(data):
         return b""
     return b"".join(source[start : start + length] for start, length in extents)
+
+
+def _of_item(tables: _Tables, uses: list[int] | None) -> list[tuple[bytes, bytes]]:
+    """The properties that an item has: of a file that says nothing of it, all there are."""
+    if uses is None:
+        return tables.properties
+    return [tables.properties[at - 1] for at in uses if 0 < at <= len(tables.properties)]
+
+
+def _is_turned_depth(tables: _Tables, uses: list[int]) -> bool:
+    have = _of_item(tables, uses)
+    is_depth = any(kind == b"auxC" and body[4:].startswith(_DEPTH) for kind, body in have)
+    return is_depth and any(kind in (b"irot", b"imir") for kind, _ in have)
 
 
 def _shared_property(found: Contents, kind: bytes, body: bytes) -> None:

@@ -1,9 +1,12 @@
-"""The depth map that a phone put into a JPEG file.
+"""The depth map that a phone put into a JPEG or HEIC file.
 
-Two ways are read. Google's: a picture in base64 as ``GDepth:Data`` of the XMP packet, which is so
-large that it lies in the packet's extension (XMP Specification Part 3, 1.1.3.1; Depthmap Metadata,
-2014). Apple's: a further picture in the file, which the index of CIPA DC-007 (Multi-Picture Format)
-leads to, and whose own XMP calls it an auxiliary image of depth or disparity.
+In HEIC it is an auxiliary picture of that kind (ISO/IEC 23008-12). In JPEG three ways are read.
+Google's of old: a picture in base64 as ``GDepth:Data`` of the XMP packet, which is so large that
+it lies in the packet's extension (XMP Specification Part 3, 1.1.3.1; Depthmap Metadata, 2014).
+Google's of today: the packet lists the pictures that follow the first, and names the map among
+them (Dynamic Depth 1.0, 2019). Apple's: a further picture in the file, which the index of CIPA
+DC-007 (Multi-Picture Format) leads to, and whose own XMP calls it an auxiliary image of depth or
+disparity.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, TooLarge
+from hyperfocal.imaging import orient
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.jpeg_walk import SOI, SOS, walk
 from hyperfocal.imaging.picture import fits_picture
@@ -37,7 +41,13 @@ _ENTRIES, _HEAD = 16, 200_000
 _DATA = re.compile(
     rb"GDepth:Data\s*(?:=\s*[\"']([A-Za-z0-9+/=\s]+)[\"']|>([A-Za-z0-9+/=\s]+)</GDepth:Data)"
 )
+_LENGTH = re.compile(rb":Length\s*(?:=\s*[\"']|>)\s*(\d{1,10})")
+_NAME, _MAP = (
+    re.compile(rb":" + called + rb"\s*(?:=\s*[\"']|>)\s*([^\"'<>\s]+)")
+    for called in (b"DataURI", b"DepthURI")
+)
 _GUID = re.compile(rb"xmpNote:HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})")
+_PROMISE = re.compile(rb"GDepth:Data|:DepthURI")
 _AUXILIARY = re.compile(
     rb":AuxiliaryImageType\s*(?:=\s*[\"']|>)\s*[\w:./]*?(?:disparity|depth)\s*[\"'<]", re.IGNORECASE
 )
@@ -53,9 +63,31 @@ def of_jpeg(data: bytes, width: int, height: int, notes: list[str]) -> Plane | N
     never the picture. One that is the same all over is none.
     """
     parts = _Parts(data)
-    if not (parts.chunks or parts.index or b"GDepth:Data" in parts.packet):
+    if not (parts.chunks or parts.index or _PROMISE.search(parts.packet)):
         return None
-    found = attempt(lambda: _found(data, parts), notes, UNREADABLE)
+    return _usable(attempt(lambda: _found(data, parts), notes, UNREADABLE), width, height, notes)
+
+
+def of_heic(
+    image: Any, width: int, height: int, orientation: int, notes: list[str]
+) -> Plane | None:
+    """The same of a HEIC file, upright; the first where there are several.
+
+    ``image``: pillow-heif's; ``width``, ``height``: of the picture as it is seen; ``orientation``:
+    the EXIF number of how a map is to be turned that has no such properties of its own.
+    """
+    images = image.info.get("depth_images")
+    if not images:
+        return None
+    found = attempt(lambda: _of_heif(images[0]), notes, UNREADABLE)
+    if found is not None:
+        found = orient.upright(found, orientation)
+    return _usable(found, width, height, notes)
+
+
+def _usable(
+    found: npt.NDArray[Any] | None, width: int, height: int, notes: list[str]
+) -> Plane | None:
     if found is None or found.min() == found.max():
         return None
     if not fits_picture(found.shape, height, width):
@@ -63,6 +95,12 @@ def of_jpeg(data: bytes, width: int, height: int, notes: list[str]) -> Plane | N
         return None
     notes.append(NOT_WRITTEN)
     return found.astype(np.float32)
+
+
+def _of_heif(image: Any) -> npt.NDArray[Any]:
+    _check(*image.size)
+    pixels = np.asarray(image)
+    return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 
 class _Parts:
@@ -85,11 +123,37 @@ def _found(data: bytes, parts: _Parts) -> npt.NDArray[Any] | None:
     for packet in (parts.packet, _extension(parts)):
         if (coded := _DATA.search(packet)) is not None:
             return _decoded(base64.b64decode(coded[1] or coded[2]))
+        if (named := _MAP.search(packet)) is not None:
+            return _decoded(_listed(data, packet, named[1]))
     for start, end in _pictures(parts.index, parts.base, len(data)):
         head = data[start : min(end, start + _HEAD)]
         if head.startswith(SOI) and _is_depth(head):
             return _decoded(data[start:end])
     return None
+
+
+def _listed(data: bytes, packet: bytes, name: bytes) -> bytes:
+    """What the packet's directory of further pictures calls so.
+
+    They lie one behind the other up to the end of the file, and one of no length is the one
+    before it.
+    """
+    _, _, directory = packet.partition(b"Directory>")
+    items = directory.partition(b"Directory>")[0].split(b"<rdf:li", _ENTRIES + 2)[2 : _ENTRIES + 2]
+    end = len(data)
+    ends: list[tuple[int, int]] = []
+    for item in reversed(items):
+        length = _LENGTH.search(item)
+        ends.append((end, int(length[1]) if length is not None else 0))
+        end -= ends[-1][1]
+    found = b""
+    for item, (end, length_there) in zip(items, reversed(ends), strict=False):
+        if length_there:
+            found = data[end - length_there : end] if length_there < end else b""
+        called = _NAME.search(item)
+        if called is not None and called[1] == name:
+            return found
+    raise BrokenPicture("the map is not in the directory of the file's pictures")
 
 
 def _extension(parts: _Parts) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from hyperfocal.errors import UnknownFormat
 from hyperfocal.imaging import bmff, code_points, exif, profile
 from hyperfocal.imaging.depth import widen
+from hyperfocal.imaging.embedded_depth import of_heic
 from hyperfocal.imaging.formats import FORMATS, missing_extra
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import Header, Raster
@@ -71,10 +72,12 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.ndim == 3 and header.mode == "grey":
         pixels = np.ascontiguousarray(pixels[..., 0])
     notes: list[str] = []
+    orientation = 1 if bmff.read(data).turned_depth else header.applied
+    depth_map = of_heic(image, header.width, header.height, orientation, notes)
     icc, to_rgb = profile.fitting(header.icc, grey=pixels.ndim == 2, notes=notes)
     if to_rgb:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    return Raster(pixels, alpha, icc, tuple(notes))
+    return Raster(pixels, alpha, icc, tuple(notes), depth_map)
 
 
 def _opened(data: bytes) -> Any:
