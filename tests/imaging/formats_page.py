@@ -376,8 +376,8 @@ def on_the_way():
          "turned with the picture, and true of its size"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
-         "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"
-         " in others taken as sRGB, and said"),
+         "becomes a profile that says the same; where none can (PQ, HLG), declared again in these;"
+         " others get a profile that shows what is brighter than white as white, and it is said"),
         ("colour by primaries and gamma (PNG)", described,
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,

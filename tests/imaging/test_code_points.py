@@ -122,12 +122,55 @@ def test_what_no_profile_can_say_is_declared_again(format, transfer, out):
         assert b"nclx" + struct.pack(">HH", BT2020, transfer) in data
 
 
+# BT.2408, table 1: light of a grey card, a bright grey and white in cd/m2, and the signals.
+OF_BT2408 = [(26, 0.38, 0.38), (162, 0.56, 0.71), (203, 0.58, 0.75)]
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_hdr_looks_right_without_it(transfer, grey):
+    icc = code_points.shown((BT2020, transfer), grey=grey)
+    for light, *signals in OF_BT2408:
+        signal = round(signals[transfer == HLG] * 255)
+        pixels = np.full((4, 4) if grey else (4, 4, 3), signal, np.uint8)
+        linear = min(light / 203, 1)
+        wanted = 255 * (1.055 * linear ** (1 / 2.4) - 0.055)
+        # The table gives whole percents.
+        assert np.abs(to_srgb(pixels, icc).astype(int) - wanted).max() < 7
+    highlight = np.full((4, 4) if grey else (4, 4, 3), 250, np.uint8)
+    assert to_srgb(highlight, icc).min() == 255
+    black = np.zeros((4, 4) if grey else (4, 4, 3), np.uint8)
+    assert to_srgb(black, icc).max() == 0
+
+
 @pytest.mark.parametrize("out", ["jpeg", "tiff", "webp"])
-def test_what_a_format_cannot_declare_is_told(out):
-    got = imaging.open(png(BT2020, PQ))
-    wanted = "cannot declare the colour (BT.2020, PQ): it is taken as sRGB"
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_what_a_format_cannot_declare_is_shown_by_a_profile(transfer, out):
+    got = imaging.open(png(BT2020, transfer))
+    name = "PQ" if transfer == PQ else "HLG"
+    wanted = f"cannot declare the colour (BT.2020, {name}): a profile shows it"
     assert any(wanted in note for note in imaging.conversions(got, out))
-    assert imaging.open(imaging.encode(got, out)).icc is None
+    written = imaging.open(imaging.encode(got, out, quality=95))
+    assert profile.describe(written.icc) == f"BT.2020, {name} without HDR"
+    assert made.psnr(written.pixels, got.pixels) > 30
+    # Readers of ICC.1:2022 find there what it was: primaries, transfer, no matrix, full range.
+    assert b"cicp" + bytes(4) + bytes((BT2020, transfer, 0, 1)) in written.icc
+
+
+def test_greys_of_hdr_become_srgb_where_a_format_has_no_grey():
+    got = imaging.open(png(BT2020, PQ, pixels=np.full((32, 32), 148, np.uint8)))
+    assert got.is_grey
+    written = imaging.open(imaging.encode(got, "webp", quality=95))
+    # White of 203 cd/m2 is 58 % of PQ.
+    assert written.icc is None
+    assert written.pixels.min() > 250
+
+
+def test_colour_that_no_profile_can_show_is_taken_as_srgb():
+    got = replace(imaging.open(png(BT2020, PQ)), code_points=(4, PQ))
+    wanted = "cannot declare the colour (primaries 4, PQ): it is taken as sRGB"
+    assert any(wanted in note for note in imaging.conversions(got, "jpeg"))
+    assert imaging.open(imaging.encode(got, "jpeg")).icc is None
 
 
 @pytest.mark.parametrize("alpha", [False, True])

@@ -1,6 +1,7 @@
 """Colour profiles for colour that a file declares by numbers instead of a profile.
 
-ITU-T H.273 (the numbers), ICC.1:2022 (profiles of version 4 with parametric curves).
+ITU-T H.273 (the numbers), ICC.1:2022 (profiles of version 4 with parametric curves), ITU-R BT.2100
+(PQ and HLG), BT.2408 (how bright white is in these).
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ _PRIMARIES = {
 # Whatever a camera's curve is called, pictures of this kind are made for sRGB's.
 _SRGB_CURVE = (1, 2, 6, 13, 14, 15)
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
-_CURVES_OF_HDR = {16: "PQ", 18: "HLG"}
+_PQ, _HLG = 16, 18
+_CURVES_OF_HDR = {_PQ: "PQ", _HLG: "HLG"}
+# Of BT.2408: cd/m2 of white, and of the display that HLG is meant for.
+_WHITE, _HLG_PEAK = 203.0, 1000.0
+_SAMPLES = 4096
 _UNSPECIFIED = 2
 SRGB, UNSPECIFIED = (1, 13), (_UNSPECIFIED, _UNSPECIFIED)
 # All that ITU-T H.273 gives a meaning to, but for primaries that HEIC's encoder does not take.
@@ -96,6 +101,38 @@ def grey_profile(transfer: int) -> bytes | None:
     return _file(b"GRAY", f"Grey, gamma {gamma:.3g}", _D65, {b"kTRC": _curve(gamma)})
 
 
+def shown(points: CodePoints, *, grey: bool = False) -> bytes | None:
+    """A profile by which pictures with a curve of HDR look right on a display without.
+
+    What is brighter than the white of BT.2408 becomes white. Programs that know better find the
+    code points in it. None for other curves and for rare primaries.
+    """
+    primaries, transfer = points
+    known = _PRIMARIES.get(primaries)
+    if known is None or transfer not in _CURVES_OF_HDR:
+        return None
+    name, white, *colours = known
+    name = f"{name}, {_CURVES_OF_HDR[transfer]} without HDR"
+    curve = _table(_light(transfer, np.linspace(0.0, 1.0, _SAMPLES)))
+    if grey:
+        return _file(b"GRAY", name, white, {b"kTRC": curve})
+    said = struct.pack(">4sI4B", b"cicp", 0, primaries, transfer, 0, 1)
+    return _file(b"RGB ", name, white, {**_colours(white, colours, curve), b"cicp": said})
+
+
+def _light(transfer: int, signal: _Matrix) -> _Matrix:
+    """Of PQ or HLG, BT.2100, tables 4 and 5; white is 1."""
+    if transfer == _PQ:
+        root = signal ** (1 / 78.84375)
+        bright = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+        light: _Matrix = 10000.0 / _WHITE * bright ** (1 / 0.1593017578125)
+        return light
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
+    # The display's gamma is one of luminance; of each colour by itself it is near enough.
+    return _HLG_PEAK / _WHITE * scene**1.2
+
+
 def of_primaries(white: _Point, colours: list[_Point], gamma: float | None) -> bytes | None:
     """The RGB profile for a white point, red, green and blue, each as CIE x, y, and a gamma.
 
@@ -126,10 +163,19 @@ def _of(name: str, white: _Point, colours: list[_Point], gamma: float | None) ->
     """``gamma``: None for sRGB's curve."""
     if gamma is not None:
         name += f", gamma {gamma:.3g}"
+    return _file(b"RGB ", name, white, _colours(white, colours, _curve(gamma)))
+
+
+def _colours(white: _Point, colours: list[_Point], curve: bytes) -> dict[bytes, bytes]:
+    """The tags of an RGB profile with one curve."""
     columns = (_adaptation(_xyz(white)) @ _to_xyz(white, colours)).T
     places = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_colour, columns), strict=True))
-    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma))
-    return _file(b"RGB ", name, white, {**places, **curves})
+    return {**places, **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)}
+
+
+def _table(light: _Matrix) -> bytes:
+    values = np.rint(np.clip(light, 0, 1) * 65535).astype(">u2")
+    return struct.pack(">4sII", b"curv", 0, values.size) + values.tobytes()
 
 
 def _curve(gamma: float | None) -> bytes:
@@ -195,7 +241,8 @@ def _file(space: bytes, name: str, white: _Point, more: dict[bytes, bytes]) -> b
         ">I4sI4s4s4s12s4s28s3i48s",
         start + len(body),
         b"",
-        0x04300000,
+        # 4.4 is the first with code points in it.
+        0x04400000 if b"cicp" in more else 0x04300000,
         b"mntr",
         space,
         b"XYZ ",

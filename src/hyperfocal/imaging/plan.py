@@ -97,7 +97,9 @@ def make_plan(
     alpha = picture.alpha is not None and form.alpha
     if picture.alpha is not None and not alpha:
         notes.append(f"{form.label} has no transparency: the picture was laid over white")
-    points = _code_points(picture, form, notes)
+    points = picture.code_points
+    if points is not None and not form.code_points:
+        picture, points = _shown(picture, points, form, notes), None
     icc, convert_from = _profile(picture, form, grey, notes)
     if points is not None and form.name != "png":
         # PNG has an order for the two (section 4.3); elsewhere they would contradict each other.
@@ -242,16 +244,16 @@ def _profile(
     return None, None
 
 
-def _code_points(picture: Picture, form: Format, notes: list[str]) -> CodePoints | None:
-    points = picture.code_points
-    if points is None or form.code_points:
-        return points
-    taken = "sRGB" if picture.icc is None else "the profile says"
-    notes.append(
-        f"{form.label} cannot declare the colour ({code_points.describe(points)}):"
-        f" it is taken as {taken}"
-    )
-    return None
+def _shown(picture: Picture, points: CodePoints, form: Format, notes: list[str]) -> Picture:
+    """The picture with a profile for what a format cannot declare."""
+    how = "it is taken as the profile says"
+    if picture.icc is None:
+        made = code_points.shown(points, grey=picture.is_grey)
+        picture, how = replace(picture, icc=made), "it is taken as sRGB"
+        if made is not None:
+            how = "a profile shows it, and what is brighter than white as white"
+    notes.append(f"{form.label} cannot declare the colour ({code_points.describe(points)}): {how}")
+    return picture
 
 
 def corrected(picture: Picture, notes: list[str]) -> Metadata:
