@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hyperfocal import Picture
-from hyperfocal.depth import check_belongs, read_map
+from hyperfocal.depth import check_belongs, given, read_map
 from hyperfocal.errors import ArrayError, InputError, InputMissing, UsageError
 from hyperfocal.imaging.picture import fits_picture
 
@@ -51,6 +51,26 @@ def test_colour_is_refused():
 def test_numbers_that_are_not_finite(value):
     plane = RAMP.astype(np.float64)
     plane[1, 1] = value
+    with pytest.raises(ArrayError, match="finite"):
+        read_map(plane)
+
+
+def test_a_large_map_is_thinned(monkeypatch):
+    monkeypatch.setattr(given, "_PIXELS", 1200)
+    ramp = np.arange(300 * 400, dtype=np.uint32).reshape(300, 400)
+    found = read_map(ramp)
+    assert found.shape == (30, 40)
+    assert found.dtype == np.float32
+    # Of each ten rows and columns the one in the middle.
+    np.testing.assert_array_equal(found, ramp[5::10, 5::10])
+    assert read_map(ramp[:30, :40].copy()).shape == (30, 40)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_found_where_they_would_be_left_out(value, monkeypatch):
+    monkeypatch.setattr(given, "_PIXELS", 1200)
+    plane = np.zeros((300, 400), np.float32)
+    plane[0, 0] = value
     with pytest.raises(ArrayError, match="finite"):
         read_map(plane)
 

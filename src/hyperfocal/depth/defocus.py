@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal import pages
-from hyperfocal.depth.filters import BINOMIAL_3, BINOMIAL_5, Plane, extreme, padded, smooth
+from hyperfocal.depth.filters import BINOMIAL_3, BINOMIAL_5, Plane, extreme, nearest, padded, smooth
 from hyperfocal.quality.arrays import full_scale
 from hyperfocal.quality.luma import luma
 
@@ -177,8 +177,8 @@ class _Depths:
     def _edges(self, pixels: npt.NDArray[Any], white: float) -> tuple[Figures, Figures]:
         """For each depth the slopes of all edges, and these times their ratios."""
         height, width = pixels.shape[:2]
-        down = _nearest(height, self.depths.shape[0])
-        across = _nearest(width, self.depths.shape[1])
+        down = nearest(height, self.depths.shape[0])
+        across = nearest(width, self.depths.shape[1])
         slopes, ratios = np.zeros(_DEPTHS), np.zeros(_DEPTHS)
         rows = max(_BAND // width, _ROWS)
         for top in range(0, height, rows):
@@ -259,8 +259,8 @@ def _no_finer(depth_map: Plane, height: int, width: int) -> Plane:
     rows, columns = min(depth_map.shape[0], height), min(depth_map.shape[1], width)
     shrink = max(1.0, (rows * columns / _MAP_PIXELS) ** 0.5)
     rows, columns = max(int(rows / shrink), 1), max(int(columns / shrink), 1)
-    taken = depth_map[_nearest(rows, depth_map.shape[0])]
-    return taken[:, _nearest(columns, depth_map.shape[1])]
+    taken = depth_map[nearest(rows, depth_map.shape[0])]
+    return taken[:, nearest(columns, depth_map.shape[1])]
 
 
 def _ranks(depth_map: Plane) -> Plane:
@@ -292,11 +292,6 @@ def _shared(of_depths: Figures) -> Figures:
         total[away:] += weight * of_depths[:-away]
         total[:-away] += weight * of_depths[away:]
     return total
-
-
-def _nearest(length: int, of: int) -> npt.NDArray[np.intp]:
-    """For each of ``length`` samples the one of ``of`` that lies where it does."""
-    return ((np.arange(length) + 0.5) * (of / length)).astype(np.intp).clip(0, of - 1)
 
 
 def _positions(

@@ -62,6 +62,11 @@ def padded(plane: npt.NDArray[Any], before: int, after: int, sides: int) -> npt.
     return np.pad(plane, room, mode="edge")
 
 
+def nearest(length: int, of: int) -> npt.NDArray[np.intp]:
+    """For each of ``length`` samples the one of ``of`` that lies where it does."""
+    return ((np.arange(length) + 0.5) * (of / length)).astype(np.intp).clip(0, of - 1)
+
+
 def _along(plane: Plane, axis: int, first: int, length: int) -> Plane:
     where = slice(first, first + length)
     return plane[where] if axis == 0 else plane[:, where]

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.depth.filters import Plane
-from hyperfocal.errors import UsageError
-from hyperfocal.imaging.picture import Picture, check_depth_map, fits_picture
+from hyperfocal.depth.filters import Plane, nearest
+from hyperfocal.errors import ArrayError, UsageError
+from hyperfocal.imaging.picture import NOT_FINITE, Picture, check_depth_map, fits_picture
 from hyperfocal.settings import Settings
+
+# More than is made use of, and of a preview's part in a large picture still enough.
+_PIXELS = 4_000_000
 
 
 def read_map(source: object, settings: Settings | None = None) -> Plane:
     """A finite ``(h, w)`` float32 map; only the order of its values will count.
+
+    Of a map of more than four million pixels some are left out, so that it takes little memory.
 
     ``source``: a path or the bytes of a grey picture file (or one whose channels are alike) of any
     depth, a :class:`Picture` like that, or an array ``(h, w)`` of integers or floats.
@@ -73,8 +78,21 @@ def _within(start: int, length: int, whole: int, samples: int) -> npt.NDArray[np
 def _checked(plane: npt.NDArray[Any]) -> Plane:
     if plane.dtype.kind not in "uif":
         raise UsageError(f"a depth map holds numbers, not {plane.dtype}")
+    plane = _thinned(plane)
     # What float32 cannot hold becomes infinite, and is told as that.
     with np.errstate(over="ignore"):
         found = plane.astype(np.float32, copy=False)
     check_depth_map(found)
     return found
+
+
+def _thinned(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """As it is, or with rows and columns left out; what is not finite is not lost by that."""
+    if plane.ndim != 2 or plane.size <= _PIXELS:
+        return plane
+    ends = plane.min(), plane.max()
+    if not np.isfinite(ends).all():
+        raise ArrayError(NOT_FINITE)
+    shrink = (plane.size / _PIXELS) ** 0.5
+    rows, columns = (nearest(max(int(length / shrink), 1), length) for length in plane.shape)
+    return plane[rows][:, columns]

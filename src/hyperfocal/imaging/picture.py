@@ -29,6 +29,9 @@ def native(samples: _Array) -> _Array:
     return cast(_Array, samples.astype(samples.dtype.newbyteorder("="), copy=False))
 
 
+NOT_FINITE = "a depth map must hold finite numbers only"
+
+
 def check_depth_map(plane: object) -> None:
     """:class:`ArrayError` for what is no ``(h, w)`` float32 array of finite numbers."""
     if not isinstance(plane, np.ndarray) or plane.dtype != np.float32:
@@ -37,7 +40,7 @@ def check_depth_map(plane: object) -> None:
     if plane.ndim != 2 or 0 in plane.shape:
         raise ArrayError(f"a depth map must be (h, w) and not empty, not {plane.shape}")
     if not np.isfinite((plane.min(), plane.max())).all():
-        raise ArrayError("a depth map must hold finite numbers only")
+        raise ArrayError(NOT_FINITE)
 
 
 def fits_picture(shape: tuple[int, ...], height: int, width: int) -> bool:
