@@ -35,6 +35,27 @@ def test_share_and_most_tell_of_the_half_that_is_soft():
     assert found.most == found.blur.max()
 
 
+def test_it_can_be_ended_between_bands(monkeypatch):
+    monkeypatch.setattr(defocus, "_BAND", 1)
+    picture, depth = two_planes()
+    bands = -(-depth.shape[0] // defocus._ROWS)
+    for last in range(1, bands + 1):
+        asked = []
+
+        def check(last=last, asked=asked):
+            asked.append(1)
+            if len(asked) == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            by_depth(picture, depth, check)
+    asked = []
+    found = by_depth(picture, depth, lambda: asked.append(1))
+    assert len(asked) == bands
+    found.taken(picture, 255.0, lambda: asked.append(1))
+    assert len(asked) == 2 * bands
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -11,6 +11,7 @@ numbers mean, nor whether near or far is large.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,12 @@ _BAND, _ROWS, _MAP_PIXELS = 250_000, 32, 1_000_000
 _LEVELS = 4096
 
 Figures = npt.NDArray[np.float64]
+Check = Callable[[], object]
+
+
+def _nothing() -> None:
+    pass
+
 
 SEEN = 1 / 3
 """Pixels of blur: what differs less from what is in focus is in focus, too."""
@@ -94,33 +101,36 @@ class Defocus:
     _depths: _Depths
     _beyond: Figures
 
-    def taken(self, pixels: npt.NDArray[Any], white: float = 1.0) -> Soft | None:
+    def taken(
+        self, pixels: npt.NDArray[Any], white: float = 1.0, check: Check = _nothing
+    ) -> Soft | None:
         """What somebody took away of it who made ``pixels`` of the picture, of the same size.
 
         The blur that, given back to each depth, makes it as far out of focus as it was, compared
         with what is in focus; None where that is none. ``white``: the sample of ``pixels`` that
         means it.
         """
-        beyond = self._depths.beyond_focus(pixels, white)
+        beyond = self._depths.beyond_focus(pixels, white, check)
         if beyond is None:
             return None
         taken = np.sqrt(np.maximum(self._beyond**2 - beyond**2, 0.0))
         return Soft(self._depths.plane(taken)) if taken.max() > _FELT else None
 
 
-def by_depth(pixels: npt.NDArray[Any], depth_map: Plane) -> Defocus | None:
+def by_depth(pixels: npt.NDArray[Any], depth_map: Plane, check: Check = _nothing) -> Defocus | None:
     """What of a picture is out of focus, judged depth by depth; None where nothing visibly is.
 
     ``pixels``: ``(H, W)`` or ``(H, W, 3)``, uint8, uint16 or float in [0, 1]; ``depth_map``: finite
     ``(h, w)`` float32 over the same field of view. A picture that is blurred all over is in
     focus by this judgement: nothing tells that it was meant to be soft. None as well where there
-    are too few edges to judge by. Needs memory for some hundred rows of the picture.
+    are too few edges to judge by. Needs memory for some hundred rows of the picture. ``check`` is
+    called again and again, and may raise to end it.
     """
     height, width = pixels.shape[:2]
     if min(height, width) <= 2 * _AROUND:
         return None
     depths = _Depths.of(depth_map, height, width)
-    beyond = depths.beyond_focus(pixels, full_scale(pixels))
+    beyond = depths.beyond_focus(pixels, full_scale(pixels), check)
     if beyond is None:
         return None
     soft = Soft(depths.plane(beyond))
@@ -159,9 +169,9 @@ class _Depths:
         taps = 2 * reach + 1
         return smooth(found, (1.0 / taps,) * taps)
 
-    def beyond_focus(self, pixels: npt.NDArray[Any], white: float) -> Figures | None:
+    def beyond_focus(self, pixels: npt.NDArray[Any], white: float, check: Check) -> Figures | None:
         """Blur of each depth beyond that of what is in focus; None without enough edges."""
-        slopes, ratios = self._edges(pixels, white)
+        slopes, ratios = self._edges(pixels, white, check)
         if slopes.sum() < _ENOUGH:
             return None
         slopes, ratios = _shared(slopes), _shared(ratios)
@@ -174,7 +184,9 @@ class _Depths:
         beyond: Figures = np.sqrt(np.maximum(everywhere**2 - focused**2, 0.0))
         return beyond
 
-    def _edges(self, pixels: npt.NDArray[Any], white: float) -> tuple[Figures, Figures]:
+    def _edges(
+        self, pixels: npt.NDArray[Any], white: float, check: Check
+    ) -> tuple[Figures, Figures]:
         """For each depth the slopes of all edges, and these times their ratios."""
         height, width = pixels.shape[:2]
         down = nearest(height, self.depths.shape[0])
@@ -182,6 +194,7 @@ class _Depths:
         slopes, ratios = np.zeros(_DEPTHS), np.zeros(_DEPTHS)
         rows = max(_BAND // width, _ROWS)
         for top in range(0, height, rows):
+            check()
             bottom = min(top + rows, height)
             edge, ratio = _edges(_band(pixels, top, bottom, white))
             edge *= self.flat[down[top:bottom]][:, across]

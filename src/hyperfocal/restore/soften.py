@@ -95,12 +95,12 @@ def _taken(
     small = pages.allocate((*size, *output.shape[2:]), np.float32, on_disk=on_disk)
     ratio = output.shape[0] / size[0]
     for top, strip in strips(output, size):
+        progress.check()
         bottom = top + strip.shape[0]
         small[top:bottom] = strip
         pages.release(small[top:bottom])
         pages.release(output[int(top * ratio) : int(bottom * ratio)])
-    progress.check()
-    return defocus.taken(small, full_scale(output))
+    return defocus.taken(small, full_scale(output), progress.check)
 
 
 def _steps(scale: float) -> tuple[int, ...]:

@@ -332,7 +332,7 @@ def _restore(
         check_faithful(deviation, current, colour, native, picture.alpha)
     if depth_map is not None and told is not None and told.is_used:
         with watch.phase("depth"):
-            defocus = by_depth(colour, depth_map)
+            defocus = by_depth(colour, depth_map, progress.check)
             if defocus is not None:
                 back = soften(
                     current,
