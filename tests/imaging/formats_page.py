@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
-from hyperfocal.imaging import ifd
+from hyperfocal.imaging import ifd, xmp_pixels
 from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
@@ -361,6 +361,12 @@ def on_the_way():
     seen = imaging.open(seen).metadata
     pointed = made.parsed(seen.exif).fields[0x8769].inside.integers(0x9214) == (60 - 20, 10)
     pointed = pointed and seen.xmp == face.replace(b"0.75", b"0.25")
+    sphere = b'<rdf:Description GPano:FullPanoWidthPixels="332" exif:SubjectArea="10, 20"/>'
+    twice = imaging.Picture(made.photo(122, 166), metadata=made.metadata(xmp=sphere, size=(83, 61)))
+    spread = sphere.replace(b"332", b"664").replace(b"10, 20", b"20, 40")
+    pointed = pointed and round_trip(twice, "png").metadata.xmp == spread
+    onward = made.filed(made.photo(), "WEBP", exif=block, xmp=sphere)
+    unrolled = xmp_pixels.TURNED_PANORAMA in imaging.open(onward).notes
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
@@ -372,8 +378,11 @@ def on_the_way():
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
-        ("places of faces in XMP (MWG) and of the subject in EXIF", pointed,
-         "turned with the picture, and true of its size"),
+        ("places of faces in XMP (MWG), of the subject in EXIF and XMP, and what else they say in"
+         " pixels", pointed, "turned with the picture, and true of its size"),
+        ("panoramas (GPano)", unrolled,
+         "what XMP says of them in pixels is made true of the result's size; dropped and said where"
+         " an orientation is applied"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from hyperfocal import imaging
-from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp
+from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp, xmp_pixels
 
 FORMATS = ["jpeg", "png", "tiff", "webp", "avif", "heic"]
 FULL = ["jpeg", "png", "tiff"]
@@ -435,7 +435,7 @@ def test_xmp_is_corrected_in_place():
         b"<tiff:ImageWidth> 10 </tiff:ImageWidth>"
         b"<xmp:Thumbnails><rdf:Alt>AAAA</rdf:Alt></xmp:Thumbnails></rdf:Description>"
     )
-    got = xmp.resized(xmp.cleaned(packet, turned=True), 640, 480)
+    got = xmp_pixels.resized(xmp.cleaned(packet, turned=True), 640, 480)
     assert got == (
         b'<rdf:Description tiff:Orientation="1" exif:PixelXDimension = "640">'
         b"<tiff:Orientation>1</tiff:Orientation><exif:PixelYDimension>480</exif:PixelYDimension>"

@@ -20,6 +20,7 @@ from hyperfocal.imaging import (
     profile,
     tiff,
     xmp,
+    xmp_pixels,
 )
 from hyperfocal.imaging.depth import convert, full_scale
 from hyperfocal.imaging.guard import attempt, decoding
@@ -96,6 +97,8 @@ def picture_of(image: Image.Image) -> Picture:
     if packet is not None:
         packet = xmp.cleaned(packet, turned=facts.orientation != 1)
         packet = xmp.turned(packet, facts.orientation, notes)
+        size = _upright_size(image, facts.orientation)
+        packet = xmp_pixels.upright(packet, *size, facts.orientation, notes)
     return Picture(
         pixels=orient.upright(pixels, facts.orientation),
         alpha=None if alpha is None else orient.upright(alpha, facts.orientation),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp
+from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp_pixels
 from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
@@ -266,7 +266,7 @@ def corrected(picture: Picture, notes: list[str]) -> Metadata:
             exif.DAMAGED,
         )
     if packet is not None:
-        packet = xmp.resized(packet, picture.width, picture.height)
+        packet = xmp_pixels.resized(packet, picture.width, picture.height, before=found.size)
     return replace(found, exif=block, xmp=packet, size=(picture.width, picture.height))
 
 
