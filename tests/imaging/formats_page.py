@@ -345,11 +345,14 @@ def on_the_way():
     thermal = imaging.open(jpeg[:2] + b"\xff\xe1\0\x08FLIR\0\1" + jpeg[2:])
     mastered = imaging.open(made.with_chunk(made.filed(made.photo(), "PNG"), b"cLLI", ">8s", b""))
     credited = imaging.open(made.filed(made.photo(), "WEBP") + b"C2PA\x04\0\0\0abcd")
+    elsewhere = b'<rdf:Description dcterms:provenance="https://example.org/a.c2pa"/>'
+    elsewhere = imaging.open(made.filed(made.photo(), "WEBP", xmp=elsewhere))
+    pointer_gone = b"provenance" not in elsewhere.metadata.xmp and elsewhere.notes == credited.notes
     sink = io.BytesIO()
     private = (65000, 3, 1, 1, True)
     tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=[private])
     fields = imaging.open(sink.getvalue())
-    missed = thermal.notes and mastered.notes and credited.notes and fields.notes
+    missed = thermal.notes and mastered.notes and credited.notes and fields.notes and pointer_gone
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
@@ -367,6 +370,11 @@ def on_the_way():
     pointed = pointed and round_trip(twice, "png").metadata.xmp == spread
     onward = made.filed(made.photo(), "WEBP", exif=block, xmp=sphere)
     unrolled = xmp_pixels.TURNED_PANORAMA in imaging.open(onward).notes
+    story = made.XMP.replace(b"Zo", 70_000 * b"Zo")
+    told = made.picture(3, metadata=made.metadata(xmp=story))
+    told = not imaging.conversions(told, "jpeg") and (
+        story.count(b"Zo") == round_trip(told, "jpeg").metadata.xmp.count(b"Zo")
+    )
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
@@ -383,6 +391,8 @@ def on_the_way():
         ("panoramas (GPano)", unrolled,
          "what XMP says of them in pixels is made true of the result's size; dropped and said where"
          " an orientation is applied"),
+        ("XMP of more than 64 KB in JPEG", told,
+         "read and written in several segments (an extension of the packet)"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"
@@ -394,9 +404,9 @@ def on_the_way():
         ("depth maps of phones (JPEG: Google's GDepth and Dynamic Depth, Apple's pictures of depth "
          "or disparity; HEIC: auxiliary pictures of depth)",
          measured, "read, to keep soft what is out of focus; not written to the result, and said"),
-        ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
-         " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"
-         " kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
+        ("content credentials (C2PA) and XMP's pointer to them, thermal data (FLIR), HDR's"
+         " mastering display and light levels, what DNG needs to be developed, segments, chunks and"
+         " private fields of unknown kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("pixels that are not square, without a resolution (JPEG, PNG)", squared,
          "taken as square, and said"),

@@ -200,6 +200,7 @@ def _cleaned(header: Header, size: tuple[int, int], notes: list[str]) -> Metadat
             lambda: exif.cleaned(whole, *size, orientation=orientation), notes, exif.DAMAGED
         )
     if packet is not None:
+        notes += xmp.missed(packet)
         # Decoders of these two may have turned it already.
         turned_before = header.format in ("avif", "heic")
         packet = xmp.cleaned(packet, turned=turned_before or orientation != 1)

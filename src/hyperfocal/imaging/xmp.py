@@ -11,13 +11,27 @@ import math
 import re
 
 from hyperfocal.imaging import orient
+from hyperfocal.imaging.header import CREDENTIALS
 from hyperfocal.imaging.xmp_text import elements, named, opening, property_of, without
 
 # Thumbnails, and promises of what lies elsewhere in the file and is not kept: gain maps, the video
-# of a motion photo, the rest of the packet, further pictures, depth maps.
+# of a motion photo, the rest of the packet, further pictures, depth maps (also those of Dynamic
+# Depth 1.0, whose device lists them).
 _DROPPED = named(
     rb"(?:(?:xmp|xap):Thumbnails|hdrgm:\w+|HDRGainMap:\w+|G?Camera:(?:MotionPhoto|MicroVideo)\w*"
-    rb"|xmpNote:HasExtendedXMP|G?Container:Directory|GDepth:\w+)"
+    rb"|xmpNote:HasExtendedXMP|G?Container:Directory|GDepth:\w+|GImage:\w+|GAudio:\w+|Device:\w+)"
+)
+# A second picture and a sound that lie in the packet itself (Cardboard Camera).
+_EMBEDDED = named(rb"(?:GImage|GAudio):Data")
+EMBEDDED = "a picture or sound within XMP (Google's GImage, GAudio) was dropped"
+# Where content credentials lie (C2PA 2.1, 11.4). Dublin Core means text by it as well, about former
+# owners for instance, which stays.
+_PROVENANCE = b"dcterms:provenance"
+_ADDRESS = rb"\s*(?:[A-Za-z][\w+.-]{0,30}:|self#)[^\s\"'<>]{1,4000}\s*"
+_CREDENTIALS = re.compile(
+    rb"\s" + _PROVENANCE + rb"\s*=\s*(?:\"" + _ADDRESS + rb"\"|'" + _ADDRESS + rb"')"
+    rb"|<" + _PROVENANCE + rb"\s*(?:>" + _ADDRESS + rb"</" + _PROVENANCE + rb">"
+    rb"|rdf:resource\s*=\s*[\"']" + _ADDRESS + rb"[\"']\s*(?:/>|></" + _PROVENANCE + rb">))\s*"
 )
 _ORIENTATION = property_of(rb"tiff:Orientation")
 _COLOUR_SPACE = property_of(rb"exif:ColorSpace")
@@ -35,13 +49,19 @@ _OTHER_REGIONS = re.compile(rb"MPReg:Rectangle|Iptc4xmpExt:rb[XY]|stArea:unit\W{
 MISPLACED = "regions in XMP (faces and the like) are where they were before the picture was turned"
 
 
+def missed(packet: bytes) -> list[str]:
+    """What is dropped with :func:`cleaned` and told by nothing else in the file, as notes."""
+    notes = [EMBEDDED] if _EMBEDDED.are_in(packet) else []
+    return [*notes, CREDENTIALS] if _CREDENTIALS.search(packet) else notes
+
+
 def cleaned(packet: bytes, *, turned: bool) -> bytes:
     """The packet without thumbnails and what it says of parts not kept.
 
     ``turned``: an orientation was applied, so that it is 1 now. One that only the packet states is
     not, as browsers and viewers show such pictures as they are stored.
     """
-    packet = without(packet, _DROPPED)
+    packet = _CREDENTIALS.sub(b"", without(packet, _DROPPED))
     return _ORIENTATION.sub(rb"\g<1>1", packet) if turned else packet
 
 
