@@ -123,8 +123,8 @@ def profile(format, channels):
     return "converted to sRGB" if any("converted to sRGB" in note for note in notes) else "dropped"
 
 
-def metadata(format, name):
-    got = round_trip(made.picture(3, metadata=made.metadata()), format).metadata
+def metadata(format, name, given=None):
+    got = round_trip(given or made.picture(3, metadata=made.metadata()), format).metadata
     if name == "dpi":
         return "kept" if got.dpi == (300.0, 150.0) else "dropped"
     if name == "exif":
@@ -375,6 +375,10 @@ def on_the_way():
     told = not imaging.conversions(told, "jpeg") and (
         story.count(b"Zo") == round_trip(told, "jpeg").metadata.xmp.count(b"Zo")
     )
+    noted = made.exif_block(maker_note=bytes(70_000))
+    noted = made.picture(3, metadata=made.metadata(exif=noted))
+    shorter = any("without MakerNote" in note for note in imaging.conversions(noted, "jpeg"))
+    shorter = shorter and metadata("jpeg", "exif", noted) == "kept"
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
@@ -391,6 +395,9 @@ def on_the_way():
         ("panoramas (GPano)", unrolled,
          "what XMP says of them in pixels is made true of the result's size; dropped and said where"
          " an orientation is applied"),
+        ("EXIF of more than 64 KB in JPEG", shorter,
+         "written without the maker note, the user's comment and the largest values, as far as they"
+         " have to go, and said"),
         ("XMP of more than 64 KB in JPEG", told,
          "read and written in several segments (an extension of the packet)"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),

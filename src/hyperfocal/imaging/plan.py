@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp_extension, xmp_pixels
+from hyperfocal.imaging import (
+    code_points,
+    exif,
+    exif_shortened,
+    geo,
+    ifd,
+    profile,
+    tiff,
+    xmp_extension,
+    xmp_pixels,
+)
 from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
@@ -284,6 +294,7 @@ def _metadata(
     if form.name == "tiff" and block is not None:
         whole = block
         block = attempt(lambda: _of_tiff(whole, notes), notes, exif.DAMAGED)
+    block = _shortened(block, form, notes)
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":
@@ -299,6 +310,24 @@ def _metadata(
         geo=_place(picture, form, notes),
     )
     return metadata, more
+
+
+def _shortened(block: bytes | None, form: Format, notes: list[str]) -> bytes | None:
+    """EXIF without what makes it too long, where anything is left."""
+    if block is None or len(block) <= form.longest_block:
+        return block
+    too_long = f"EXIF of {len(block):,} bytes is too long for {form.label}"
+    whole = block
+    found = attempt(
+        lambda: exif_shortened.shortened(whole, form.longest_block),
+        notes,
+        f"{too_long}: it was dropped",
+    )
+    if found is None:
+        return None
+    if found[1]:
+        notes.append(f"{too_long}: it was written without {found[1]}")
+    return found[0]
 
 
 def _divided(packet: bytes | None, form: Format, notes: list[str]) -> tuple[bytes | None, bytes]:
