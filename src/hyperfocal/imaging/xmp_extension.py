@@ -78,21 +78,21 @@ def joined(packet: bytes, chunks: Sequence[bytes]) -> bytes:
     named = _GUID.search(packet)
     if named is None:
         return b""
-    whole, covered = bytearray(), 0
+    extension, covered = bytearray(), 0
     for chunk in chunks:
         # The name of the extension, its whole length, and where this part of it belongs.
         if chunk[:32].upper() != named[1].upper() or len(chunk) < 40:
             continue
         length, at = struct.unpack_from(">II", chunk, 32)
         part = chunk[40:]
-        if length > _BYTES or at + len(part) > length or (whole and length != len(whole)):
+        if length > _BYTES or at + len(part) > length or (extension and length != len(extension)):
             raise BrokenPicture("the extension of the XMP packet is not as long as it says")
-        whole = whole or bytearray(length)
-        whole[at : at + len(part)] = part
+        extension = extension or bytearray(length)
+        extension[at : at + len(part)] = part
         covered += len(part)
-    if covered != len(whole):
+    if covered != len(extension):
         raise BrokenPicture("the extension of the XMP packet is incomplete")
-    return bytes(whole)
+    return bytes(extension)
 
 
 def divided(packet: bytes, room: int) -> tuple[bytes, bytes]:
