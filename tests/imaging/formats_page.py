@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
-from hyperfocal.imaging import ifd
+from hyperfocal.imaging import ifd, xmp_pixels
 from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
@@ -123,8 +123,8 @@ def profile(format, channels):
     return "converted to sRGB" if any("converted to sRGB" in note for note in notes) else "dropped"
 
 
-def metadata(format, name):
-    got = round_trip(made.picture(3, metadata=made.metadata()), format).metadata
+def metadata(format, name, given=None):
+    got = round_trip(given or made.picture(3, metadata=made.metadata()), format).metadata
     if name == "dpi":
         return "kept" if got.dpi == (300.0, 150.0) else "dropped"
     if name == "exif":
@@ -345,11 +345,14 @@ def on_the_way():
     thermal = imaging.open(jpeg[:2] + b"\xff\xe1\0\x08FLIR\0\1" + jpeg[2:])
     mastered = imaging.open(made.with_chunk(made.filed(made.photo(), "PNG"), b"cLLI", ">8s", b""))
     credited = imaging.open(made.filed(made.photo(), "WEBP") + b"C2PA\x04\0\0\0abcd")
+    elsewhere = b'<rdf:Description dcterms:provenance="https://example.org/a.c2pa"/>'
+    elsewhere = imaging.open(made.filed(made.photo(), "WEBP", xmp=elsewhere))
+    pointer_gone = b"provenance" not in elsewhere.metadata.xmp and elsewhere.notes == credited.notes
     sink = io.BytesIO()
     private = (65000, 3, 1, 1, True)
     tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=[private])
     fields = imaging.open(sink.getvalue())
-    missed = thermal.notes and mastered.notes and credited.notes and fields.notes
+    missed = thermal.notes and mastered.notes and credited.notes and fields.notes and pointer_gone
     sink = io.BytesIO()
     tifffile.imwrite(sink, made.photo(), photometric="rgb")
     shaped = imaging.conversions(imaging.open(sink.getvalue()), "tiff")
@@ -361,6 +364,21 @@ def on_the_way():
     seen = imaging.open(seen).metadata
     pointed = made.parsed(seen.exif).fields[0x8769].inside.integers(0x9214) == (60 - 20, 10)
     pointed = pointed and seen.xmp == face.replace(b"0.75", b"0.25")
+    sphere = b'<rdf:Description GPano:FullPanoWidthPixels="332" exif:SubjectArea="10, 20"/>'
+    twice = imaging.Picture(made.photo(122, 166), metadata=made.metadata(xmp=sphere, size=(83, 61)))
+    spread = sphere.replace(b"332", b"664").replace(b"10, 20", b"20, 40")
+    pointed = pointed and round_trip(twice, "png").metadata.xmp == spread
+    onward = made.filed(made.photo(), "WEBP", exif=block, xmp=sphere)
+    unrolled = xmp_pixels.TURNED_PANORAMA in imaging.open(onward).notes
+    story = made.XMP.replace(b"Zo", 70_000 * b"Zo")
+    told = made.picture(3, metadata=made.metadata(xmp=story))
+    told = not imaging.conversions(told, "jpeg") and (
+        story.count(b"Zo") == round_trip(told, "jpeg").metadata.xmp.count(b"Zo")
+    )
+    noted = made.exif_block(maker_note=bytes(70_000))
+    noted = made.picture(3, metadata=made.metadata(exif=noted))
+    shorter = any("without MakerNote" in note for note in imaging.conversions(noted, "jpeg"))
+    shorter = shorter and metadata("jpeg", "exif", noted) == "kept"
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
@@ -372,8 +390,16 @@ def on_the_way():
     for label, held, wanted in (
         ("orientation", turned and reset, "applied to the pixels, then reset"),
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
-        ("places of faces in XMP (MWG) and of the subject in EXIF", pointed,
-         "turned with the picture, and true of its size"),
+        ("places of faces in XMP (MWG), of the subject in EXIF and XMP, and what else they say in"
+         " pixels", pointed, "turned with the picture, and true of its size"),
+        ("panoramas (GPano)", unrolled,
+         "what XMP says of them in pixels is made true of the result's size; dropped and said where"
+         " an orientation is applied"),
+        ("EXIF of more than 64 KB in JPEG", shorter,
+         "written without the maker note, the user's comment and the largest values, as far as they"
+         " have to go, and said"),
+        ("XMP of more than 64 KB in JPEG", told,
+         "read and written in several segments (an extension of the packet)"),
         ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these;"
@@ -385,9 +411,9 @@ def on_the_way():
         ("depth maps of phones (JPEG: Google's GDepth and Dynamic Depth, Apple's pictures of depth "
          "or disparity; HEIC: auxiliary pictures of depth)",
          measured, "read, to keep soft what is out of focus; not written to the result, and said"),
-        ("content credentials (C2PA), thermal data (FLIR), HDR's mastering display and light"
-         " levels, what DNG needs to be developed, segments, chunks and private fields of unknown"
-         " kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
+        ("content credentials (C2PA) and XMP's pointer to them, thermal data (FLIR), HDR's"
+         " mastering display and light levels, what DNG needs to be developed, segments, chunks and"
+         " private fields of unknown kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("pixels that are not square, without a resolution (JPEG, PNG)", squared,
          "taken as square, and said"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from hyperfocal import imaging
-from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp
+from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp, xmp_pixels
 
 FORMATS = ["jpeg", "png", "tiff", "webp", "avif", "heic"]
 FULL = ["jpeg", "png", "tiff"]
@@ -120,13 +120,88 @@ def test_a_large_profile_goes_over_several_jpeg_segments():
 
 
 def test_what_is_too_long_for_jpeg_is_dropped_and_said():
-    long = made.metadata(xmp=made.XMP + b" " * 70_000)
+    long = made.metadata(iptc=made.IPTC * 5000)
     given_ = made.picture(3, metadata=long)
     got = imaging.open(imaging.encode(given_, "jpeg"))
-    assert got.metadata.xmp is None
+    assert got.metadata.iptc is None
     assert got.metadata.exif is not None
-    assert any("XMP" in note for note in imaging.conversions(given_, "jpeg"))
-    assert imaging.open(imaging.encode(given_, "png")).metadata.xmp == long.xmp
+    assert any("IPTC" in note for note in imaging.conversions(given_, "jpeg"))
+    assert imaging.open(imaging.encode(given_, "png")).metadata.iptc == long.iptc
+
+
+def long_block(order="<", maker_note=b"", **values):
+    """EXIF with values of so many bytes beside its usual ones."""
+    main = made.parsed(made.exif_block(maker_note=maker_note))
+    inside, place = main.fields[ifd.EXIF_IFD].inside, main.fields[ifd.GPS_IFD].inside
+    for where, tag, name in (
+        (main, 0x010E, "description"), (main, 0x9C9C, "comments"), (inside, 0x9286, "comment"),
+        (inside, 0xA420, "number"), (place, 0x1B, "method"), (main, 0xEFFF, "unknown"),
+    ):  # fmt: skip
+        if name in values:
+            data = b"ASCII\0\0\0".ljust(values[name], b"a")
+            where.fields[tag] = ifd.Field(ifd.UNDEFINED if where is place else ifd.ASCII, data)
+    return ifd.block(main) if order == "<" else made.big_endian(main)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("block", "left_out"),
+    [
+        ({"maker_note": b"note" * 20_000, "comment": 30_000}, ["MakerNote"]),
+        # Everything moves, and it would no longer hold.
+        ({"maker_note": b"note", "comment": 90_000}, ["MakerNote", "UserComment"]),
+        ({"comment": 9, "description": 70_001, "number": 40_000}, ["ImageDescription"]),
+        (
+            {"comment": 60_000, "description": 70_001, "number": 10_000},
+            ["UserComment", "ImageDescription"],
+        ),
+        (
+            {"description": 30_000, "number": 70_000, "method": 50_000},
+            ["ImageUniqueID", "GPSProcessingMethod"],
+        ),
+        ({"unknown": 66_000}, ["field 61439"]),
+    ],
+)  # fmt: skip
+def test_exif_too_long_for_jpeg_loses_its_largest_values_alone(block, left_out, order):
+    given_ = made.picture(3, metadata=made.metadata(exif=long_block(order, **block)))
+    data = imaging.encode(given_, "jpeg")
+    got = imaging.open(data)
+    assert len(got.metadata.exif) <= 65_527
+    whole, kept = made.parsed(given_.metadata.exif), made.parsed(got.metadata.exif)
+    missing = []
+    for tag in (None, ifd.EXIF_IFD, ifd.GPS_IFD):
+        before, after = (one.fields[tag].inside if tag else one for one in (whole, kept))
+        lost = before.fields.keys() - after.fields.keys()
+        missing += lost
+        for other in before.fields.keys() - lost - {0xA002, 0xA003, *ifd.SUB_IFDS}:
+            assert before.fields[other] == after.fields[other]
+    assert len(missing) == len(left_out)
+    size = len(given_.metadata.exif)
+    note = f"EXIF of {size:,} bytes is too long for JPEG: it was written without"
+    assert imaging.conversions(given_, "jpeg") == (f"{note} {', '.join(left_out)}",)
+    assert Image.open(io.BytesIO(data)).getexif()[271] == "Maker"
+    assert imaging.conversions(given_, "png") == ()
+
+
+def test_exif_that_is_too_long_for_what_it_does_not_say():
+    # A thumbnail was blanked in its midst.
+    block = made.exif_block() + bytes(70_000)
+    given_ = made.picture(3, metadata=made.metadata(exif=block))
+    assert imaging.conversions(given_, "jpeg") == ()
+    kept = made.parsed(imaging.open(imaging.encode(given_, "jpeg")).metadata.exif)
+    assert kept.fields[271].data == b"Maker\0"
+
+
+def test_exif_of_thousands_of_values_names_a_few():
+    main = made.parsed(made.exif_block())
+    for tag in range(4000):
+        main.fields[0xC700 + tag] = ifd.Field(ifd.ASCII, bytes(1000))
+    given_ = made.picture(3, metadata=made.metadata(exif=ifd.block(main)))
+    (note,) = imaging.conversions(given_, "jpeg")
+    assert len(note) < 300
+    assert note.endswith(" more")
+    kept = made.parsed(imaging.open(imaging.encode(given_, "jpeg")).metadata.exif)
+    assert kept.fields[271].data == b"Maker\0"
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -435,7 +510,7 @@ def test_xmp_is_corrected_in_place():
         b"<tiff:ImageWidth> 10 </tiff:ImageWidth>"
         b"<xmp:Thumbnails><rdf:Alt>AAAA</rdf:Alt></xmp:Thumbnails></rdf:Description>"
     )
-    got = xmp.resized(xmp.cleaned(packet, turned=True), 640, 480)
+    got = xmp_pixels.resized(xmp.cleaned(packet, turned=True), 640, 480)
     assert got == (
         b'<rdf:Description tiff:Orientation="1" exif:PixelXDimension = "640">'
         b"<tiff:Orientation>1</tiff:Orientation><exif:PixelYDimension>480</exif:PixelYDimension>"

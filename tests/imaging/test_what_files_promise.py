@@ -13,6 +13,7 @@ from PIL import Image, PngImagePlugin
 from hyperfocal import imaging
 from hyperfocal.errors import BrokenPicture
 from hyperfocal.imaging import exif, ifd, photoshop, profile, xmp
+from hyperfocal.imaging.header import CREDENTIALS
 
 ADOBE_RGB = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
 SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
@@ -89,13 +90,60 @@ def test_promises_of_what_is_dropped_leave_xmp():
     )
 
 
+@pytest.mark.parametrize("name", ["GImage:Data", "GAudio:Data", "GImage:Mime", "Device:Cameras"])
+def test_parts_of_phones_leave_xmp(name):
+    """Their data, or what lists them, is in parts of the file that are not kept."""
+    for packet in (
+        f'<rdf:Description {name}="image/jpeg" dc:creator="Zo">',
+        f'<rdf:Description dc:creator="Zo"><{name}>\n<rdf:Seq><rdf:li/></rdf:Seq>\n</{name}>',
+    ):
+        got = xmp.cleaned(packet.encode(), turned=False)
+        assert got == b'<rdf:Description dc:creator="Zo">'
+        notes = [xmp.EMBEDDED] if name.endswith("Data") else []
+        assert xmp.missed(packet.encode()) == notes
+
+
+def test_the_device_of_dynamic_depth_leaves_xmp():
+    packet = (
+        b'<rdf:Description xmlns:Device="d"><Device:Container><Container:Directory><rdf:Seq/>'
+        b"</Container:Directory></Device:Container><Device:Profiles><rdf:Seq><rdf:li>"
+        b'<Device:Profile Profile:Type="DepthPhoto"/></rdf:li></rdf:Seq></Device:Profiles>'
+        b'<Device:Cameras><rdf:Seq><rdf:li><Device:Camera><Camera:Image Image:ItemURI="a"/>'
+        b"</Device:Camera></rdf:li></rdf:Seq></Device:Cameras><dc:title>kept</dc:title></rdf:Description>"
+    )
+    assert xmp.cleaned(packet, turned=False) == (
+        b'<rdf:Description xmlns:Device="d"><dc:title>kept</dc:title></rdf:Description>'
+    )
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a.c2pa", "self#jumbf=c2pa/urn:uuid:1"])
 @pytest.mark.parametrize(
-    "piece", [b"<hdrgm:a>", b"<xmp:Thumbnails ", b' hdrgm:a="', b" hdrgm:a=", b" " * 9]
-)
+    "shape",
+    ['<d dcterms:provenance="{}" dc:a="b"/>', "<d dcterms:provenance='{}' dc:a=\"b\"/>",
+     '<d dc:a="b"/><dcterms:provenance>\n{} </dcterms:provenance>\n',
+     '<d dc:a="b"/><dcterms:provenance rdf:resource="{}"/>',
+     '<d dc:a="b"/><dcterms:provenance rdf:resource="{}"></dcterms:provenance>'],
+)  # fmt: skip
+def test_content_credentials_elsewhere_are_missed(shape, address):
+    data = made.filed(made.photo(), "WEBP", xmp=shape.format(address).encode())
+    for got in (imaging.open(data), imaging.from_pil(Image.open(io.BytesIO(data)))):
+        assert got.notes == (CREDENTIALS,)
+        assert got.metadata.xmp == b'<d dc:a="b"/>'
+    # By Dublin Core it may be any text.
+    data = shape.format("Bequest of Anna: 1920").encode()
+    assert xmp.cleaned(data, turned=True) == data
+    assert xmp.missed(data) == []
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<hdrgm:a>", b"<xmp:Thumbnails ", b' hdrgm:a="', b" hdrgm:a=", b" " * 9,
+              b' dcterms:provenance="a:b', b"<dcterms:provenance>a:", b"<Device:a>"]
+)  # fmt: skip
 def test_no_packet_takes_long(piece):
     # Of this process: others may have the machine meanwhile.
     start = time.process_time()
     xmp.cleaned(piece * 100_000, turned=True)
+    xmp.missed(piece * 100_000)
     assert time.process_time() - start < 2
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, TooLarge
-from hyperfocal.imaging import orient
+from hyperfocal.imaging import orient, xmp_extension
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.jpeg_walk import SOI, SOS, walk
 from hyperfocal.imaging.picture import fits_picture
@@ -33,8 +33,8 @@ UNREADABLE = "the depth map in the file could not be read"
 NOT_WRITTEN = "the depth map in the file is not written to the result"
 OTHER_SIZE = "the depth map in the file has other proportions than the picture: not used"
 
-# A map of four megapixels holds more than any phone measures; base64 of one is no larger than this.
-_PIXELS, _BYTES = 4_000_000, 32_000_000
+# A map of so many holds more than any phone measures.
+_PIXELS = 4_000_000
 # Pictures that an index may name, of which files have two to five, and bytes of each in which it
 # says what it is: garbage is walked through byte by byte.
 _ENTRIES, _HEAD = 16, 200_000
@@ -46,7 +46,6 @@ _NAME, _MAP = (
     re.compile(rb":" + called + rb"\s*(?:=\s*[\"']|>)\s*([^\"'<>\s]+)")
     for called in (b"DataURI", b"DepthURI")
 )
-_GUID = re.compile(rb"xmpNote:HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})")
 _PROMISE = re.compile(rb"GDepth:Data|:DepthURI")
 _AUXILIARY = re.compile(
     rb":AuxiliaryImageType\s*(?:=\s*[\"']|>)\s*[\w:./]*?(?:disparity|depth)\s*[\"'<]", re.IGNORECASE
@@ -120,7 +119,7 @@ class _Parts:
 
 
 def _found(data: bytes, parts: _Parts) -> npt.NDArray[Any] | None:
-    for packet in (parts.packet, _extension(parts)):
+    for packet in (parts.packet, xmp_extension.joined(parts.packet, parts.chunks)):
         if (coded := _DATA.search(packet)) is not None:
             return _decoded(base64.b64decode(coded[1] or coded[2]))
         if (named := _MAP.search(packet)) is not None:
@@ -154,28 +153,6 @@ def _listed(data: bytes, packet: bytes, name: bytes) -> bytes:
         if called is not None and called[1] == name:
             return found
     raise BrokenPicture("the map is not in the directory of the file's pictures")
-
-
-def _extension(parts: _Parts) -> bytes:
-    """The rest of the packet, put together from its segments; b"" where there is none of it."""
-    named = _GUID.search(parts.packet)
-    if named is None:
-        return b""
-    whole, covered = bytearray(), 0
-    for chunk in parts.chunks:
-        # The name of the extension, its whole length, and where this part of it belongs.
-        if chunk[:32].upper() != named[1].upper() or len(chunk) < 40:
-            continue
-        length, at = struct.unpack_from(">II", chunk, 32)
-        part = chunk[40:]
-        if length > _BYTES or at + len(part) > length:
-            raise BrokenPicture("the extension of the XMP packet is not as long as it says")
-        whole = whole or bytearray(length)
-        whole[at : at + len(part)] = part
-        covered += len(part)
-    if covered != len(whole):
-        raise BrokenPicture("the extension of the XMP packet is incomplete")
-    return bytes(whole)
 
 
 def _pictures(index: bytes, base: int, length: int) -> Iterator[tuple[int, int]]:

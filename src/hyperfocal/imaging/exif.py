@@ -91,7 +91,7 @@ def cleaned(block: bytes, width: int, height: int, *, orientation: int = 1) -> b
     stored = (height, width) if orient.swaps_sides(orientation) else (width, height)
     stated = _stated(data, where, inside)
     # Other proportions are those of a picture from which it was cut: nobody knows where.
-    if stated is not None and _is_alike(stated, stored):
+    if stated is not None and is_alike(stated, stored):
         _scale(data, where, inside, stored[0] / stated[0], stored[1] / stated[1])
         _state_size(data, where, found, inside, stored)
     if orientation != 1:
@@ -245,7 +245,7 @@ def _stated(data: bytearray, where: ifd.Layout, inside: list[ifd.Entry]) -> tupl
     return (width, height) if width and height else None
 
 
-def _is_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def is_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two sizes have the same proportions, but for less than a pixel of either."""
     return abs(one[0] * other[1] - one[1] * other[0]) < max(*one, *other)
 
@@ -287,12 +287,7 @@ def _turn(
         _swap_rationals(data, inside, _FOCAL_X, _FOCAL_Y)
     for entry in inside:
         if (place := _subject(data, where, entry)) is not None:
-            x, y, *extent = place
-            if orient.swaps_sides(orientation):
-                x, y, extent = y, x, extent[::-1]
-            across, down = orient.mirrors(orientation)
-            x, y = size[0] - 1 - x if across else x, size[1] - 1 - y if down else y
-            _put_subject(data, where, entry, (x, y, *extent))
+            _put_subject(data, where, entry, orient.turned_place(place, *size, orientation))
     _state_size(data, where, found, inside, size)
 
 

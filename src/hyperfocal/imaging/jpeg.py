@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import code_points, exif, photoshop, profile
+from hyperfocal.imaging import code_points, exif, photoshop, profile, xmp_extension
 from hyperfocal.imaging.depth import full_scale, widen
 from hyperfocal.imaging.embedded_depth import MPF_PREFIX, XMP_MORE_PREFIX, XMP_PREFIX, of_jpeg
 from hyperfocal.imaging.guard import attempt, decoding
@@ -71,6 +71,7 @@ class _Segments:
     density: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    xmp_more: list[bytes] = field(default_factory=list)
     resource_parts: list[bytes] = field(default_factory=list)
     icc: dict[int, bytes] = field(default_factory=dict)
     icc_parts: int = 0
@@ -96,6 +97,7 @@ def read_header(data: bytes) -> Header:
     if resources := b"".join(found.resource_parts):
         iptc = attempt(lambda: photoshop.iptc_of(resources), notes, photoshop.DAMAGED)
         photoshop.note_others(resources, notes)
+    packet = xmp_extension.whole(found.xmp, found.xmp_more, notes)
     icc = _joined(found)
     if icc is None and not found.icc and components == 3 and facts.is_adobe_rgb:
         icc = code_points.adobe_rgb()
@@ -107,7 +109,7 @@ def read_header(data: bytes) -> Header:
         bit_depth=bits,
         orientation=facts.orientation,
         icc=icc,
-        metadata=Metadata(found.exif, found.xmp, iptc, found.density or facts.dpi),
+        metadata=Metadata(found.exif, packet, iptc, found.density or facts.dpi),
         lossless=found.process in (0xC3, 0xCB),
         jpeg_quality=estimate_jpeg_quality(data),
         notes=tuple(notes),
@@ -230,7 +232,7 @@ def _application(found: _Segments, marker: int, body: bytes) -> None:
     elif marker == 0xE1 and body.startswith(XMP_PREFIX):
         found.xmp = body[len(XMP_PREFIX) :]
     elif marker == 0xE1 and body.startswith(XMP_MORE_PREFIX):
-        remark(found.notes, "the extension of the XMP packet (large embedded data) was dropped")
+        found.xmp_more.append(body[len(XMP_MORE_PREFIX) :])
     elif marker == 0xE2 and body.startswith(ICC_PREFIX) and len(body) > 14:
         found.icc[body[12]] = body[14:]
         found.icc_parts = max(found.icc_parts, body[13])

@@ -25,6 +25,20 @@ def upright_dpi(dpi: tuple[float, float] | None, orientation: int) -> tuple[floa
     return dpi[::-1] if dpi is not None and swaps_sides(orientation) else dpi
 
 
+def turned_place(
+    place: tuple[int, ...], width: int, height: int, orientation: int
+) -> tuple[int, ...]:
+    """A point, and perhaps a diameter or a width and height, in the upright picture of that size.
+
+    ``place``: the same in pixels of the stored one.
+    """
+    x, y, *extent = place
+    if swaps_sides(orientation):
+        x, y, extent = y, x, extent[::-1]
+    across, down = mirrors(orientation)
+    return width - 1 - x if across else x, height - 1 - y if down else y, *extent
+
+
 def upright(pixels: _Samples, orientation: int) -> _Samples:
     """``(H, W)`` or ``(H, W, 3)`` as it should be seen; contiguous."""
     if orientation >= 5:

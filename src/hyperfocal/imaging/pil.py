@@ -20,8 +20,11 @@ from hyperfocal.imaging import (
     profile,
     tiff,
     xmp,
+    xmp_extension,
+    xmp_pixels,
 )
 from hyperfocal.imaging.depth import convert, full_scale
+from hyperfocal.imaging.embedded_depth import XMP_MORE_PREFIX
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import note_aspect
 from hyperfocal.imaging.picture import Metadata, Picture, Pixels
@@ -92,10 +95,13 @@ def picture_of(image: Image.Image) -> Picture:
     if 0 in pixels.shape:
         raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
     _note_aspect(info, notes)
-    packet = _bytes(info.get("xmp"))
+    packet = xmp_extension.whole(_bytes(info.get("xmp")), _extension(image), notes)
     if packet is not None:
+        notes += xmp.missed(packet)
         packet = xmp.cleaned(packet, turned=facts.orientation != 1)
         packet = xmp.turned(packet, facts.orientation, notes)
+        size = _upright_size(image, facts.orientation)
+        packet = xmp_pixels.upright(packet, *size, facts.orientation, notes)
     return Picture(
         pixels=orient.upright(pixels, facts.orientation),
         alpha=None if alpha is None else orient.upright(alpha, facts.orientation),
@@ -270,6 +276,16 @@ def _iptc_of_tiff(image: Image.Image, notes: list[str]) -> bytes | None:
         {tag: ifd.Field(ifd.UNDEFINED, data) for tag, data in fields.items() if data is not None}
     )
     return tiff.iptc_of(main, notes)
+
+
+def _extension(image: Image.Image) -> list[bytes]:
+    """Segments of the rest of the XMP packet, of a JPEG that Pillow has opened."""
+    segments = getattr(image, "applist", ())
+    return [
+        body.removeprefix(XMP_MORE_PREFIX)
+        for name, body in segments
+        if name == "APP1" and body.startswith(XMP_MORE_PREFIX)
+    ]
 
 
 def _bytes(value: object) -> bytes | None:

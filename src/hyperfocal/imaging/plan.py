@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp
+from hyperfocal.imaging import (
+    code_points,
+    exif,
+    exif_shortened,
+    geo,
+    ifd,
+    profile,
+    tiff,
+    xmp_extension,
+    xmp_pixels,
+)
 from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
@@ -28,8 +38,9 @@ class Plan:
 
     ``grey``, ``alpha``, ``bit_depth``: of the file. ``icc``, ``metadata``: what goes into it,
     with dimensions corrected; ``convert_from``: the profile to convert from to sRGB, where the
-    file cannot carry it; ``code_points``: to declare. ``quality``: 0 to 100, or None for the
-    format's default; ``lossless``: the format's lossless kind, where it has both.
+    file cannot carry it; ``code_points``: to declare. ``xmp_more``: the extension of the XMP
+    packet, b"" where it has none. ``quality``: 0 to 100, or None for the format's default;
+    ``lossless``: the format's lossless kind, where it has both.
     ``notes``: what is converted or dropped whatever the samples are, one sentence each.
     """
 
@@ -42,6 +53,7 @@ class Plan:
     convert_from: bytes | None
     code_points: CodePoints | None
     metadata: Metadata
+    xmp_more: bytes
     quality: int | None
     lossless: bool
     notes: tuple[str, ...]
@@ -104,7 +116,7 @@ def make_plan(
     if points is not None and form.name != "png":
         # PNG has an order for the two (section 4.3); elsewhere they would contradict each other.
         icc = None
-    metadata = _metadata(picture, form, strip_metadata, notes)
+    metadata, xmp_more = _metadata(picture, form, strip_metadata, notes)
     if form.name == "gif" and not (grey and not alpha):
         notes.append("reduced to the 256 colours that GIF holds")
     lossless = form.lossless or (quality is None and picture.lossless)
@@ -118,6 +130,7 @@ def make_plan(
         convert_from,
         points,
         metadata,
+        xmp_more,
         quality,
         lossless,
         tuple(notes),
@@ -268,11 +281,14 @@ def corrected(picture: Picture, notes: list[str]) -> Metadata:
             exif.DAMAGED,
         )
     if packet is not None:
-        packet = xmp.resized(packet, picture.width, picture.height)
+        packet = xmp_pixels.resized(packet, picture.width, picture.height, before=found.size)
     return replace(found, exif=block, xmp=packet, size=(picture.width, picture.height))
 
 
-def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> Metadata:
+def _metadata(
+    picture: Picture, form: Format, strip: bool, notes: list[str]
+) -> tuple[Metadata, bytes]:
+    """What goes into the file, and the extension of its XMP packet."""
     if strip:
         picture = replace(picture, metadata=Metadata(dpi=picture.metadata.dpi))
     found = corrected(picture, notes)
@@ -280,19 +296,50 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
     if form.name == "tiff" and block is not None:
         whole = block
         block = attempt(lambda: _of_tiff(whole, notes), notes, exif.DAMAGED)
+    block = _shortened(block, form, notes)
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":
         block = _with_dpi(block, dpi, form, notes)
     elif dpi is not None and form.dpi == "none":
         notes.append(f"{form.label} cannot carry the resolution: it was dropped")
-    return Metadata(
+    packet, more = _divided(packet, form, notes)
+    metadata = Metadata(
         exif=block,
         xmp=_fitting("XMP", packet, form, form.xmp, notes),
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
         geo=_place(picture, form, notes),
     )
+    return metadata, more
+
+
+def _shortened(block: bytes | None, form: Format, notes: list[str]) -> bytes | None:
+    """EXIF without what makes it too long, where anything is left."""
+    if block is None or len(block) <= form.longest_block:
+        return block
+    too_long = f"EXIF of {len(block):,} bytes is too long for {form.label}"
+    whole = block
+    found = attempt(
+        lambda: exif_shortened.shortened(whole, form.longest_block),
+        notes,
+        f"{too_long}: it was dropped",
+    )
+    if found is None:
+        return None
+    if found[1]:
+        notes.append(f"{too_long}: it was written without {found[1]}")
+    return found[0]
+
+
+def _divided(packet: bytes | None, form: Format, notes: list[str]) -> tuple[bytes | None, bytes]:
+    """The packet, and what of it goes into an extension because it is too long as a whole."""
+    if packet is None or form.name != "jpeg" or len(packet) <= form.longest_block:
+        return packet, b""
+    whole = packet
+    said = f"XMP of {len(whole):,} bytes is too long for {form.label}: it was dropped"
+    parts = attempt(lambda: xmp_extension.divided(whole, form.longest_block), notes, said)
+    return parts or (None, b"")
 
 
 def _place(picture: Picture, form: Format, notes: list[str]) -> Georeference | None:

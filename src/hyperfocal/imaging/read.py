@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture, InputError, UnknownFormat
-from hyperfocal.imaging import code_points, exif, geo, orient, profile, xmp
+from hyperfocal.imaging import code_points, exif, geo, orient, profile, xmp, xmp_pixels
 from hyperfocal.imaging.content import HEAD, sniff
 from hyperfocal.imaging.depth import white_of_integers
 from hyperfocal.imaging.formats import FORMATS, READABLE
@@ -200,10 +200,12 @@ def _cleaned(header: Header, size: tuple[int, int], notes: list[str]) -> Metadat
             lambda: exif.cleaned(whole, *size, orientation=orientation), notes, exif.DAMAGED
         )
     if packet is not None:
+        notes += xmp.missed(packet)
         # Decoders of these two may have turned it already.
         turned_before = header.format in ("avif", "heic")
         packet = xmp.cleaned(packet, turned=turned_before or orientation != 1)
         packet = xmp.turned(packet, orientation, notes)
+        packet = xmp_pixels.upright(packet, *size, orientation, notes)
     if header.mode == "cmyk":
         block = None if block is None else exif.in_srgb(block)
         packet = None if packet is None else xmp.in_srgb(packet)

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hyperfocal.imaging import exif, photoshop
-from hyperfocal.imaging.embedded_depth import XMP_PREFIX
+from hyperfocal.imaging import exif, photoshop, xmp_extension
+from hyperfocal.imaging.embedded_depth import XMP_MORE_PREFIX, XMP_PREFIX
 from hyperfocal.imaging.jpeg import ICC_PREFIX
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.threads import in_order
@@ -97,6 +97,8 @@ def _application_segments(plan: Plan) -> bytes:
         out.append(_segment(0xE1, exif.PREFIX + found.exif))
     if found.xmp is not None:
         out.append(_segment(0xE1, XMP_PREFIX + found.xmp))
+    for chunk in xmp_extension.chunks(plan.xmp_more):
+        out.append(_segment(0xE1, XMP_MORE_PREFIX + chunk))
     if found.iptc is not None:
         body = photoshop.SIGNATURE + photoshop.resources_of(found.iptc)
         out.append(_segment(0xED, body))

@@ -1,4 +1,4 @@
-"""XMP packets: reset the orientation, correct the size, drop what is no longer true.
+"""XMP packets: reset the orientation, turn regions, drop what is no longer true.
 
 Done on the text, not on a parsed tree: a packet must come out as it went in but for these
 values, and XML parsers are a door for hostile input. Regions: Guidelines for Handling Image
@@ -9,36 +9,38 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 
 from hyperfocal.imaging import orient
+from hyperfocal.imaging.header import CREDENTIALS
+from hyperfocal.imaging.xmp_text import elements, named, opening, property_of, without
 
 # Thumbnails, and promises of what lies elsewhere in the file and is not kept: gain maps, the video
-# of a motion photo, the rest of the packet, further pictures, depth maps.
-_DROPPED = (
+# of a motion photo, the rest of the packet, further pictures, depth maps (also those of Dynamic
+# Depth 1.0, whose device lists them).
+_DROPPED = named(
     rb"(?:(?:xmp|xap):Thumbnails|hdrgm:\w+|HDRGainMap:\w+|G?Camera:(?:MotionPhoto|MicroVideo)\w*"
-    rb"|xmpNote:HasExtendedXMP|G?Container:Directory|GDepth:\w+)"
+    rb"|xmpNote:HasExtendedXMP|G?Container:Directory|GDepth:\w+|GImage:\w+|GAudio:\w+|Device:\w+)"
 )
-# Every part ends at a mark that it cannot hold, so that no packet takes long.
-_ELEMENT = re.compile(rb"<(" + _DROPPED + rb")(?:\s[^<>]*)?/?>")
-_ATTRIBUTE = re.compile(rb"\s" + _DROPPED + rb"\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')")
-
-
-def _property(name: bytes, value: bytes = rb"\s*\d+\s*") -> re.Pattern[bytes]:
-    """``name="…"`` or ``<name>…</name>`` with a whole number, or ``value``, inside."""
-    return re.compile(rb"(" + name + rb"\s*=\s*[\"']|<" + name + rb"\s*>)" + value + rb"(?=[\"'<])")
-
-
-_ORIENTATION = _property(rb"tiff:Orientation")
-_WIDTH = _property(rb"(?:tiff:ImageWidth|exif:PixelXDimension)")
-_HEIGHT = _property(rb"(?:tiff:ImageLength|exif:PixelYDimension)")
-_COLOUR_SPACE = _property(rb"exif:ColorSpace")
-_COLOUR_MODE = _property(rb"photoshop:ColorMode")
-_PROFILE = _property(rb"photoshop:ICCProfile", rb"[^\"'<]*")
+# A second picture and a sound that lie in the packet itself (Cardboard Camera).
+_EMBEDDED = named(rb"(?:GImage|GAudio):Data")
+EMBEDDED = "a picture or sound within XMP (Google's GImage, GAudio) was dropped"
+# Where content credentials lie (C2PA 2.1, 11.4). Dublin Core means text by it as well, about former
+# owners for instance, which stays.
+_PROVENANCE = b"dcterms:provenance"
+_ADDRESS = rb"\s*(?:[A-Za-z][\w+.-]{0,30}:|self#)[^\s\"'<>]{1,4000}\s*"
+_CREDENTIALS = re.compile(
+    rb"\s" + _PROVENANCE + rb"\s*=\s*(?:\"" + _ADDRESS + rb"\"|'" + _ADDRESS + rb"')"
+    rb"|<" + _PROVENANCE + rb"\s*(?:>" + _ADDRESS + rb"</" + _PROVENANCE + rb">"
+    rb"|rdf:resource\s*=\s*[\"']" + _ADDRESS + rb"[\"']\s*(?:/>|></" + _PROVENANCE + rb">))\s*"
+)
+_ORIENTATION = property_of(rb"tiff:Orientation")
+_COLOUR_SPACE = property_of(rb"exif:ColorSpace")
+_COLOUR_MODE = property_of(rb"photoshop:ColorMode")
+_PROFILE = property_of(rb"photoshop:ICCProfile", rb"[^\"'<]*")
 # Where faces and the like are, in shares of the picture as it is stored, and the size it has then.
-_REGION = re.compile(rb"<(mwg-rs:(?:Area|AppliedToDimensions))(?:\s[^<>]*)?/?>")
-_PLACES = [_property(rb"stArea:" + name, rb"[\s\d.eE+-]*") for name in (b"x", b"y", b"w", b"h")]
-_SIDES = [_property(rb"stDim:" + name, rb"[\s\d.eE+-]*") for name in (b"w", b"h")]
+_REGION = opening(rb"mwg-rs:(?:Area|AppliedToDimensions)")
+_PLACES = [property_of(rb"stArea:" + name, rb"[\s\d.eE+-]*") for name in (b"x", b"y", b"w", b"h")]
+_SIDES = [property_of(rb"stDim:" + name, rb"[\s\d.eE+-]*") for name in (b"w", b"h")]
 _AREA = b"<mwg-rs:Area"
 _A_PLACE = re.compile(rb"stArea:[xywh]\b")
 _EXTENT = re.compile(rb"stArea:[wh]\b")
@@ -47,20 +49,20 @@ _OTHER_REGIONS = re.compile(rb"MPReg:Rectangle|Iptc4xmpExt:rb[XY]|stArea:unit\W{
 MISPLACED = "regions in XMP (faces and the like) are where they were before the picture was turned"
 
 
+def missed(packet: bytes) -> list[str]:
+    """What is dropped with :func:`cleaned` and told by nothing else in the file, as notes."""
+    notes = [EMBEDDED] if _EMBEDDED.are_in(packet) else []
+    return [*notes, CREDENTIALS] if _CREDENTIALS.search(packet) else notes
+
+
 def cleaned(packet: bytes, *, turned: bool) -> bytes:
     """The packet without thumbnails and what it says of parts not kept.
 
     ``turned``: an orientation was applied, so that it is 1 now. One that only the packet states is
     not, as browsers and viewers show such pictures as they are stored.
     """
-    packet = _ATTRIBUTE.sub(b"", _without_elements(packet))
+    packet = _CREDENTIALS.sub(b"", without(packet, _DROPPED))
     return _ORIENTATION.sub(rb"\g<1>1", packet) if turned else packet
-
-
-def resized(packet: bytes, width: int, height: int) -> bytes:
-    """The packet with the picture size, where it states one, corrected."""
-    packet = _WIDTH.sub(rb"\g<1>%d" % width, packet)
-    return _HEIGHT.sub(rb"\g<1>%d" % height, packet)
 
 
 def in_srgb(packet: bytes) -> bytes:
@@ -78,7 +80,7 @@ def turned(packet: bytes, orientation: int, notes: list[str]) -> bytes:
         return packet
     is_misplaced = _OTHER_REGIONS.search(packet) is not None
     kept, at = list[bytes](), 0
-    for start, end in _elements(packet, _REGION):
+    for start, end in elements(packet, _REGION):
         part = packet[start:end]
         changed = _turned_region(part, orientation)
         is_misplaced |= changed is None and _A_PLACE.search(part) is not None
@@ -116,29 +118,3 @@ def _is_number(value: bytes) -> bool:
         return math.isfinite(float(value))
     except ValueError:
         return False
-
-
-def _elements(packet: bytes, opening: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
-    """Where each element begins and ends whose first tag is matched; none within another."""
-    at = 0
-    for found in opening.finditer(packet):
-        if found.start() < at:
-            continue
-        at = found.end()
-        if not found[0].endswith(b"/>"):
-            closing = b"</" + found[1] + b">"
-            at = packet.find(closing, at)
-            if at < 0:
-                return  # no XML, so nothing further on can be told either
-            at += len(closing)
-        yield found.start(), at
-
-
-def _without_elements(packet: bytes) -> bytes:
-    kept, at = [], 0
-    for start, end in _elements(packet, _ELEMENT):
-        kept.append(packet[at:start])
-        while packet[end : end + 1].isspace():
-            end += 1
-        at = end
-    return b"".join((*kept, packet[at:]))
