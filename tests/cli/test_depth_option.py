@@ -152,3 +152,35 @@ def test_maps_among_the_pictures_are_no_pictures(run: Run, photo: Photo) -> None
         run("upscale", *MODEL, "in", "-r", "--depth", "in/maps", "-o", "in/out", "--overwrite")
         made = sorted(path.relative_to("in/out").as_posix() for path in Path("in/out").rglob("*.*"))
         assert made == ["a.png", "sub/b.png"]
+
+
+@pytest.mark.parametrize("verb", [[], ["-f", "png"]])
+def test_a_map_is_not_replaced(run: Run, photo: Photo, verb: list[str]) -> None:
+    photo("a.png")
+    depth = map_file("map.png")
+    before = depth.read_bytes()
+    answer = run("upscale", "a.png", "--depth", depth, "-o", depth, "--overwrite", *verb)
+    assert answer.code == 1, answer.err
+    assert "would replace the depth map map.png" in answer.err
+    assert depth.read_bytes() == before
+
+
+def test_nor_is_one_in_a_folder_of_maps(run: Run, photo: Photo) -> None:
+    photo("a.png")
+    photo("b.png")
+    before = map_file("maps/a.png").read_bytes()
+    map_file("maps/b.tif")
+    answer = run("upscale", "a.png", "b.png", "--depth", "maps", "-o", "maps/", "--overwrite")
+    assert "would replace the depth map maps/a.png" in answer.err
+    assert Path("maps/a.png").read_bytes() == before
+    # Where there is nothing yet, nothing is lost.
+    assert Path("maps/b.png").exists()
+    assert answer.code == 1
+
+
+def test_a_dry_run_tells_of_a_map_of_another_picture(run: Run, photo: Photo) -> None:
+    photo("a.png")
+    depth = map_file("map.png", 12, 40)
+    answer = run("upscale", "a.png", "--depth", depth, "-o", "b.png", "--dry-run")
+    assert answer.code == 2
+    assert "other proportions" in answer.err

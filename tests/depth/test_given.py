@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from hyperfocal import Picture
+from hyperfocal import Picture, imaging
 from hyperfocal.depth import check_belongs, given, read_map
 from hyperfocal.errors import ArrayError, InputError, InputMissing, UsageError
 from hyperfocal.imaging.picture import fits_picture
@@ -38,6 +39,27 @@ def test_grey_files_of_either_depth(tmp_path, dtype):
 def test_a_colour_file_whose_channels_are_alike():
     alike = np.repeat(RAMP.astype(np.uint8)[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(read_map(png(alike)), RAMP)
+
+
+@pytest.mark.parametrize("quality", [50, 80])
+def test_grey_that_a_lossy_codec_tints(quality):
+    ramp = np.repeat(np.linspace(0, 255, 80).astype(np.uint8)[None], 60, axis=0)
+    data = io.BytesIO()
+    Image.fromarray(ramp).convert("RGB").save(data, "webp", quality=quality)
+    assert np.ptp(imaging.open(data.getvalue()).pixels, axis=2).max() == 1
+    found = read_map(data.getvalue())
+    assert found.shape == (60, 80)
+    assert np.abs(found - ramp).max() < 12
+
+
+def test_integers_that_would_be_reduced_are_refused(tmp_path):
+    path = tmp_path / "map.tif"
+    # Millimetres: of these 16 bits would keep nothing.
+    tifffile.imwrite(path, np.arange(400, 400 + 1200, dtype=np.uint32).reshape(30, 40))
+    with pytest.raises(UsageError, match="32-bit integers is not read; store them as floats"):
+        read_map(path)
+    tifffile.imwrite(path, np.arange(1200, dtype=np.float32).reshape(30, 40))
+    assert read_map(path).max() == 1199
 
 
 def test_colour_is_refused():
@@ -102,7 +124,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("shape", [(300, 400), (30, 40), (75, 101), (3, 4), (1, 1)])
 def test_maps_of_the_same_proportions(shape):
-    check_belongs(np.zeros(shape, np.float32), 600, 800)
+    check_belongs(shape, 600, 800)
 
 
 @pytest.mark.parametrize("width", range(380, 421))
@@ -113,7 +135,15 @@ def test_a_map_and_a_picture_that_are_turned_fit_as_before(width):
 @pytest.mark.parametrize("shape", [(400, 300), (300, 420), (600, 600)])
 def test_maps_of_other_proportions(shape):
     with pytest.raises(UsageError, match=rf"{shape[1]}x{shape[0]}.*800x600"):
-        check_belongs(np.zeros(shape, np.float32), 600, 800)
+        check_belongs(shape, 600, 800)
+    with pytest.raises(UsageError, match=rf"{shape[1]}x{shape[0]}.*800x600"):
+        read_map(np.zeros(shape, np.float32), size=(600, 800))
+
+
+def test_the_size_that_is_told_is_that_of_the_file(monkeypatch):
+    monkeypatch.setattr(given, "_PIXELS", 1200)
+    with pytest.raises(UsageError, match=r"400x400.*800x600"):
+        read_map(np.zeros((400, 400), np.uint8), size=(600, 800))
 
 
 @pytest.mark.parametrize(

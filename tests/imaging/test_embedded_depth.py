@@ -111,7 +111,18 @@ def listed(name, length, *, nested=False):
     )
 
 
-def with_dynamic_depth(*further, depth=b"android/depthmap", nested=False):
+# Of pictures with a gain map, which have no names there (Ultra HDR).
+OTHER_DIRECTORY = (
+    b"<Container:Directory><rdf:Seq>"
+    b'<rdf:li><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+    b'<rdf:li><Container:Item Item:Semantic="GainMap" Item:Length="4000"/></rdf:li>'
+    b"</rdf:Seq></Container:Directory>"
+)
+
+
+def with_dynamic_depth(
+    *further, depth=b"android/depthmap", nested=False, padding=0, change=lambda packet: packet
+):
     """Pictures, as (name, bytes, length), behind the first, and the packet that lists them."""
     items = [(b"primary_image", b"", 0), *further]
     main = packet(
@@ -129,8 +140,9 @@ def with_dynamic_depth(*further, depth=b"android/depthmap", nested=False):
         b'DepthMap:Far="9.5" DepthMap:DepthURI="' + depth + b'"/></Device:Camera></rdf:li>'
         b"</rdf:Seq></Device:Cameras></rdf:Description></rdf",
     )
+    main = change(main.replace(b'Padding="0"', b'Padding="%d"' % padding, 1))
     jpeg = with_segments(photograph(), segment(0xE1, XMP + main))
-    return jpeg + b"".join(data for _, data, _ in items)
+    return jpeg + bytes(padding) + b"".join(data for _, data, _ in items)
 
 
 def grey_jpeg(array=LEVELS):
@@ -156,6 +168,26 @@ def assert_same(found, expected=LEVELS):
 )
 def test_gdepth(depth):
     assert_same(hyperfocal.open(with_gdepth(depth)).depth_map)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda coded: coded.rstrip(b"="),
+        lambda coded: b"&#10;".join([coded[:40], coded[40:80], coded[80:]]),
+        lambda coded: b"&#xA;\n ".join([coded[:76], coded[76:]]),
+    ],
+    ids=["no padding", "line breaks", "hexadecimal"],
+)
+def test_base64_as_programs_write_it(change):
+    # One byte more than a multiple of three, so that there is padding.
+    depth = encoded(LEVELS, "png")
+    depth += bytes(-(len(depth) - 1) % 3)
+    coded = base64.b64encode(depth)
+    assert coded.endswith(b"==")
+    main = packet(b'GDepth:Data="' + change(coded) + b'"')
+    data = with_segments(photograph(), segment(0xE1, XMP + main))
+    np.testing.assert_array_equal(hyperfocal.open(data).depth_map, LEVELS)
 
 
 def test_gdepth_of_sixteen_bits():
@@ -200,6 +232,53 @@ def test_dynamic_depth(nested):
         assert NOT_WRITTEN in picture.notes
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [bytes(8), b"SEFH" + bytes(20) + b"SEFT", b"\0\0\0\x18ftypmp42" + bytes(5000)],
+    ids=["zeros", "a trailer", "a video"],
+)
+def test_dynamic_depth_before_what_no_directory_lists(behind):
+    data = with_dynamic_depth(item(b"android/depthmap", grey_jpeg())) + behind
+    assert_same(hyperfocal.open(data).depth_map)
+
+
+def test_dynamic_depth_behind_padding():
+    depth = item(b"android/depthmap", grey_jpeg())
+    assert_same(hyperfocal.open(with_dynamic_depth(depth, padding=12)).depth_map)
+    # Stated for nothing, it is counted from the end.
+    data = with_dynamic_depth(depth).replace(b'Padding="0"', b'Padding="7"', 1)
+    assert_same(hyperfocal.open(data).depth_map)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda packet: packet.replace(
+            b"<Device:Container>", OTHER_DIRECTORY + b"<Device:Container>"
+        ),
+        lambda packet: packet.replace(
+            b"</Device:Container>", b"</Device:Container>" + OTHER_DIRECTORY
+        ),
+        lambda packet: packet.replace(
+            b"<Container:Directory>", b'<Container:Directory rdf:parseType="Resource">'
+        ),
+        lambda packet: packet.replace(b"Container:D", b"Container_1_:D"),
+    ],
+    ids=["another before", "another behind", "attribute", "prefix"],
+)
+def test_directories_as_programs_write_them(change):
+    depth = item(b"android/depthmap", grey_jpeg())
+    picture = hyperfocal.open(with_dynamic_depth(depth, change=change))
+    assert_same(picture.depth_map)
+    # The result promises nothing, so that nothing is missed in it.
+    made = hyperfocal.upscale(picture, model="bicubic-x2")
+    for form in ("jpeg", "png"):
+        data = imaging.encode(made, form)
+        assert b"DepthURI" not in data
+        assert b"Directory>" not in data.replace(OTHER_DIRECTORY, b"")
+        assert UNREADABLE not in hyperfocal.open(data).notes
+
+
 def test_an_item_of_no_length_is_the_one_before_it():
     depth = item(b"android/confidencemap", grey_jpeg())
     data = with_dynamic_depth(depth, (b"android/depthmap", b"", 0), item(b"other", photograph()))
@@ -210,7 +289,7 @@ def test_an_item_of_no_length_is_the_one_before_it():
     "data",
     [
         with_dynamic_depth(item(b"android/depthmap", grey_jpeg()), depth=b"elsewhere"),
-        with_dynamic_depth((b"android/depthmap", grey_jpeg(), 9_999_999_999)),
+        with_dynamic_depth((b"android/depthmap", grey_jpeg()[:300], 9_999_999_999)),
         with_dynamic_depth((b"android/depthmap", b"", 0)),
         with_dynamic_depth(item(b"android/depthmap", b"no picture")),
         with_dynamic_depth(item(b"android/depthmap", grey_jpeg()))[:-300],
@@ -225,6 +304,40 @@ def test_a_directory_that_leads_nowhere(data):
     assert (picture.height, picture.width) == (HEIGHT, WIDTH)
     assert picture.depth_map is None
     assert UNREADABLE in picture.notes
+
+
+def test_a_map_behind_an_extension_that_is_damaged():
+    broken = segment(0xE1, MORE + GUID + struct.pack(">II", 100, 0) + b"cut")
+    named = segment(0xE1, XMP + packet(b'xmpNote:HasExtendedXMP="' + GUID + b'"'))
+    parts = named, broken
+    # Offsets of the index count from itself, so that it may lie behind these.
+    data = with_segments(with_mpf(auxiliary(grey_jpeg())), *parts)
+    assert_same(hyperfocal.open(data).depth_map)
+    damaged = hyperfocal.open(with_segments(photograph(), *parts))
+    assert damaged.depth_map is None
+    assert UNREADABLE not in damaged.notes
+
+
+@pytest.mark.parametrize("index", [b"II*\0", b"what is this", b"II*\0" + bytes(20), bytes(40)])
+def test_an_index_that_is_damaged_promises_no_map(index):
+    picture = hyperfocal.open(with_segments(photograph(), segment(0xE2, b"MPF\0" + index)))
+    assert picture.depth_map is None
+    assert UNREADABLE not in picture.notes
+
+
+def test_only_the_first_list_of_an_index_is_looked_at():
+    entries = struct.pack("<IIIHH", 0, 50, 10, 0, 0) * 16
+    index = b"II*\0" + struct.pack("<IH", 8, 16)
+    index += struct.pack("<HHII", 0xB002, 7, len(entries), 8 + 2 + 16 * 12) * 16 + entries
+    found = list(embedded_depth._pictures(index, 0, 1000))
+    assert found == [(10, 60)] * 15
+
+
+@pytest.mark.parametrize(("offset", "size"), [(0, 50), (10, 991), (2**32 - 1, 50)])
+def test_pictures_of_an_index_lie_behind_the_first_and_within_the_file(offset, size):
+    index = b"MM\0*" + struct.pack(">IH", 8, 1) + struct.pack(">HHII", 0xB002, 7, 32, 22)
+    index += bytes(16) + struct.pack(">IIIHH", 0, size, offset, 0, 0)
+    assert list(embedded_depth._pictures(index, 0, 1000)) == []
 
 
 def test_a_further_picture_that_is_no_map():
@@ -269,10 +382,10 @@ def test_the_result_promises_no_map():
         with_gdepth(encoded(LEVELS, "png"), length=0xFFFFFFFF),
         with_gdepth(encoded(LEVELS, "png"), gap=1),
         with_mpf(auxiliary(grey_jpeg())[:400]),
-        photograph()[:2] + segment(0xE2, b"MPF\0II*\0") + photograph()[2:],
-        photograph()[:2] + segment(0xE2, b"MPF\0what is this") + photograph()[2:],
         with_mpf(
-            auxiliary(encoded(LEVELS.repeat(2, 0), quality=90)).replace(b"\xff\xda", b"\xff\xdb")
+            auxiliary(encoded(LEVELS.repeat(2, 0).repeat(2, 1), quality=90)).replace(
+                b"\xff\xda", b"\xff\xdb"
+            )
         ),
     ],
     ids=lambda data: f"{len(data)} bytes",
@@ -281,6 +394,7 @@ def test_what_cannot_be_read_costs_a_note_and_not_the_picture(data):
     picture = hyperfocal.open(data)
     assert (picture.height, picture.width) == (HEIGHT, WIDTH)
     assert picture.depth_map is None
+    assert UNREADABLE in picture.notes
 
 
 def test_the_note():

@@ -33,6 +33,8 @@ def test_a_form_with_a_reference(running):
     assert answer.content == b"zyxcba"
     (task,) = running.pool.tasks
     assert task.options == Options(size=(100, None), min_fidelity=30.0)
+    assert task.reference
+    assert task.depth is None
 
 
 def test_a_form_with_a_depth_map(running):
@@ -40,9 +42,11 @@ def test_a_form_with_a_depth_map(running):
         files = {"image": ("a.png", b"abc"), "depth": ("map.png", b"xyz")}
         assert running.client.post(path, files=files).content == b"zyxcba"
     assert all(task.options.use_depth for task in running.pool.tasks)
+    assert all(task.depth and task.reference is None for task in running.pool.tasks)
     empty = {"image": ("a.png", b"abc"), "depth": ("map.png", b"")}
     answer = running.client.post("/v1/upscale", files=empty)
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    assert answer.json()["detail"] == "the depth map is empty"
 
 
 def test_no_depth_map_at_all(running):

@@ -180,14 +180,14 @@ class Work:
 
     def _forecast(self, job: Job) -> Outcome:
         from hyperfocal import imaging
+        from hyperfocal.depth.given import check_belongs
         from hyperfocal.models.automatic import AUTOMATIC
         from hyperfocal.restore.auto import choose
         from hyperfocal.restore.forecast import forecast, forecast_of
         from hyperfocal.restore.route import Shape
         from hyperfocal.restore.shelf import Shelf
 
-        # Only that there is one: what it holds shows when restoring.
-        self.depth.of(job.found)
+        depth = self.depth.of(job.found)
         choice = None
         if (families := AUTOMATIC.get(self.model)) is not None:
             # What is chosen depends on the pixels.
@@ -201,6 +201,10 @@ class Work:
             source, before = facts.format, (facts.height, facts.width)
             shelf = Shelf.at(self.model, self.settings)
             planned = forecast(facts, self.target, shelf, self.settings)
+        if isinstance(depth, Path):
+            # What it holds shows when restoring.
+            of_map = imaging.inspect(depth, settings=self.settings)
+            check_belongs((of_map.height, of_map.width), *before)
         height, width = planned.size
         imaging.check_fits(self._format(job, source), width, height)
         return Outcome(

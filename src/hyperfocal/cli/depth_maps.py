@@ -53,6 +53,15 @@ class DepthMaps:
             raise UsageError("a picture from stdin has no name to find its depth map by; name one")
         return _named_as(found, self.source)
 
+    def holds(self, output: Path) -> bool:
+        """Whether a result written there would replace a map, or what else lies among maps."""
+        if self.source is None or not paths.exists(output):
+            return False
+        there = paths.identity(self.source)
+        if not paths.is_folder(self.source):
+            return paths.identity(output) == there
+        return any(paths.identity(folder) == there for folder in output.absolute().parents)
+
 
 def _named_as(found: Found, folder: Path) -> Path:
     from hyperfocal.imaging.formats import is_listed

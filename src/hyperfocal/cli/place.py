@@ -10,10 +10,13 @@ from pathlib import Path, PurePath
 
 from hyperfocal import paths
 from hyperfocal.cli.choices import read_format
+from hyperfocal.cli.depth_maps import DepthMaps
 from hyperfocal.cli.find import PIPE, Found
 from hyperfocal.errors import OutputError, OutputExists, OutputRefused, UsageError
 from hyperfocal.imaging.atomic import check_target
 from hyperfocal.imaging.formats import FORMATS, WRITABLE, format_of_suffix
+
+_NO_MAPS = DepthMaps()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,13 @@ def choose_destination(
     return Destination(file=path, form=form)
 
 
-def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
+def place(
+    inputs: Iterable[Found], where: Destination, maps: DepthMaps = _NO_MAPS
+) -> tuple[Job, ...]:
     """The output of every input.
 
-    A result that would replace an input gets an error. Several inputs may have one output: which
-    of them it is the result of is known when the first has been restored.
+    A result that would replace an input or a depth map gets an error. Several inputs may have one
+    output: which of them it is the result of is known when the first has been restored.
     """
     inputs = tuple(inputs)
     sources = {paths.identity(found.path) for found in inputs if found.path is not None}
@@ -105,6 +110,10 @@ def place(inputs: Iterable[Found], where: Destination) -> tuple[Job, ...]:
         if output is not None and paths.identity(output) in sources:
             error = OutputError(
                 f"the result would replace the input {output}; choose another -o or --suffix"
+            )
+        elif output is not None and maps.holds(output):
+            error = OutputError(
+                f"the result would replace the depth map {output}; choose another -o or --suffix"
             )
         form = where.form
         if form is None and output is not None:

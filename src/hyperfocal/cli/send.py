@@ -185,7 +185,7 @@ def send(
         telling(len(found.inputs), quiet=quiet, verbose=verbose) as tell,
     ):
         sending = Sending(client, given, output, ledger, jobs, overwrite, maps)
-        batch = sending.run(place(found.inputs, where), found.ignored, tell)
+        batch = sending.run(place(found.inputs, where, maps), found.ignored, tell)
     if report_file is not None:
         try:
             _write(report_file, client.url, batch)

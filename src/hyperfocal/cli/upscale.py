@@ -177,7 +177,7 @@ def upscale(
         raise typer.Exit(nothing.exit_code)
     if found.results and not quiet:
         say.line(passed_over(found.results))
-    jobs = place(found.inputs, where)
+    jobs = place(found.inputs, where, maps)
     for form in dict.fromkeys(job.form for job in jobs if job.form is not None):
         check_depth(form, bit_depth)
     _check_pipe(as_json, any(job.output is None for job in jobs), dry_run)

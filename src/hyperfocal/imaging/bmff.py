@@ -131,7 +131,7 @@ def read(data: bytes) -> Contents:
     if clean is not None:
         found.aperture = _aperture(clean, found.width, found.height)
         found.odd_aperture = found.aperture is None
-    found.turned_depth = any(_is_turned_depth(tables, uses) for uses in tables.uses.values())
+    found.turned_depth = _is_depth_turned(tables)
     for item, (kind, detail) in tables.kinds.items():
         if kind == b"Exif" and found.exif is None:
             payload = _payload(data, tables, item)
@@ -249,10 +249,16 @@ def _of_item(tables: _Tables, uses: list[int] | None) -> list[tuple[bytes, bytes
     return [tables.properties[at - 1] for at in uses if 0 < at <= len(tables.properties)]
 
 
-def _is_turned_depth(tables: _Tables, uses: list[int]) -> bool:
-    have = _of_item(tables, uses)
-    is_depth = any(kind == b"auxC" and body[4:].startswith(_DEPTH) for kind, body in have)
-    return is_depth and any(kind in (b"irot", b"imir") for kind, _ in have)
+def _is_depth_turned(tables: _Tables) -> bool:
+    depth, turns = set[int](), set[int]()
+    for number, (kind, body) in enumerate(tables.properties, 1):
+        if kind == b"auxC" and body.startswith(_DEPTH, 4):
+            depth.add(number)
+        elif kind in (b"irot", b"imir"):
+            turns.add(number)
+    return any(
+        not depth.isdisjoint(uses) and not turns.isdisjoint(uses) for uses in tables.uses.values()
+    )
 
 
 def _shared_property(found: Contents, kind: bytes, body: bytes) -> None:

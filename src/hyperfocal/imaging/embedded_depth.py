@@ -25,6 +25,7 @@ from hyperfocal.imaging import orient, xmp_extension
 from hyperfocal.imaging.guard import attempt
 from hyperfocal.imaging.jpeg_walk import SOI, SOS, walk
 from hyperfocal.imaging.picture import fits_picture
+from hyperfocal.imaging.planes import only_channel
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_MORE_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
@@ -38,15 +39,21 @@ _PIXELS = 4_000_000
 # Pictures that an index may name, of which files have two to five, and bytes of each in which it
 # says what it is: garbage is walked through byte by byte.
 _ENTRIES, _HEAD = 16, 200_000
+_DIRECTORIES = 8
 _DATA = re.compile(
-    rb"GDepth:Data\s*(?:=\s*[\"']([A-Za-z0-9+/=\s]+)[\"']|>([A-Za-z0-9+/=\s]+)</GDepth:Data)"
+    rb"GDepth:Data\s*(?:=\s*[\"']([A-Za-z0-9+/=\s&#;]+)[\"']|>([A-Za-z0-9+/=\s&#;]+)</GDepth:Data)"
 )
-_LENGTH = re.compile(rb":Length\s*(?:=\s*[\"']|>)\s*(\d{1,10})")
+_DIRECTORY = re.compile(rb"</?\w+:Directory(?:\s[^<>]*)?>")
+_LENGTH, _PADDING = (
+    re.compile(rb":" + called + rb"\s*(?:=\s*[\"']|>)\s*(\d{1,10})")
+    for called in (b"Length", b"Padding")
+)
+_BLANK = re.compile(rb"\s+|&#x?[0-9A-Fa-f]{1,6};")
 _NAME, _MAP = (
     re.compile(rb":" + called + rb"\s*(?:=\s*[\"']|>)\s*([^\"'<>\s]+)")
     for called in (b"DataURI", b"DepthURI")
 )
-_PROMISE = re.compile(rb"GDepth:Data|:DepthURI")
+_PROMISE = re.compile(rb"GDepth:\w|:DepthURI")
 _AUXILIARY = re.compile(
     rb":AuxiliaryImageType\s*(?:=\s*[\"']|>)\s*[\w:./]*?(?:disparity|depth)\s*[\"'<]", re.IGNORECASE
 )
@@ -55,16 +62,30 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 Plane = npt.NDArray[np.float32]
 
 
-def of_jpeg(data: bytes, width: int, height: int, notes: list[str]) -> Plane | None:
+def of_jpeg(
+    data: bytes, end: int | None, width: int, height: int, notes: list[str]
+) -> Plane | None:
     """The map in a JPEG file, ``(h, w)`` float32 in levels, stored as the picture is; or None.
 
-    ``width``, ``height``: of the picture as it is stored. A map that cannot be read costs a note,
-    never the picture. One that is the same all over is none.
+    ``end``: behind the picture, None where it lacks its end marker; ``width``, ``height``: of the
+    picture as it is stored. A map that cannot be read costs a note, never the picture. One that is
+    the same all over is none.
     """
     parts = _Parts(data)
-    if not (parts.chunks or parts.index or _PROMISE.search(parts.packet)):
-        return None
-    return _usable(attempt(lambda: _found(data, parts), notes, UNREADABLE), width, height, notes)
+    # An index or an extension that is damaged promises no map.
+    extension = attempt(lambda: xmp_extension.joined(parts.packet, parts.chunks), [], "") or b""
+    packets = [parts.packet, extension]
+    said: list[str] = []
+    for way in (
+        lambda: _of_packet(packets),
+        lambda: _listed(data, end, packets),
+        lambda: _indexed(data, parts),
+    ):
+        if (found := attempt(way, said, UNREADABLE)) is not None:
+            return _usable(found, width, height, notes)
+    if said or _PROMISE.search(parts.packet):
+        notes.append(UNREADABLE)
+    return None
 
 
 def of_heic(
@@ -98,8 +119,7 @@ def _usable(
 
 def _of_heif(image: Any) -> npt.NDArray[Any]:
     _check(*image.size)
-    pixels = np.asarray(image)
-    return pixels if pixels.ndim == 2 else pixels[..., 0]
+    return _grey(np.asarray(image))
 
 
 class _Parts:
@@ -118,41 +138,64 @@ class _Parts:
                 self.index, self.base = body[len(MPF_PREFIX) :], at + 4 + len(MPF_PREFIX)
 
 
-def _found(data: bytes, parts: _Parts) -> npt.NDArray[Any] | None:
-    for packet in (parts.packet, xmp_extension.joined(parts.packet, parts.chunks)):
+def _of_packet(packets: list[bytes]) -> npt.NDArray[Any] | None:
+    for packet in packets:
         if (coded := _DATA.search(packet)) is not None:
-            return _decoded(base64.b64decode(coded[1] or coded[2]))
-        if (named := _MAP.search(packet)) is not None:
-            return _decoded(_listed(data, packet, named[1]))
-    for start, end in _pictures(parts.index, parts.base, len(data)):
+            # XML writers make references of line breaks in attributes; some leave out the padding.
+            text = _BLANK.sub(b"", coded[1] or coded[2])
+            return _decoded(base64.b64decode(text + b"=" * (-len(text) % 4)))
+    return None
+
+
+def _listed(data: bytes, end: int | None, packets: list[bytes]) -> npt.NDArray[Any] | None:
+    """The picture that a directory of those behind the first calls the map.
+
+    They lie one behind the other from the end of the first. Of no length is what lies where the one
+    before it does.
+    """
+    named = next((found for found in map(_MAP.search, packets) if found is not None), None)
+    if named is None:
+        return None
+    items = next((found for found in _directories(packets) if named[1] in dict(found)), None)
+    if items is None:
+        raise BrokenPicture("the map is in no directory of the file's pictures")
+    lengths = [length for _, length in items]
+    names = [name for name, _ in items]
+    at = names.index(named[1])
+    while at > 1 and not lengths[at]:
+        at -= 1
+    behind = sum(lengths[at:])
+    starts = [len(data) - behind] if end is None else [end + sum(lengths[:at]), len(data) - behind]
+    for start in starts:
+        picture = data[start : start + lengths[at]] if start > 0 else b""
+        if picture.startswith((SOI, _PNG)):
+            return _decoded(picture)
+    raise BrokenPicture("there is no picture where the map should be")
+
+
+def _directories(packets: list[bytes]) -> Iterator[list[tuple[bytes, int]]]:
+    """Names and bytes of the pictures behind the first, as each directory lists them."""
+    for packet in packets:
+        # Begins and ends alternate, and there are two or three directories at most.
+        parts = _DIRECTORY.split(packet, 2 * _DIRECTORIES)[1::2]
+        for part in parts:
+            items = part.split(b"<rdf:li", _ENTRIES + 2)
+            first, *further = items[1 : _ENTRIES + 2] or [b""]
+            padding = _PADDING.search(first)
+            listed = [(b"", int(padding[1]) if padding is not None else 0)]
+            for item in further:
+                name, length = _NAME.search(item), _LENGTH.search(item)
+                listed.append((name[1] if name else b"", int(length[1]) if length else 0))
+            yield listed
+
+
+def _indexed(data: bytes, parts: _Parts) -> npt.NDArray[Any] | None:
+    further = attempt(lambda: list(_pictures(parts.index, parts.base, len(data))), [], "") or []
+    for start, end in dict.fromkeys(further):
         head = data[start : min(end, start + _HEAD)]
         if head.startswith(SOI) and _is_depth(head):
             return _decoded(data[start:end])
     return None
-
-
-def _listed(data: bytes, packet: bytes, name: bytes) -> bytes:
-    """What the packet's directory of further pictures calls so.
-
-    They lie one behind the other up to the end of the file, and one of no length is the one
-    before it.
-    """
-    _, _, directory = packet.partition(b"Directory>")
-    items = directory.partition(b"Directory>")[0].split(b"<rdf:li", _ENTRIES + 2)[2 : _ENTRIES + 2]
-    end = len(data)
-    ends: list[tuple[int, int]] = []
-    for item in reversed(items):
-        length = _LENGTH.search(item)
-        ends.append((end, int(length[1]) if length is not None else 0))
-        end -= ends[-1][1]
-    found = b""
-    for item, (end, length_there) in zip(items, reversed(ends), strict=False):
-        if length_there:
-            found = data[end - length_there : end] if length_there < end else b""
-        called = _NAME.search(item)
-        if called is not None and called[1] == name:
-            return found
-    raise BrokenPicture("the map is not in the directory of the file's pictures")
 
 
 def _pictures(index: bytes, base: int, length: int) -> Iterator[tuple[int, int]]:
@@ -162,7 +205,9 @@ def _pictures(index: bytes, base: int, length: int) -> Iterator[tuple[int, int]]
     """
     if not index:
         return
-    order = {b"II*\0": "<", b"MM\0*": ">"}[index[:4]]
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(index[:4])
+    if order is None or len(index) < 8:
+        return
     (first,) = struct.unpack_from(order + "I", index, 4)
     (count,) = struct.unpack_from(order + "H", index, first)
     for number in range(min(count, _ENTRIES)):
@@ -170,10 +215,11 @@ def _pictures(index: bytes, base: int, length: int) -> Iterator[tuple[int, int]]
         if tag != 0xB002:
             continue
         # The first is the picture itself.
-        for entry in range(1, min(size // 16, _ENTRIES)):
+        for entry in range(1, min(size // 16, (len(index) - at) // 16, _ENTRIES)):
             _, bytes_there, offset = struct.unpack_from(order + "III", index, at + 16 * entry)
             if offset and base + offset + bytes_there <= length:
                 yield base + offset, base + offset + bytes_there
+        return
 
 
 def _is_depth(head: bytes) -> bool:
@@ -187,7 +233,7 @@ def _is_depth(head: bytes) -> bool:
 
 
 def _decoded(picture: bytes) -> npt.NDArray[Any]:
-    """Grey levels of a small JPEG or PNG file; of colour, whose channels are alike, one."""
+    """Grey levels of a small JPEG or PNG file."""
     if picture.startswith(SOI):
         import simplejpeg
 
@@ -198,9 +244,17 @@ def _decoded(picture: bytes) -> npt.NDArray[Any]:
         import imagecodecs
 
         _check(*struct.unpack_from(">II", picture, 16))
-        pixels = np.asarray(imagecodecs.png_decode(picture))
-        return pixels if pixels.ndim == 2 else pixels[..., 0]
+        return _grey(np.asarray(imagecodecs.png_decode(picture)))
     raise BrokenPicture("neither JPEG nor PNG")
+
+
+def _grey(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.ndim == 2:
+        return pixels
+    found = only_channel(pixels[..., :3]) if pixels.shape[2] > 2 else pixels[..., 0]
+    if found is None:
+        raise BrokenPicture("it has colour")
+    return found
 
 
 def _check(width: int, height: int) -> None:

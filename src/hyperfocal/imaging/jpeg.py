@@ -140,7 +140,7 @@ def read_pixels(data: bytes, header: Header) -> Raster:
     if pixels.shape[:2] != (header.height, header.width):
         raise BrokenPicture("truncated or corrupt JPEG: its size is not the declared one")
     _note_what_follows(data[end:] if end is not None else b"", header, notes)
-    depth_map = of_jpeg(data, header.width, header.height, notes)
+    depth_map = of_jpeg(data, end, header.width, header.height, notes)
     icc = header.icc
     if header.mode == "cmyk":
         # Every CMYK JPEG in the wild follows Adobe, which stores ink inverted.

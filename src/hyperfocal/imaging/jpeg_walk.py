@@ -37,7 +37,10 @@ def walk(data: bytes, *, all_scans: bool = False) -> Iterator[tuple[int, int, in
     at = 2
     while at + 4 <= len(data):
         if data[at] != 0xFF:
-            at += 1  # garbage between segments: decoders skip it, so do we
+            # Garbage between segments: decoders skip it, so do we.
+            at = data.find(b"\xff", at)
+            if at < 0:
+                return
             continue
         marker = data[at + 1]
         if marker == 0xFF or marker == 0 or marker in STANDALONE:

@@ -40,6 +40,15 @@ def split_alpha(
     return out.reshape(shape), alpha
 
 
+def only_channel(pixels: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """``(H, W)`` of ``(H, W, 3)`` whose channels are alike; None where there is colour.
+
+    Two levels of 255 are what lossy codecs make of grey.
+    """
+    difference = pixels.max(axis=2) - pixels.min(axis=2)
+    return pixels[..., 1] if difference.max() <= 2 / 255 * full_scale(pixels) else None
+
+
 def unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
     """Colour divided by alpha, which this project keeps apart; black where alpha is 0.
 

@@ -367,10 +367,12 @@ def _restore(
 def _depth_map(given: object, picture: Picture, settings: Settings) -> Plane | None:
     if given is False:
         return None
-    found = picture.depth_map if given is None else read_map(given, settings)
-    if found is not None:
-        check_belongs(found, picture.height, picture.width)
-    return found
+    size = picture.height, picture.width
+    if given is not None:
+        return read_map(given, settings, size=size)
+    if picture.depth_map is not None:
+        check_belongs(picture.depth_map.shape, *size)
+    return picture.depth_map
 
 
 def _enlarge_alpha(picture: Picture, route: Route) -> Array | None:

@@ -29,6 +29,8 @@ _SMALLEST = 1
 # Pictures on their way, for each that may be worked on or wait. A slow line may take half a minute
 # for what is worked on for a fifth of a second: those who send hold no places of the queue.
 _ARRIVING = 4
+# Files of the form, and what they are.
+_CALLED = {"image": "picture", "reference": "reference", "depth": "depth map"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ async def receive_picture(request: Request) -> Incoming:
     fields = _query(request)
     with writing("another picture"):
         if kind == _FORM:
-            places = {name: folder / name for name in ("image", "reference", "depth")}
+            places = {name: folder / name for name in _CALLED}
             form = await read_form_data(chunks(request), content_type, places)
             twice = fields.keys() & form.fields.keys()
             if twice:
@@ -89,7 +91,7 @@ async def receive_picture(request: Request) -> Incoming:
             )
     for path in incoming.files:
         if path.stat().st_size < _SMALLEST:
-            raise Malformed("the picture is empty")
+            raise Malformed(f"the {_CALLED[path.name]} is empty")
     return incoming
 
 

@@ -185,14 +185,13 @@ def _depth_map(
     job: Job, picture: Picture, crop: tuple[int, int, int, int] | None
 ) -> Plane | Literal[False] | None:
     """What an upscaler takes for what is wanted of a picture; :class:`UsageError`."""
-    from hyperfocal.depth.given import check_belongs, cut_map, read_map
+    from hyperfocal.depth.given import cut_map, read_map
 
     if not job.task.options.use_depth:
         return False
     if job.task.depth is None:
         return None
-    found = read_map(job.task.depth, job.settings)
-    check_belongs(found, picture.height, picture.width)
+    found = read_map(job.task.depth, job.settings, size=(picture.height, picture.width))
     return found if crop is None else cut_map(found, crop, picture.height, picture.width)
 
 
