@@ -16,7 +16,7 @@ from unittest import mock
 import made
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from hyperfocal import imaging
 from hyperfocal.imaging import ifd, xmp_pixels
@@ -380,6 +380,11 @@ def on_the_way():
     shorter = any("without MakerNote" in note for note in imaging.conversions(noted, "jpeg"))
     shorter = shorter and metadata("jpeg", "exif", noted) == "kept"
     narrow = made.with_chunk(made.filed(made.photo(), "PNG"), b"pHYs", ">IIB", 2, 1, 0)
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Author", "somebody")
+    signed = imaging.open(made.filed(made.photo(), "PNG", pnginfo=texts))
+    texts = round_trip(signed, "png").metadata.texts == signed.metadata.texts != ()
+    texts = texts and any("'Author'" in note for note in imaging.conversions(signed, "jpeg"))
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
     body = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description GDepth:Data="' + plane + b'"/>'
@@ -404,7 +409,7 @@ def on_the_way():
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these;"
          " others get a profile that shows what is brighter than white as white, and it is said"),
-        ("colour by primaries and gamma (PNG)", described,
+        ("colour by primaries and gamma, or by one of these (PNG)", described,
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
@@ -414,6 +419,8 @@ def on_the_way():
         ("content credentials (C2PA) and XMP's pointer to them, thermal data (FLIR), HDR's"
          " mastering display and light levels, what DNG needs to be developed, segments, chunks and"
          " private fields of unknown kinds (JPEG, PNG, WebP, TIFF)", missed, "dropped and said"),
+        ("texts of PNG (author, copyright, title)", texts,
+         "kept in PNG; elsewhere dropped and said"),
         ("comments (JPEG, GIF), XMP and colour profiles of GIF", commented, "dropped and said"),
         ("pixels that are not square, without a resolution (JPEG, PNG)", squared,
          "taken as square, and said"),

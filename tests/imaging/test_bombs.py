@@ -15,7 +15,7 @@ from PIL import GifImagePlugin, Image
 
 from hyperfocal import imaging
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import gif, ifd, photoshop, tiff_pages
+from hyperfocal.imaging import gif, ifd, photoshop, png_text, tiff_pages
 
 
 @pytest.fixture
@@ -290,11 +290,47 @@ def test_a_keyword_that_is_none_is_not_repeated(keyword: bytes, kind: bytes) -> 
 
 
 def test_a_keyword_is_told() -> None:
-    picture = imaging.open(with_chunks((b"tEXt", b"Titre fran\xe7ais\0x"), (b"tEXt", b"a" * 79)))
+    long = b"x" * (png_text.MOST_BYTES + 1)
+    exploding = b"\0" + zlib.compress(bytes(80 << 20), 9)
+    picture = imaging.open(
+        with_chunks(
+            (b"tEXt", b"Titre fran\xe7ais\0" + long),
+            (b"tEXt", b"a" * 79),
+            (b"zTXt", b"exploding\0" + exploding),
+            (b"iTXt", b"exploding, too\0\1" + b"\0\0" + exploding),
+        )
+    )
+    assert picture.metadata.texts == ()
     assert picture.notes == (
         "the text 'Titre français' was dropped",
         f"the text '{'a' * 79}' was dropped",
+        "the text 'exploding' was dropped",
+        "the text 'exploding, too' was dropped",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"zTXt", b"a\0\0no deflate"),
+        (b"zTXt", b"a\0"),
+        (b"iTXt", b"a\0"),
+        (b"iTXt", b"a\0\0\0en"),
+        (b"iTXt", b"a\0\0\0en\0b\0\xff\xfe"),
+        (b"iTXt", b"a\0\0\0\xe9\0b\0text"),
+    ],
+)
+def test_a_damaged_text_costs_itself_alone(kind: bytes, body: bytes) -> None:
+    picture = imaging.open(with_chunks((kind, body), (b"tEXt", b"b\0c")))
+    assert picture.metadata.texts == (("b", "c", "", ""),)
+    assert len(picture.notes) == 1
+
+
+def test_all_texts_together_have_so_much_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_text, "MOST_BYTES", 10)
+    picture = imaging.open(with_chunks(*((b"tEXt", b"%c\0text" % n) for n in b"abcd")))
+    assert [text.keyword for text in picture.metadata.texts] == ["a", "b"]
+    assert picture.notes == ("the text 'c' was dropped", "the text 'd' was dropped")
 
 
 def test_the_type_of_a_chunk_that_is_none_is_not_repeated() -> None:
@@ -317,7 +353,8 @@ def test_chunks_of_one_kind_are_told_once() -> None:
 def test_chunks_of_very_many_kinds_are_told_as_such() -> None:
     picture = imaging.open(with_chunks(*((b"tEXt", b"k%d\0x" % n) for n in range(5000))))
     assert len(picture.notes) == 33
-    assert picture.notes[0] == "the text 'k0' was dropped"
+    assert len(picture.metadata.texts) == png_text.MOST
+    assert picture.notes[0] == f"the text 'k{png_text.MOST}' was dropped"
     assert picture.notes[-1] == "more kinds of data were dropped than are listed here"
 
 

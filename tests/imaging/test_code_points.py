@@ -83,6 +83,18 @@ def test_gammas(transfer, gamma):
     assert np.abs(to_srgb(ramp, code_points.profile(1, transfer)) - wanted).max() < 1.01
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_gamma_alone_tells_the_tones(channels):
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None], 4, axis=0)
+    ramp = ramp if channels == 1 else np.repeat(ramp[..., None], 3, axis=2)
+    got = imaging.open(made.with_chunk(made.filed(ramp, "PNG"), b"gAMA", ">I", 100_000))
+    light = ramp / 255.0
+    wanted = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    seen = to_srgb(got.pixels, got.icc)
+    seen = seen[..., 0] if channels == 1 and seen.ndim == 3 else seen
+    assert np.abs(seen - wanted).max() < 1.01
+
+
 @pytest.mark.parametrize("format", FILES)
 @pytest.mark.parametrize("primaries", [DISPLAY_P3, BT2020])
 def test_wide_colour_does_not_shift(format, primaries):

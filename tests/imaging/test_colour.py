@@ -176,7 +176,7 @@ def test_profiles_that_do_not_fit_are_dropped_with_a_note():
         assert any(reason in note for note in got.notes)
 
 
-def test_a_gamma_that_is_ignored_is_told():
+def test_a_gamma_changes_no_pixel():
     import struct
     import zlib
 
@@ -185,7 +185,8 @@ def test_a_gamma_that_is_ignored_is_told():
     chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
     got = imaging.open(data[:33] + chunk + data[33:])
     assert np.array_equal(got.pixels, made.photo())
-    assert any("gamma" in note for note in got.notes)
+    assert profile.describe(got.icc) == "BT.709, gamma 1"
+    assert got.notes == ()
     usual = body[:4] + struct.pack(">I", 45455)
     chunk = struct.pack(">I", 4) + usual + struct.pack(">I", zlib.crc32(usual))
-    assert imaging.open(data[:33] + chunk + data[33:]).notes == ()
+    assert imaging.open(data[:33] + chunk + data[33:]).icc is None

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
+import hyperfocal
 from hyperfocal import imaging
 from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp, xmp_pixels
 
@@ -266,16 +267,42 @@ def test_compressed_text_that_explodes_is_dropped():
     assert got.notes == ("a damaged iTXt chunk was dropped",)
 
 
-def test_text_that_no_format_here_carries_is_dropped_and_said():
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Author", "somebody")
-    for format, options, note in (
-        ("PNG", {"pnginfo": text}, "the text 'Author' was dropped"),
-        ("JPEG", {"comment": b"by somebody"}, "a comment was dropped"),
-    ):
-        sink = io.BytesIO()
-        Image.new("RGB", (4, 4)).save(sink, format, **options)
-        assert imaging.open(sink.getvalue()).notes == (note,)
+TEXTS = {
+    "Author": "somebody",
+    "Copyright": "\N{COPYRIGHT SIGN} somebody, 2026",
+    "Title": "Z\N{LATIN SMALL LETTER U WITH DIAERESIS}rich",
+    "Description": "\N{CJK UNIFIED IDEOGRAPH-6771}\N{CJK UNIFIED IDEOGRAPH-4EAC}\nin spring",
+}
+
+
+@pytest.mark.parametrize("zip", [False, True])
+@pytest.mark.parametrize("international", [False, True])
+def test_texts_of_a_png_are_kept_in_png(zip, international):
+    info = PngImagePlugin.PngInfo()
+    for keyword, text in TEXTS.items():
+        if international or keyword == "Description":
+            info.add_itxt(keyword, text, lang="en", tkey=keyword.lower(), zip=zip)
+        else:
+            info.add_text(keyword, text, zip=zip)
+    info.add_text("Thumb::Size", "1024")
+    given = imaging.open(made.filed(made.photo(), "PNG", pnginfo=info))
+    assert given.notes == ("the text 'Thumb::Size' was dropped",)
+    larger = hyperfocal.upscale(given, scale=2, model="bicubic")
+    with Image.open(io.BytesIO(imaging.encode(larger, "png"))) as written:
+        written.load()
+        assert written.text == TEXTS
+        found = written.text["Description"]
+        assert (found.lang, found.tkey) == ("en", "description")
+    for form in ("jpeg", "tiff", "webp"):
+        assert "the text 'Author' was dropped" in imaging.conversions(larger, form)
+    bare = imaging.open(imaging.encode(larger, "png", strip_metadata=True))
+    assert bare.metadata.texts == ()
+
+
+def test_a_comment_is_dropped_and_said():
+    sink = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(sink, "JPEG", comment=b"by somebody")
+    assert imaging.open(sink.getvalue()).notes == ("a comment was dropped",)
 
 
 def test_imagemagick_profiles_in_png():
@@ -292,6 +319,19 @@ def test_imagemagick_profiles_in_png():
     assert fields(got.metadata.exif)[0].fields[271].data == b"Maker\0"
     assert got.metadata.iptc == made.IPTC
     assert got.metadata.xmp == made.XMP
+    # As in the segments of a JPEG file, and as others have it.
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", raw("exif", made.exif_block(orientation=6)))
+    segment = b"http://ns.adobe.com/xap/1.0/\0" + made.XMP
+    info.add_text("Raw profile type APP1", raw("app1", segment), zip=True)
+    got = imaging.open(made.filed(made.photo(), "PNG", pnginfo=info))
+    assert got.height > got.width
+    assert got.metadata.xmp is not None
+    assert b"Zo" in got.metadata.xmp
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type APP1", raw("app1", b"something else"))
+    got = imaging.open(made.filed(made.photo(), "PNG", pnginfo=info))
+    assert got.notes == ("the text 'Raw profile type APP1' was dropped",)
 
 
 # EXIF blocks

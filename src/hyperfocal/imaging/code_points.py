@@ -96,9 +96,7 @@ def profile(primaries: int, transfer: int) -> bytes | None:
 def grey_profile(transfer: int) -> bytes | None:
     """A grey profile that says the same; None for curves that are no mere gamma."""
     gamma = _GAMMAS.get(transfer)
-    if gamma is None:
-        return None
-    return _file(b"GRAY", f"Grey, gamma {gamma:.3g}", _D65, {b"kTRC": _curve(gamma)})
+    return None if gamma is None else _grey(gamma)
 
 
 def shown(points: CodePoints, *, grey: bool = False) -> bytes | None:
@@ -133,6 +131,16 @@ def _light(transfer: int, signal: _Matrix) -> _Matrix:
     return _HLG_PEAK / _WHITE * scene**1.2
 
 
+def of_gamma(gamma: float, *, grey: bool) -> bytes:
+    """The profile for a gamma, and the colours of sRGB; ValueError where none can be so."""
+    if not 0.1 < gamma < 10:
+        raise ValueError("no possible gamma")
+    if grey:
+        return _grey(gamma)
+    name, white, *colours = _PRIMARIES[1]
+    return _of(name, white, colours, gamma)
+
+
 def of_primaries(white: _Point, colours: list[_Point], gamma: float | None) -> bytes | None:
     """The RGB profile for a white point, red, green and blue, each as CIE x, y, and a gamma.
 
@@ -157,6 +165,10 @@ def adobe_rgb() -> bytes:
     """The profile of Adobe RGB (1998), by its published figures."""
     colours = [(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)]
     return _of("Compatible with Adobe RGB (1998)", _PRIMARIES[1][1], colours, 563 / 256)
+
+
+def _grey(gamma: float) -> bytes:
+    return _file(b"GRAY", f"Grey, gamma {gamma:.3g}", _D65, {b"kTRC": _curve(gamma)})
 
 
 def _of(name: str, white: _Point, colours: list[_Point], gamma: float | None) -> bytes:

@@ -21,7 +21,8 @@ class Format:
     ``max_pixels``: most pixels, None where the sides alone count.
     ``lossless``: pixels come back as they went in, whatever the quality. ``longest_block``: bytes
     of EXIF, XMP or IPTC that fit; ``longest_profile``: of a colour profile. ``dpi``: whether the
-    resolution has a place of its own or only one in EXIF. ``extra``: what must be installed too.
+    resolution has a place of its own or only one in EXIF. ``texts``: those of PNG can be written.
+    ``extra``: what must be installed too.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Format:
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
+    texts: bool = False
     dpi: Literal["own", "exif", "none"] = "own"
     longest_block: int = 2**31 - 1
     longest_profile: int = 2**31 - 1
@@ -69,7 +71,7 @@ FORMATS: dict[str, Format] = {
         ),
         # The standard has 2**31 - 1, but libpng reads no more than this unless it is told to.
         Format("png", "PNG", (".png", ".apng"), (8, 16), 1_000_000, lossless=True, iptc=True,
-               code_points=True),
+               code_points=True, texts=True),
         Format(
             "tiff", "TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1, lossless=True, iptc=True
         ),

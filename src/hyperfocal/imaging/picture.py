@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,18 @@ def fits_picture(shape: tuple[int, ...], height: int, width: int) -> bool:
     return max(ratio, 1 / ratio) <= 1 + allowed
 
 
+class Text(NamedTuple):
+    """A text of a PNG file: what its ``keyword`` says, such as the author's name.
+
+    ``language``: that of the text (RFC 5646), and ``translated``: the keyword in it; "" for none.
+    """
+
+    keyword: str
+    text: str
+    language: str = ""
+    translated: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What a file says about its picture. Orientation is already applied and reset.
@@ -64,7 +76,7 @@ class Metadata:
     IIM records; ``dpi``: horizontal, vertical. ``geo``: the place on Earth of a GeoTIFF's raster,
     which is made to fit the picture's size when it is written. ``size``: width and height of the
     picture that all this is about, by which what EXIF says in pixels is made to fit as well; None
-    where it is not known.
+    where it is not known. ``texts``: of a PNG file.
     """
 
     exif: bytes | None = None
@@ -73,6 +85,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     geo: Georeference | None = None
     size: tuple[int, int] | None = None
+    texts: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from hyperfocal.imaging import (
     exif_shortened,
     geo,
     ifd,
+    png_text,
     profile,
     tiff,
     xmp_extension,
@@ -27,7 +28,8 @@ from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
 from hyperfocal.imaging.guard import attempt
-from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels
+from hyperfocal.imaging.header import remark
+from hyperfocal.imaging.picture import CodePoints, Metadata, Picture, Pixels, Text
 
 _ROWS = 100
 
@@ -310,8 +312,17 @@ def _metadata(
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
         geo=_place(picture, form, notes),
+        texts=_texts(found, form, notes),
     )
     return metadata, more
+
+
+def _texts(found: Metadata, form: Format, notes: list[str]) -> tuple[Text, ...]:
+    if form.texts:
+        return found.texts
+    for text in found.texts:
+        remark(notes, png_text.dropped(text.keyword))
+    return ()
 
 
 def _shortened(block: bytes | None, form: Format, notes: list[str]) -> bytes | None:

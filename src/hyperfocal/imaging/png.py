@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hyperfocal.errors import BrokenPicture
-from hyperfocal.imaging import code_points, exif, photoshop, profile
+from hyperfocal.imaging import code_points, exif, photoshop, png_text, profile
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import (
     CREDENTIALS,
@@ -21,13 +21,16 @@ from hyperfocal.imaging.header import (
     remark,
     unknown_chunk,
 )
-from hyperfocal.imaging.picture import CodePoints, Metadata
+from hyperfocal.imaging.picture import CodePoints, Metadata, Text
 from hyperfocal.imaging.planes import split_alpha
 from hyperfocal.imaging.resolution import from_metre
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 IPTC_KEYWORD = b"Raw profile type iptc"
+# How XMP begins in a segment of a JPEG file, from which ImageMagick may have it, and how EXIF does.
+_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+_TIFF = b"II*\0", b"MM\0*"
 _MODES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey", 6: "rgb"}
 _PALETTE = 3
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
@@ -42,9 +45,6 @@ _SRGB_GAMMA, _ANY_SRGB_GAMMA = 0.45455, 0.02
 _UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
-# Bytes that a text's keyword has at most (section 11.3.4.2).
-_LONGEST_KEYWORD = 79
-_UNNAMED = "a text was dropped"
 
 
 @dataclass(slots=True)
@@ -62,6 +62,7 @@ class _Chunks:
     primaries: tuple[int, ...] | None = None
     code_points: CodePoints | None = None
     srgb: bool = False
+    texts: list[Text] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -107,7 +108,13 @@ def read_header(data: bytes) -> Header:
         frames=found.frames,
         orientation=facts.orientation,
         icc=found.icc,
-        metadata=Metadata(found.exif, found.xmp, found.iptc, found.dpi or facts.dpi),
+        metadata=Metadata(
+            found.exif,
+            found.xmp,
+            found.iptc,
+            found.dpi or facts.dpi,
+            texts=tuple(found.texts),
+        ),
         lossless=True,
         code_points=carried,
         notes=tuple(found.notes),
@@ -244,14 +251,18 @@ def _take_primaries(found: _Chunks, *, grey: bool) -> None:
 def of_primaries(
     primaries: Sequence[float], gamma: float | None, notes: list[str], *, grey: bool
 ) -> bytes | None:
-    """The profile that says what cHRM and gAMA do; a gamma alone is more often wrong than right.
+    """The profile that says what cHRM and gAMA do; without the one, or for grey, sRGB's colours.
 
     ``primaries``: x and y of white, red, green and blue, or nothing. None where they are sRGB's.
     """
     if not primaries or grey:
-        if gamma is not None and abs(gamma - _SRGB_GAMMA) > _ANY_SRGB_GAMMA:
-            notes.append("a gamma value without a colour profile was ignored")
-        return None
+        if gamma is None or abs(gamma - _SRGB_GAMMA) <= _ANY_SRGB_GAMMA:
+            return None
+        return attempt(
+            lambda: code_points.of_gamma(1 / gamma, grey=grey),
+            notes,
+            "a damaged gAMA chunk was dropped",
+        )
     white, *colours = [(primaries[at], primaries[at + 1]) for at in (0, 2, 4, 6)]
     return attempt(
         lambda: code_points.of_primaries(white, colours, 1 / gamma if gamma else None),
@@ -261,15 +272,10 @@ def of_primaries(
 
 
 def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
-    keyword, _, rest = body.partition(b"\0")
+    keyword, end, rest = body.partition(b"\0")
     wanted = keyword == XMP_KEYWORD or keyword.startswith(b"Raw profile type ")
     if not wanted:
-        said = keyword.decode("latin-1") if len(keyword) <= _LONGEST_KEYWORD else ""
-        # What a terminal obeys and a line that forges another are no names.
-        remark(
-            found.notes,
-            f"the text '{said}' was dropped" if said and said.isprintable() else _UNNAMED,
-        )
+        _take_text(found, kind, keyword.decode("latin-1"), rest if end else None)
         return
     if kind == b"zTXt":
         text = _inflate(rest[1:])
@@ -284,7 +290,9 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
         return
     raw = raw_profile(text)
     name = keyword.removeprefix(b"Raw profile type ").lower()
-    if name in (b"exif", b"app1") and raw.startswith(exif.PREFIX) and found.exif is None:
+    if name == b"app1" and raw.startswith(_XMP_PREFIX):
+        name, raw = b"xmp", raw[len(_XMP_PREFIX) :]
+    if name in (b"exif", b"app1") and _is_exif(raw) and found.exif is None:
         found.exif = exif.bare(raw)
     elif name == b"xmp" and found.xmp is None:
         found.xmp = raw
@@ -292,6 +300,24 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
         found.icc = raw
     elif name in (b"iptc", b"8bim"):
         found.iptc = iptc_of(raw, found.notes)
+    elif name in (b"exif", b"app1") and not _is_exif(raw):
+        remark(found.notes, png_text.dropped(keyword.decode("latin-1")))
+
+
+def _is_exif(raw: bytes) -> bool:
+    return raw.startswith((exif.PREFIX, *_TIFF))
+
+
+def _take_text(found: _Chunks, kind: bytes, keyword: str, rest: bytes | None) -> None:
+    """``rest``: None where nothing ends the keyword."""
+    room = png_text.MOST_BYTES - sum(len(text.text) for text in found.texts)
+    text = None
+    if rest is not None and len(found.texts) < png_text.MOST:
+        text = png_text.read(kind, keyword, rest, room)
+    if text is None:
+        remark(found.notes, png_text.dropped(keyword))
+    else:
+        found.texts.append(text)
 
 
 def raw_profile(text: bytes) -> bytes:

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.imaging import photoshop
+from hyperfocal.imaging import photoshop, png_text
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.png import IPTC_KEYWORD, SIGNATURE, XMP_KEYWORD
 from hyperfocal.imaging.resolution import to_metre
@@ -157,6 +157,8 @@ def _write_metadata(plan: Plan, sink: BinaryIO) -> None:
         raw = photoshop.resources_of(found.iptc)
         text = b"\niptc\n%8d\n%s\n" % (len(raw), raw.hex().encode())
         sink.write(_chunk(b"zTXt", IPTC_KEYWORD + b"\0\0" + zlib.compress(text)))
+    for each in found.texts:
+        sink.write(_chunk(*png_text.written(each)))
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
