@@ -11,7 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, geo, ifd, jpeg_walk, photoshop, profile, tiff_pages, ycbcr
+from hyperfocal.imaging import (
+    exif,
+    geo,
+    ifd,
+    iptc,
+    jpeg_walk,
+    photoshop,
+    profile,
+    tiff_pages,
+    ycbcr,
+)
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster
@@ -403,11 +413,14 @@ def iptc_of(main: ifd.Directory, notes: list[str]) -> bytes | None:
     blocks = _value(main, PHOTOSHOP)
     if blocks is not None:
         photoshop.note_others(blocks, notes)
-    direct = main.fields.get(IPTC)
-    if direct is not None and direct.data:
-        data = direct.data
-        # Some writers call the bytes LONGs, which only the byte order then spoils.
-        return ifd.swapped(data, 4) if data[:1] != b"\x1c" and data[3:4] == b"\x1c" else data
-    if blocks is None:
-        return None
-    return attempt(lambda: photoshop.iptc_of(blocks), notes, photoshop.DAMAGED)
+    direct = _value(main, IPTC)
+    # Some writers call the bytes LONGs, which only the byte order then spoils.
+    if direct is not None and direct[:1] != b"\x1c" and direct[3:4] == b"\x1c":
+        direct = ifd.swapped(direct, 4)
+    damaged: list[str] = []
+    boxed = None
+    if blocks is not None:
+        boxed = attempt(lambda: photoshop.iptc_of(blocks), damaged, photoshop.DAMAGED)
+    if direct is None:
+        notes += damaged
+    return iptc.chosen(direct, boxed, notes)
