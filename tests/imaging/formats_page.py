@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 
 from hyperfocal import imaging
-from hyperfocal.imaging import ifd
+from hyperfocal.imaging import ifd, maker_notes
 from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
@@ -305,6 +305,13 @@ def on_the_way():
     reset = made.parsed(got.metadata.exif).integer(274) == 1
     size = (inside.integer(0xA002), inside.integer(0xA003)) == (got.width, got.height)
     kept = got.metadata.exif.index(b"note note") == block.index(b"note note")
+    lain = made.parsed(block).fields[0x8769].inside.fields[ifd.MAKER_NOTE].place
+    in_tiff = imaging.encode(got, "tiff")
+    noted = in_tiff[lain:].startswith(b"note note") and not imaging.conversions(got, "tiff")
+    remote = made.parsed(block)
+    remote.fields[0x8769].inside.fields[ifd.MAKER_NOTE].place = 1 << 20
+    remote = made.picture(3, metadata=made.metadata(exif=ifd.block(remote)))
+    noted = noted and imaging.conversions(remote, "tiff") == (maker_notes.DROPPED,)
     stripped = imaging.encode(
         made.picture(3, icc=made.wide_rgb_profile(), metadata=made.metadata()),
         "png",
@@ -374,7 +381,9 @@ def on_the_way():
         ("picture size in EXIF and XMP", size, "corrected to that of the result"),
         ("places of faces in XMP (MWG) and of the subject in EXIF", pointed,
          "turned with the picture, and true of its size"),
-        ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
+        ("maker notes", kept and noted,
+         "kept in their place and byte order, without which they are garbage; dropped and said"
+         " where they lie far behind in a TIFF file, or in EXIF that goes into one"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"
          " in others taken as sRGB, and said"),

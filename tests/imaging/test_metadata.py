@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 from hyperfocal import imaging
-from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp
+from hyperfocal.imaging import exif, ifd, maker_notes, photoshop, png, tiff_pages, xmp
 
 FORMATS = ["jpeg", "png", "tiff", "webp", "avif", "heic"]
 FULL = ["jpeg", "png", "tiff"]
@@ -321,6 +321,9 @@ def test_no_block_is_worse_than_a_value_error(data):
         exif.read,
         lambda b: exif.cleaned(b, 20, 10, orientation=6),
         lambda b: exif.resized(b, 5, 5, before=(20, 10)),
+        lambda b: maker_notes.where_they_fit(b, []),
+        maker_notes.without,
+        exif.without_layout,
     ):
         try:
             action(block)

@@ -14,6 +14,7 @@ from hyperfocal.imaging import (
     exif,
     geo,
     ifd,
+    maker_notes,
     orient,
     photoshop,
     png,
@@ -223,6 +224,8 @@ def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif
     where = ifd.layout(whole)
     main = ifd.parse(whole, where, where.first)
     facts = exif.facts(main)
+    # Pillow puts values where there is room for them.
+    maker_notes.settle(main, notes, moved=True)
     block = tiff.photographic(main)
     # Whether the image has been turned or cut since cannot be known.
     if attempt(lambda: geo.read(main, *image.size), notes, geo.UNCLEAR) is not None:

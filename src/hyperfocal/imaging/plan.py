@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hyperfocal import pages
 from hyperfocal.errors import OutputRefused
-from hyperfocal.imaging import code_points, exif, geo, ifd, profile, tiff, xmp
+from hyperfocal.imaging import code_points, exif, geo, ifd, maker_notes, profile, tiff, xmp
 from hyperfocal.imaging.depth import clipped, convert
 from hyperfocal.imaging.formats import FORMATS, Format, missing_extra, written_format
 from hyperfocal.imaging.geo import Georeference
@@ -278,6 +278,8 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
     if form.name == "tiff" and block is not None:
         whole = block
         block = attempt(lambda: _of_tiff(whole, notes), notes, exif.DAMAGED)
+    if block is not None and form.exif and len(block) > form.longest_block:
+        block = _without_maker_notes(block, form, notes)
     block = _fitting("EXIF", block, form, form.exif, notes)
     dpi = found.dpi
     if dpi is not None and form.dpi == "exif":
@@ -305,11 +307,24 @@ def _place(picture: Picture, form: Format, notes: list[str]) -> Georeference | N
 
 def _of_tiff(block: bytes, notes: list[str]) -> bytes | None:
     """The block that a TIFF file's own directory takes up, as far as its fields belong there."""
-    where = ifd.layout(block)
-    notes += tiff.missed(ifd.parse(block, where, where.first))
+    main, _ = ifd.opened(block)
+    notes += tiff.missed(main)
+    block = maker_notes.where_they_fit(block, notes)
     left = exif.without_layout(block)
     if left is not block:
         notes.append("a description of how another TIFF file is laid out was dropped")
+    return left
+
+
+def _without_maker_notes(block: bytes, form: Format, notes: list[str]) -> bytes:
+    """The block without the largest part of it, where that makes it fit."""
+    left = attempt(lambda: maker_notes.without(block), [], "")
+    if left is None or len(left) > form.longest_block:
+        return block
+    notes.append(
+        f"EXIF of {len(block):,} bytes is too long for {form.label}: the camera maker's own notes"
+        " (MakerNote) in it were dropped"
+    )
     return left
 
 

@@ -17,6 +17,7 @@ from hyperfocal.imaging import (
     ifd,
     iptc,
     jpeg_walk,
+    maker_notes,
     photoshop,
     profile,
     tiff_pages,
@@ -117,7 +118,8 @@ def read_header(data: bytes) -> Header:
     if ifd.is_cut(data, where, page.offset):
         notes.append("metadata that reaches beyond the end of the file was dropped")
     facts = exif.facts(main)
-    block = attempt(lambda: photographic(main), notes, exif.DAMAGED)
+    order = where.order if maker_notes.settle(main, notes) else "<"
+    block = attempt(lambda: photographic(main, order), notes, exif.DAMAGED)
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
@@ -392,15 +394,18 @@ def _shortened(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return out
 
 
-def photographic(main: ifd.Directory) -> bytes | None:
-    """What the directory of a file says about the photograph, as an EXIF block of its own."""
+def photographic(main: ifd.Directory, order: str = "<") -> bytes | None:
+    """What the directory of a file says about the photograph, as an EXIF block of its own.
+
+    Its maker's notes must have been settled, and have a say in the block's byte order.
+    """
     kept = ifd.Directory()
     for tag in (*DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS):
         if tag in main.fields:
             kept.fields[tag] = main.fields[tag]
     if not set(kept.fields) - set(RESOLUTION):
         return None
-    return ifd.block(kept)
+    return ifd.block(kept, order)
 
 
 def _value(main: ifd.Directory, tag: int) -> bytes | None:
