@@ -272,6 +272,14 @@ def chromatic(primaries):
     return made.with_chunk(imaging.encode(made.picture(3), "png"), b"cHRM", ">8I", *primaries)
 
 
+def chromatic_tiff(primaries):
+    numbers = [part for number in primaries for part in (number, 100_000)]
+    tags = [(318, 5, 2, numbers[:4], True), (319, 5, 6, numbers[4:], True)]
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=tags)
+    return sink.getvalue()
+
+
 def declared(primaries, transfer):
     import imagecodecs
 
@@ -325,7 +333,10 @@ def on_the_way():
     carried = wide.icc is not None and not wide.notes and bright.icc is None and not bright.notes
     carried = carried and round_trip(bright, "png").code_points == (9, 16)
     carried = carried and any("PQ" in note for note in imaging.conversions(bright, "jpeg"))
-    described = imaging.open(chromatic(ADOBE_RGB)).icc and not imaging.open(chromatic(SRGB)).icc
+    described = all(
+        imaging.open(form(ADOBE_RGB)).icc and not imaging.open(form(SRGB)).icc
+        for form in (chromatic, chromatic_tiff)
+    )
     video = made.XMP.replace(b"dc:creator", b'GCamera:MotionPhoto="1" dc:creator')
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
     still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
@@ -387,7 +398,7 @@ def on_the_way():
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these,"
          " in others taken as sRGB, and said"),
-        ("colour by primaries and gamma (PNG)", described,
+        ("colour by primaries and gamma (PNG) or a transfer function (TIFF)", described,
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),

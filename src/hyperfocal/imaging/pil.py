@@ -20,6 +20,7 @@ from hyperfocal.imaging import (
     png,
     profile,
     tiff,
+    tiff_colour,
     xmp,
 )
 from hyperfocal.imaging.depth import convert, full_scale
@@ -178,8 +179,15 @@ def _wide(values: np.ndarray[Any, Any]) -> Pixels:
 def _declared(
     image: Image.Image, facts: exif.Facts, notes: list[str], *, grey: bool
 ) -> bytes | None:
-    """The profile for colours that a PNG's chunks state, or that EXIF of a camera's JPEG does."""
+    """The profile for colours that chunks of a PNG or fields of a TIFF state.
+
+    Or that EXIF of a camera's JPEG does.
+    """
     info = image.info
+    if image.format == "TIFF":
+        return attempt(
+            lambda: _declared_by_fields(image, notes, grey=grey), notes, tiff_colour.DAMAGED
+        )
     if "srgb" in info:
         return None
     if facts.is_adobe_rgb and not grey and image.format in _OF_CAMERAS:
@@ -191,6 +199,19 @@ def _declared(
         lambda: png.of_primaries(primaries, gamma, notes, grey=grey),
         notes,
         "what the image says of its colours makes no sense and was ignored",
+    )
+
+
+def _declared_by_fields(image: Image.Image, notes: list[str], *, grey: bool) -> bytes | None:
+    found = getattr(image, "tag_v2", {})
+    transfer, bits = found.get(tiff_colour.TRANSFER), found.get(tiff.BITS)
+    return tiff_colour.declared(
+        [float(number) for number in found.get(tiff_colour.WHITE, ())],
+        [float(number) for number in found.get(tiff_colour.PRIMARIES, ())],
+        None if transfer is None else np.array(transfer, np.uint16),
+        int(bits[0]) if bits else 1,
+        notes,
+        grey=grey,
     )
 
 

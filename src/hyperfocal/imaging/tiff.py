@@ -20,6 +20,7 @@ from hyperfocal.imaging import (
     maker_notes,
     photoshop,
     profile,
+    tiff_colour,
     tiff_pages,
     ycbcr,
 )
@@ -88,7 +89,7 @@ _TOLD = {
 _READ = frozenset((
     WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, FORMAT, XMP, IPTC, PHOTOSHOP, ICC,
     *DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS, *geo.TAGS, _COMPRESSION, _LUMA, _SUBSAMPLING,
-    _REFERENCE, _ORIENTATION, INK_SET,
+    _REFERENCE, _ORIENTATION, INK_SET, *tiff_colour.TAGS,
 ))  # fmt: skip
 
 
@@ -124,6 +125,9 @@ def read_header(data: bytes) -> Header:
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
     notes += missed(main)
+    icc = _value(main, ICC)
+    if icc is None and mode != "cmyk":
+        icc = tiff_colour.profile_of(main, bits, notes, grey=mode == "grey")
     return Header(
         format="tiff",
         width=width,
@@ -133,7 +137,7 @@ def read_header(data: bytes) -> Header:
         has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in _extra(main)),
         frames=page.pictures,
         orientation=facts.orientation,
-        icc=_value(main, ICC),
+        icc=icc,
         metadata=Metadata(block, _value(main, XMP), iptc_of(main, notes), facts.dpi, place),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
