@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image, PngImagePlugin
 
 from hyperfocal import imaging
-from hyperfocal.imaging import ifd, xmp_pixels
+from hyperfocal.imaging import ifd, maker_notes, xmp_pixels
 from hyperfocal.imaging.depth import convert, widen
 from hyperfocal.imaging.plan import Plan
 
@@ -272,6 +272,14 @@ def chromatic(primaries):
     return made.with_chunk(imaging.encode(made.picture(3), "png"), b"cHRM", ">8I", *primaries)
 
 
+def chromatic_tiff(primaries):
+    numbers = [part for number in primaries for part in (number, 100_000)]
+    tags = [(318, 5, 2, numbers[:4], True), (319, 5, 6, numbers[4:], True)]
+    sink = io.BytesIO()
+    tifffile.imwrite(sink, made.photo(), photometric="rgb", metadata=None, extratags=tags)
+    return sink.getvalue()
+
+
 def declared(primaries, transfer):
     import imagecodecs
 
@@ -305,6 +313,13 @@ def on_the_way():
     reset = made.parsed(got.metadata.exif).integer(274) == 1
     size = (inside.integer(0xA002), inside.integer(0xA003)) == (got.width, got.height)
     kept = got.metadata.exif.index(b"note note") == block.index(b"note note")
+    lain = made.parsed(block).fields[0x8769].inside.fields[ifd.MAKER_NOTE].place
+    in_tiff = imaging.encode(got, "tiff")
+    noted = in_tiff[lain:].startswith(b"note note") and not imaging.conversions(got, "tiff")
+    remote = made.parsed(block)
+    remote.fields[0x8769].inside.fields[ifd.MAKER_NOTE].place = 1 << 20
+    remote = made.picture(3, metadata=made.metadata(exif=ifd.block(remote)))
+    noted = noted and imaging.conversions(remote, "tiff") == (maker_notes.DROPPED,)
     stripped = imaging.encode(
         made.picture(3, icc=made.wide_rgb_profile(), metadata=made.metadata()),
         "png",
@@ -318,7 +333,10 @@ def on_the_way():
     carried = wide.icc is not None and not wide.notes and bright.icc is None and not bright.notes
     carried = carried and round_trip(bright, "png").code_points == (9, 16)
     carried = carried and any("PQ" in note for note in imaging.conversions(bright, "jpeg"))
-    described = imaging.open(chromatic(ADOBE_RGB)).icc and not imaging.open(chromatic(SRGB)).icc
+    described = all(
+        imaging.open(form(ADOBE_RGB)).icc and not imaging.open(form(SRGB)).icc
+        for form in (chromatic, chromatic_tiff)
+    )
     video = made.XMP.replace(b"dc:creator", b'GCamera:MotionPhoto="1" dc:creator')
     moving = imaging.encode(made.picture(3, metadata=made.metadata(xmp=video)), "jpeg")
     still = imaging.open(moving + b"\0\0\0\x18ftypmp42")
@@ -405,11 +423,14 @@ def on_the_way():
          " have to go, and said"),
         ("XMP of more than 64 KB in JPEG", told,
          "read and written in several segments (an extension of the packet)"),
-        ("maker notes", kept, "kept where they are: nothing in EXIF moves (but in TIFF files)"),
+        ("maker notes", kept and noted,
+         "kept in their place and byte order, without which they are garbage; dropped and said"
+         " where they lie far behind in a TIFF file, or in EXIF that goes into one"),
         ("colour by code points (AVIF, HEIC, PNG)", carried,
          "becomes a profile that says the same; where none can (PQ, HLG), declared again in these;"
          " others get a profile that shows what is brighter than white as white, and it is said"),
-        ("colour by primaries and gamma, or by one of these (PNG)", described,
+        ("colour by primaries and gamma, or by one of these (PNG), or a transfer function (TIFF)",
+         described,
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),

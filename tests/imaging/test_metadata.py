@@ -15,7 +15,17 @@ from PIL import Image, IptcImagePlugin, PngImagePlugin
 
 import hyperfocal
 from hyperfocal import imaging
-from hyperfocal.imaging import exif, ifd, photoshop, png, tiff_pages, xmp, xmp_pixels
+from hyperfocal.imaging import (
+    exif,
+    exif_shortened,
+    ifd,
+    maker_notes,
+    photoshop,
+    png,
+    tiff_pages,
+    xmp,
+    xmp_pixels,
+)
 
 FORMATS = ["jpeg", "png", "tiff", "webp", "avif", "heic"]
 FULL = ["jpeg", "png", "tiff"]
@@ -436,6 +446,9 @@ def test_no_block_is_worse_than_a_value_error(data):
         exif.read,
         lambda b: exif.cleaned(b, 20, 10, orientation=6),
         lambda b: exif.resized(b, 5, 5, before=(20, 10)),
+        lambda b: maker_notes.where_they_fit(b, []),
+        lambda b: exif_shortened.shortened(b, 60),
+        exif.without_layout,
     ):
         try:
             action(block)

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image, PngImagePlugin
 
 from hyperfocal import imaging
-from hyperfocal.imaging import bmff, bmff_write, exif, ifd, photoshop
+from hyperfocal.imaging import bmff, bmff_write, exif, ifd, iptc, photoshop
 
 CREDENTIALS = "content credentials (C2PA) were dropped"
 MASTERING = "HDR's mastering display and light levels were dropped"
@@ -331,6 +331,64 @@ def test_iptc_of_other_files_that_pillow_has_opened(format, order):
     assert got.metadata.iptc.rstrip(b"\0") == made.IPTC
     assert got.notes == of_file.notes
     assert (photoshop.OTHERS in got.notes) == (format == "png of ImageMagick")
+
+
+RECORD = b"\x1c\x02\x78"
+CAPTION = RECORD + b"\0\x07caption"
+# Of a length that takes four bytes.
+LONG = RECORD + b"\x80\x04" + struct.pack(">I", 40_000) + b"x" * 40_000
+
+
+def with_both(direct, boxed):
+    resources = photoshop.resources_of(boxed)
+    return tiff((33723, 7, len(direct), direct, True), (34377, 7, len(resources), resources, True))
+
+
+@pytest.mark.parametrize(
+    ("direct", "boxed", "kept", "note"),
+    [
+        # ImageMagick 6 writes a quarter, wherever that ends.
+        (made.IPTC[:7], made.IPTC, made.IPTC, None),
+        (CAPTION, made.IPTC, made.IPTC, None),
+        (made.IPTC[:-1], made.IPTC, made.IPTC, None),
+        (LONG[:10_000], LONG, LONG, None),
+        # The field of its own goes first where it is whole and says something else, or more.
+        (made.IPTC + b"\0\0\0", made.IPTC, made.IPTC + b"\0\0\0", None),
+        (made.IPTC, CAPTION, made.IPTC, None),
+        (made.IPTC, made.IPTC[:-1], made.IPTC, None),
+        (made.IPTC, b"rubbish", made.IPTC, None),
+        (LONG, CAPTION, LONG, None),
+        # What is whole of the one that has more.
+        (made.IPTC[:7], made.IPTC[:-1], CAPTION, iptc.CUT),
+        (CAPTION, (CAPTION + made.IPTC)[:-1], CAPTION * 2, iptc.CUT),
+        (made.IPTC[:7], b"rubbish", None, photoshop.DAMAGED),
+        (bytes(8), LONG[:8], None, photoshop.DAMAGED),
+    ],
+)  # fmt: skip
+def test_of_two_copies_of_iptc_the_whole_one_is_kept(direct, boxed, kept, note):
+    data = with_both(direct, boxed)
+    for got in (imaging.open(data), imaging.from_pil(Image.open(io.BytesIO(data)))):
+        assert got.metadata.iptc == kept
+        assert got.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(("left", "kept"), [(-1, CAPTION), (3, None)])
+def test_iptc_that_is_cut_short_is_told(left, kept):
+    cut = made.IPTC[:left]
+    resources = photoshop.resources_of(cut)
+    for tag in ((33723, 7, len(cut), cut, True), (34377, 7, len(resources), resources, True)):
+        got = imaging.open(tiff(tag))
+        assert got.metadata.iptc == kept
+        assert got.notes == ((iptc.CUT if kept else photoshop.DAMAGED),)
+
+
+def test_resources_that_are_cut_short_do_not_cost_iptc_beside_them():
+    resources = photoshop.resources_of(made.IPTC)[:-4]
+    blocks = (34377, 7, len(resources), resources, True)
+    got = imaging.open(tiff((33723, 7, len(made.IPTC), made.IPTC, True), blocks))
+    assert (got.metadata.iptc, got.notes) == (made.IPTC, ())
+    got = imaging.open(tiff(blocks))
+    assert (got.metadata.iptc, got.notes) == (None, (photoshop.DAMAGED,))
 
 
 def test_iptc_of_an_image_that_cannot_be_read_is_told():

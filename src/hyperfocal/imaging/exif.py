@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from itertools import islice
 
-from hyperfocal.imaging import ifd, orient
+from hyperfocal.imaging import ifd, maker_notes, orient
 
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
@@ -25,7 +25,6 @@ _DESCRIPTION = 0x010E
 _COLOUR_SPACE, _SRGB, _UNCALIBRATED = 0xA001, 1, 65535
 _INTEROP_INDEX = 1
 _THUMBNAIL, _THUMBNAIL_SIZE = 0x0201, 0x0202
-_MAKER_NOTE = 0x927C
 _CM_PER_INCH = 2.54
 PREFIX = b"Exif\0\0"
 DAMAGED = "EXIF is damaged and was dropped"
@@ -146,13 +145,13 @@ def without_layout(block: bytes) -> bytes | None:
     how many the pages are, and their readers believe it. The block itself where it holds no such
     thing, None where it holds nothing else. ValueError if unparsable.
     """
-    where = ifd.layout(block)
-    main = ifd.parse(block, where, where.first)
+    main, order = ifd.opened(block)
     found = main.fields.get(_DESCRIPTION)
     if found is None or not _is_layout(found.data):
         return block
     del main.fields[_DESCRIPTION]
-    return ifd.block(main) if main.fields else None
+    maker_notes.settle(main, [])
+    return ifd.block(main, order) if main.fields else None
 
 
 def _is_layout(description: bytes) -> bool:
@@ -175,7 +174,7 @@ def adding_dpi(block: bytes, dpi: tuple[float, float]) -> bytes | None:
     where = ifd.layout(block)
     main = ifd.parse(block, where, where.first)
     inside = main.fields[ifd.EXIF_IFD].inside if ifd.EXIF_IFD in main.fields else None
-    if inside is not None and _MAKER_NOTE in inside.fields:
+    if inside is not None and ifd.MAKER_NOTE in inside.fields:
         return None
     put_dpi(main, dpi)
     return ifd.block(main)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hyperfocal.imaging import ifd
 
-_MAKER_NOTE, _USER_COMMENT = 0x927C, 0x9286
+_USER_COMMENT = 0x9286
 _LISTED = 8
 
 
@@ -36,18 +36,19 @@ def shortened(block: bytes, room: int) -> tuple[bytes, str]:
     user's comment, in which programs keep notes of their own, and then whatever is largest.
     ValueError if unparsable, or if that does not help.
     """
-    where = ifd.layout(block)
-    main = ifd.parse(block, where, where.first)
-    size = len(ifd.block(main))
+    main, _ = ifd.opened(block)
     fields = [
         _Found(directory, tag, found, kind)
         for kind, directory in _directories(main)
         for tag, found in directory.fields.items()
         if found.inside is None
     ]
-    left_out = list[_Found]()
-    for one in sorted(fields, key=_turn):
-        if size <= room and one.tag != _MAKER_NOTE:
+    left_out = [one for one in fields if one.tag == ifd.MAKER_NOTE]
+    for one in left_out:
+        del one.directory.fields[one.tag]
+    size = len(ifd.block(main))
+    for one in sorted((one for one in fields if one.tag != ifd.MAKER_NOTE), key=_turn):
+        if size <= room:
             break
         del one.directory.fields[one.tag]
         size -= one.size
@@ -73,8 +74,8 @@ def _directories(main: ifd.Directory, kind: int = 0) -> Iterator[tuple[int, ifd.
             yield from _directories(found.inside, tag)
 
 
-def _turn(one: _Found) -> tuple[bool, bool, int]:
-    return one.tag != _MAKER_NOTE, one.tag != _USER_COMMENT, -one.size
+def _turn(one: _Found) -> tuple[bool, int]:
+    return one.tag != _USER_COMMENT, -one.size
 
 
 def _name(one: _Found) -> str:

@@ -24,9 +24,11 @@ _DEEPEST = 2
 MOST_POINTERS = 4
 """Of one tag in one directory that are followed until one leads anywhere."""
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD8 = 1, 2, 3, 4, 5, 7, 18
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 SUB_IFDS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
+MAKER_NOTE = 0x927C
+"""Of EXIF's directory: the one field that must not be moved."""
 
 
 class Entry(NamedTuple):
@@ -53,11 +55,15 @@ class Layout:
 
 @dataclass(slots=True)
 class Field:
-    """One field's value, little-endian; ``inside`` is the directory that a pointer leads to."""
+    """One field's value, little-endian; ``inside`` is the directory that a pointer leads to.
+
+    ``place``: where the value lay, and has to lie again, if that matters.
+    """
 
     type: int
     data: bytes = b""
     inside: Directory | None = None
+    place: int | None = None
 
 
 @dataclass(slots=True)
@@ -97,6 +103,14 @@ class Directory:
         if not all(parts[1::2]):
             return None
         return tuple(up / down for up, down in zip(parts[::2], parts[1::2], strict=True))
+
+    def fixed(self) -> Field | None:
+        """The field, within the directory of EXIF, whose value has a place of its own."""
+        photo = self.fields.get(EXIF_IFD)
+        if photo is None or photo.inside is None:
+            return None
+        found = photo.inside.fields.get(MAKER_NOTE)
+        return None if found is None or found.place is None else found
 
     def put(self, tag: int, kind: int, *values: int) -> None:
         """Set a field of integers (``SHORT``, ``LONG``, ``RATIONAL`` as pairs)."""
@@ -194,6 +208,12 @@ def parse(
     return _Parser(data, where).directory(offset, only=only)
 
 
+def opened(block: bytes) -> tuple[Directory, str]:
+    """A block's main directory and its byte order; ValueError when it cannot be parsed."""
+    where = layout(block)
+    return parse(block, where, where.first), where.order
+
+
 class _Parser:
     """Parses each directory once, and copies so many bytes at most, wherever pointers lead."""
 
@@ -203,9 +223,14 @@ class _Parser:
         self._seen: set[int] = set()
 
     def directory(
-        self, offset: int, depth: int = 0, *, only: Container[int] | None = None
+        self,
+        offset: int,
+        depth: int = 0,
+        *,
+        of: int | None = None,
+        only: Container[int] | None = None,
     ) -> Directory:
-        """The one at ``offset``, inside ``depth`` others."""
+        """The one at ``offset``, inside ``depth`` others; ``of``: the pointer that led there."""
         self._seen.add(offset)
         found, tries = Directory(), Counter[int]()
         for entry in entries(self._data, self._where, offset)[0]:
@@ -220,18 +245,20 @@ class _Parser:
                 continue
             raw = self._value(entry)
             is_pointer = entry.tag in SUB_IFDS
-            item = self._inside(raw, depth) if is_pointer else Field(entry.type, raw)
+            item = self._inside(entry.tag, raw, depth) if is_pointer else Field(entry.type, raw)
+            if item is not None and entry.tag == MAKER_NOTE and of == EXIF_IFD and depth == 1:
+                item.place = entry.start
             if item is not None:
                 found.fields[entry.tag] = item
         return found
 
-    def _inside(self, pointer: bytes, depth: int) -> Field | None:
+    def _inside(self, tag: int, pointer: bytes, depth: int) -> Field | None:
         """What a pointer leads to; None where that is nowhere, too deep, or where it was before."""
         target = int.from_bytes(pointer, "little")
         if target in self._seen or depth > _DEEPEST:
             return None
         try:
-            inside = self.directory(target, depth + 1)
+            inside = self.directory(target, depth + 1, of=tag)
         except _Overlapping:
             raise
         except ValueError:
@@ -261,32 +288,61 @@ def swapped(raw: bytes, unit: int) -> bytes:
     return bytes(out)
 
 
-def serialise(directory: Directory, base: int, *, big: bool = False) -> bytes:
-    """A little-endian directory and its values, as they must lie at offset ``base`` (even)."""
+def serialise(directory: Directory, base: int, order: str = "<", *, big: bool = False) -> bytes:
+    """A directory and its values, as they must lie at offset ``base`` (even).
+
+    But for a value that has a place of its own, and has to be put there (:meth:`Directory.fixed`).
+    """
     head, size, inline = (8, 20, 8) if big else (2, 12, 4)
-    count_code, entry_code, offset_code = ("<Q", "<HHQ", "<Q") if big else ("<H", "<HHI", "<I")
+    count_code, entry_code, offset_code = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
     tags = sorted(directory.fields)
-    table = bytearray(struct.pack(count_code, len(tags)))
+    table = bytearray(struct.pack(order + count_code, len(tags)))
     values = bytearray()
     values_at = base + head + size * len(tags) + inline
     for tag in tags:
         item = directory.fields[tag]
         if item.inside is not None:
             place = values_at + len(values)
-            values += serialise(item.inside, place, big=big)
-            kind, data = LONG, struct.pack("<I", place)
+            values += serialise(item.inside, place, order, big=big)
+            kind, data = (IFD8 if big else LONG), struct.pack(order + offset_code, place)
         else:
-            kind, data = item.type, item.data
-        table += struct.pack(entry_code, tag, kind, len(data) // _SIZES[kind])
+            unit = _SWAP.get(item.type, 1)
+            kind = item.type
+            data = swapped(item.data, unit) if order == ">" and unit > 1 else item.data
+        table += struct.pack(order + entry_code, tag, kind, len(data) // _SIZES[kind])
         if len(data) <= inline:
             table += data.ljust(inline, b"\0")
+        elif item.place is not None:
+            table += struct.pack(order + offset_code, item.place)
         else:
-            table += struct.pack(offset_code, values_at + len(values))
+            table += struct.pack(order + offset_code, values_at + len(values))
             values += data
         values += b"\0" * (len(values) % 2)
     return bytes(table) + b"\0" * inline + bytes(values)
 
 
-def block(directory: Directory) -> bytes:
-    """A whole little-endian TIFF structure that holds ``directory`` alone."""
-    return b"II*\0\x08\0\0\0" + serialise(directory, 8)
+def block(directory: Directory, order: str = "<") -> bytes:
+    """A whole TIFF structure that holds ``directory`` alone.
+
+    ValueError where a value that has a place of its own would lie in the header.
+    """
+    fixed, at = directory.fixed(), 8
+    table = serialise(directory, at, order)
+    if fixed is None or fixed.place is None:
+        return header(order, at) + table
+    gap, value = fixed.place - at, fixed.data
+    if gap < 0:
+        raise ValueError("a value lies in the header")
+    if len(table) <= gap:
+        return header(order, at) + table.ljust(gap, b"\0") + value
+    value += b"\0" * ((fixed.place + len(value)) % 2)
+    at = fixed.place + len(value)
+    return header(order, at) + bytes(gap) + value + serialise(directory, at, order)
+
+
+def header(order: str, first: int, *, big: bool = False) -> bytes:
+    """What a TIFF structure begins with; ``first``: where its first directory lies."""
+    mark = b"II" if order == "<" else b"MM"
+    if big:
+        return mark + struct.pack(order + "HHHQ", 43, 8, 0, first)
+    return mark + struct.pack(order + "HI", 42, first)

@@ -14,11 +14,13 @@ from hyperfocal.imaging import (
     exif,
     geo,
     ifd,
+    maker_notes,
     orient,
     photoshop,
     png,
     profile,
     tiff,
+    tiff_colour,
     xmp,
     xmp_extension,
     xmp_pixels,
@@ -183,8 +185,15 @@ def _wide(values: np.ndarray[Any, Any]) -> Pixels:
 def _declared(
     image: Image.Image, facts: exif.Facts, notes: list[str], *, grey: bool
 ) -> bytes | None:
-    """The profile for colours that a PNG's chunks state, or that EXIF of a camera's JPEG does."""
+    """The profile for colours that chunks of a PNG or fields of a TIFF state.
+
+    Or that EXIF of a camera's JPEG does.
+    """
     info = image.info
+    if image.format == "TIFF":
+        return attempt(
+            lambda: _declared_by_fields(image, notes, grey=grey), notes, tiff_colour.DAMAGED
+        )
     if "srgb" in info:
         return None
     if facts.is_adobe_rgb and not grey and image.format in _OF_CAMERAS:
@@ -196,6 +205,19 @@ def _declared(
         lambda: png.of_primaries(primaries, gamma, notes, grey=grey),
         notes,
         "what the image says of its colours makes no sense and was ignored",
+    )
+
+
+def _declared_by_fields(image: Image.Image, notes: list[str], *, grey: bool) -> bytes | None:
+    found = getattr(image, "tag_v2", {})
+    transfer, bits = found.get(tiff_colour.TRANSFER), found.get(tiff.BITS)
+    return tiff_colour.declared(
+        [float(number) for number in found.get(tiff_colour.WHITE, ())],
+        [float(number) for number in found.get(tiff_colour.PRIMARIES, ())],
+        None if transfer is None else np.array(transfer, np.uint16),
+        int(bits[0]) if bits else 1,
+        notes,
+        grey=grey,
     )
 
 
@@ -229,6 +251,8 @@ def _set_since(image: Image.Image, notes: list[str]) -> tuple[bytes | None, exif
     where = ifd.layout(whole)
     main = ifd.parse(whole, where, where.first)
     facts = exif.facts(main)
+    # Pillow puts values where there is room for them.
+    maker_notes.settle(main, notes, moved=True)
     block = tiff.photographic(main)
     # Whether the image has been turned or cut since cannot be known.
     if attempt(lambda: geo.read(main, *image.size), notes, geo.UNCLEAR) is not None:

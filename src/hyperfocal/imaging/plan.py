@@ -18,6 +18,7 @@ from hyperfocal.imaging import (
     exif_shortened,
     geo,
     ifd,
+    maker_notes,
     png_text,
     profile,
     tiff,
@@ -365,8 +366,9 @@ def _place(picture: Picture, form: Format, notes: list[str]) -> Georeference | N
 
 def _of_tiff(block: bytes, notes: list[str]) -> bytes | None:
     """The block that a TIFF file's own directory takes up, as far as its fields belong there."""
-    where = ifd.layout(block)
-    notes += tiff.missed(ifd.parse(block, where, where.first))
+    main, _ = ifd.opened(block)
+    notes += tiff.missed(main)
+    block = maker_notes.where_they_fit(block, notes)
     left = exif.without_layout(block)
     if left is not block:
         notes.append("a description of how another TIFF file is laid out was dropped")

@@ -11,7 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from hyperfocal.errors import BrokenPicture, UnknownFormat
-from hyperfocal.imaging import exif, geo, ifd, jpeg_walk, photoshop, profile, tiff_pages, ycbcr
+from hyperfocal.imaging import (
+    exif,
+    geo,
+    ifd,
+    iptc,
+    jpeg_walk,
+    maker_notes,
+    photoshop,
+    profile,
+    tiff_colour,
+    tiff_pages,
+    ycbcr,
+)
 from hyperfocal.imaging.depth import convert, full_scale, widen
 from hyperfocal.imaging.guard import attempt, decoding
 from hyperfocal.imaging.header import CREDENTIALS, UNUSED_ALPHA, Header, Raster
@@ -77,7 +89,7 @@ _TOLD = {
 _READ = frozenset((
     WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, EXTRA, FORMAT, XMP, IPTC, PHOTOSHOP, ICC,
     *DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS, *geo.TAGS, _COMPRESSION, _LUMA, _SUBSAMPLING,
-    _REFERENCE, _ORIENTATION, INK_SET,
+    _REFERENCE, _ORIENTATION, INK_SET, *tiff_colour.TAGS,
 ))  # fmt: skip
 
 
@@ -107,11 +119,15 @@ def read_header(data: bytes) -> Header:
     if ifd.is_cut(data, where, page.offset):
         notes.append("metadata that reaches beyond the end of the file was dropped")
     facts = exif.facts(main)
-    block = attempt(lambda: photographic(main), notes, exif.DAMAGED)
+    order = where.order if maker_notes.settle(main, notes) else "<"
+    block = attempt(lambda: photographic(main, order), notes, exif.DAMAGED)
     width, height = main.integer(WIDTH), main.integer(HEIGHT)
     place = attempt(lambda: geo.read(main, width, height), notes, geo.UNCLEAR)
     notes += geo.dropped(main)
     notes += missed(main)
+    icc = _value(main, ICC)
+    if icc is None and mode != "cmyk":
+        icc = tiff_colour.profile_of(main, bits, notes, grey=mode == "grey")
     return Header(
         format="tiff",
         width=width,
@@ -121,7 +137,7 @@ def read_header(data: bytes) -> Header:
         has_alpha=any(kind in (_PREMULTIPLIED, _STRAIGHT) for kind in _extra(main)),
         frames=page.pictures,
         orientation=facts.orientation,
-        icc=_value(main, ICC),
+        icc=icc,
         metadata=Metadata(block, _value(main, XMP), iptc_of(main, notes), facts.dpi, place),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
@@ -382,15 +398,18 @@ def _shortened(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return out
 
 
-def photographic(main: ifd.Directory) -> bytes | None:
-    """What the directory of a file says about the photograph, as an EXIF block of its own."""
+def photographic(main: ifd.Directory, order: str = "<") -> bytes | None:
+    """What the directory of a file says about the photograph, as an EXIF block of its own.
+
+    Its maker's notes must have been settled, and have a say in the block's byte order.
+    """
     kept = ifd.Directory()
     for tag in (*DESCRIPTIVE, *RESOLUTION, *ifd.SUB_IFDS):
         if tag in main.fields:
             kept.fields[tag] = main.fields[tag]
     if not set(kept.fields) - set(RESOLUTION):
         return None
-    return ifd.block(kept)
+    return ifd.block(kept, order)
 
 
 def _value(main: ifd.Directory, tag: int) -> bytes | None:
@@ -403,11 +422,14 @@ def iptc_of(main: ifd.Directory, notes: list[str]) -> bytes | None:
     blocks = _value(main, PHOTOSHOP)
     if blocks is not None:
         photoshop.note_others(blocks, notes)
-    direct = main.fields.get(IPTC)
-    if direct is not None and direct.data:
-        data = direct.data
-        # Some writers call the bytes LONGs, which only the byte order then spoils.
-        return ifd.swapped(data, 4) if data[:1] != b"\x1c" and data[3:4] == b"\x1c" else data
-    if blocks is None:
-        return None
-    return attempt(lambda: photoshop.iptc_of(blocks), notes, photoshop.DAMAGED)
+    direct = _value(main, IPTC)
+    # Some writers call the bytes LONGs, which only the byte order then spoils.
+    if direct is not None and direct[:1] != b"\x1c" and direct[3:4] == b"\x1c":
+        direct = ifd.swapped(direct, 4)
+    damaged: list[str] = []
+    boxed = None
+    if blocks is not None:
+        boxed = attempt(lambda: photoshop.iptc_of(blocks), damaged, photoshop.DAMAGED)
+    if direct is None:
+        notes += damaged
+    return iptc.chosen(direct, boxed, notes)

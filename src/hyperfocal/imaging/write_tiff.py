@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.imaging import exif, ifd, tiff
+from hyperfocal.imaging import exif, ifd, maker_notes, tiff
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.threads import in_order
 
@@ -30,34 +30,37 @@ def write(plan: Plan, sink: BinaryIO) -> None:
     big = height * row_bytes > _BIG
     rows = max(1, min(height, _STRIP // row_bytes))
     tops = range(0, height, rows)
-    sink.write(_header(big, 0))
-    at = 16 if big else 8
+    directory, order = _directory(plan, rows)
+    head = _head(directory, order, big)
+    sink.write(head)
+    at = len(head)
     offsets, sizes = [], []
-    for data in in_order(lambda top: _strip(plan, top, min(top + rows, height)), tops):
+    for data in in_order(lambda top: _strip(plan, top, min(top + rows, height), order), tops):
         offsets.append(at)
         sizes.append(len(data))
         data += b"\0" * (len(data) % 2)
         sink.write(data)
         at += len(data)
-    directory = _directory(plan, rows)
     kind = _LONG8 if big else ifd.LONG
     for tag, values in ((273, offsets), (279, sizes)):
         directory.fields[tag] = ifd.Field(
             kind, struct.pack(f"<{len(values)}{'Q' if big else 'I'}", *values)
         )
-    sink.write(ifd.serialise(directory, at, big=big))
+    sink.write(ifd.serialise(directory, at, order, big=big))
     sink.seek(0)
-    sink.write(_header(big, at))
+    sink.write(ifd.header(order, at, big=big))
     sink.seek(0, 2)
 
 
-def _header(big: bool, first: int) -> bytes:
-    if big:
-        return struct.pack("<2sHHHQ", b"II", 43, 8, 0, first)
-    return struct.pack("<2sHI", b"II", 42, first)
+def _head(directory: ifd.Directory, order: str, big: bool) -> bytes:
+    """The header, and what has to lie in a place near it; an even number of bytes."""
+    head, fixed = ifd.header(order, 0, big=big), directory.fixed()
+    if fixed is not None and fixed.place is not None:
+        head = head.ljust(fixed.place, b"\0") + fixed.data
+    return head + b"\0" * (len(head) % 2)
 
 
-def _strip(plan: Plan, top: int, bottom: int) -> bytes:
+def _strip(plan: Plan, top: int, bottom: int, order: str) -> bytes:
     from isal import isal_zlib
 
     rows = np.ascontiguousarray(plan.rows(top, bottom))
@@ -69,7 +72,10 @@ def _strip(plan: Plan, top: int, bottom: int) -> bytes:
     predicted = rows.copy()
     np.subtract(rows[:, 1:], rows[:, :-1], out=predicted[:, 1:])
     plan.done(top, bottom)
-    return bytes(isal_zlib.compress(predicted.tobytes(), _LEVEL))
+    stored = predicted.astype(
+        predicted.dtype.newbyteorder(">" if order == ">" else "<"), copy=False
+    )
+    return bytes(isal_zlib.compress(stored.tobytes(), _LEVEL))
 
 
 def _float_predicted(rows: npt.NDArray[Any]) -> bytes:
@@ -82,10 +88,10 @@ def _float_predicted(rows: npt.NDArray[Any]) -> bytes:
     return out.tobytes()
 
 
-def _directory(plan: Plan, rows: int) -> ifd.Directory:
-    """Everything but where the strips lie."""
+def _directory(plan: Plan, rows: int) -> tuple[ifd.Directory, str]:
+    """Everything but where the strips lie, and the byte order that all has to have."""
     found, channels = plan.metadata, plan.channels
-    out = _described(found.exif, plan)
+    out, order = _described(found.exif)
     put = out.put
     put(tiff.WIDTH, ifd.LONG, plan.picture.width)
     put(tiff.HEIGHT, ifd.LONG, plan.picture.height)
@@ -112,17 +118,20 @@ def _directory(plan: Plan, rows: int) -> ifd.Directory:
             out.fields[tag] = ifd.Field(field_type, value)
     if found.dpi is not None:
         exif.put_dpi(out, found.dpi)
-    return out
+    return out, order
 
 
-def _described(block: bytes | None, plan: Plan) -> ifd.Directory:
-    """The fields of an EXIF block that belong into a TIFF file's own directory."""
+def _described(block: bytes | None) -> tuple[ifd.Directory, str]:
+    """The fields of an EXIF block that belong into a TIFF file's own directory.
+
+    And the byte order: the block's where it holds maker's notes that are only read in this.
+    """
     out = ifd.Directory()
     if block is None:
-        return out
-    where = ifd.layout(block)
-    main = ifd.parse(block, where, where.first)
+        return out, "<"
+    main, order = ifd.opened(block)
+    is_bound = maker_notes.settle(main, [])
     for tag in (*tiff.DESCRIPTIVE, *tiff.RESOLUTION, *ifd.SUB_IFDS):
         if tag in main.fields:
             out.fields[tag] = main.fields[tag]
-    return out
+    return out, order if is_bound else "<"
