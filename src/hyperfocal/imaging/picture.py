@@ -61,7 +61,7 @@ class Metadata:
     IIM records; ``dpi``: horizontal, vertical. ``geo``: the place on Earth of a GeoTIFF's raster,
     which is made to fit the picture's size when it is written. ``size``: width and height of the
     picture that all this is about, by which what EXIF says in pixels is made to fit as well; None
-    where it is not known.
+    where it is not known. ``copyrighted``: Photoshop's flag, which lies beside IPTC.
     """
 
     exif: bytes | None = None
@@ -70,6 +70,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     geo: Georeference | None = None
     size: tuple[int, int] | None = None
+    copyrighted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -286,12 +286,17 @@ def _metadata(picture: Picture, form: Format, strip: bool, notes: list[str]) -> 
         block = _with_dpi(block, dpi, form, notes)
     elif dpi is not None and form.dpi == "none":
         notes.append(f"{form.label} cannot carry the resolution: it was dropped")
+    packet = _fitting("XMP", packet, form, form.xmp, notes)
+    told = packet is not None and xmp.says_copyrighted(packet)
+    if found.copyrighted and not form.iptc and not told:
+        notes.append(f"{form.label} cannot carry Photoshop's copyright flag: it was dropped")
     return Metadata(
         exif=block,
-        xmp=_fitting("XMP", packet, form, form.xmp, notes),
+        xmp=packet,
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
         geo=_place(picture, form, notes),
+        copyrighted=found.copyrighted and form.iptc,
     )
 
 

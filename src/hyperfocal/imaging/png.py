@@ -44,6 +44,8 @@ _UNIT = 100_000
 _MOST_TEXT = 64 << 20
 # Bytes that a text's keyword has at most (section 11.3.4.2).
 _LONGEST_KEYWORD = 79
+# What begins so is wrapped in Photoshop's resources.
+_RESOURCES = (b"8BIM", b"Phot")
 _UNNAMED = "a text was dropped"
 
 
@@ -58,6 +60,7 @@ class _Chunks:
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
+    copyrighted: bool = False
     gamma: int | None = None
     primaries: tuple[int, ...] | None = None
     code_points: CodePoints | None = None
@@ -107,7 +110,13 @@ def read_header(data: bytes) -> Header:
         frames=found.frames,
         orientation=facts.orientation,
         icc=found.icc,
-        metadata=Metadata(found.exif, found.xmp, found.iptc, found.dpi or facts.dpi),
+        metadata=Metadata(
+            found.exif,
+            found.xmp,
+            found.iptc,
+            found.dpi or facts.dpi,
+            copyrighted=found.copyrighted,
+        ),
         lossless=True,
         code_points=carried,
         notes=tuple(found.notes),
@@ -291,6 +300,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif name in (b"icc", b"icm") and found.icc is None:
         found.icc = raw
     elif name in (b"iptc", b"8bim"):
+        found.copyrighted |= is_copyrighted(raw)
         found.iptc = iptc_of(raw, found.notes)
 
 
@@ -302,9 +312,14 @@ def raw_profile(text: bytes) -> bytes:
     return bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
 
 
+def is_copyrighted(raw: bytes) -> bool:
+    """Whether resources of Photoshop, if it is these, say so."""
+    return raw[:4] in _RESOURCES and photoshop.is_copyrighted(raw)
+
+
 def iptc_of(raw: bytes, notes: list[str]) -> bytes | None:
     """Records that may be wrapped in Photoshop's resources; a note where there are others."""
-    if raw[:4] not in (b"8BIM", b"Phot"):
+    if raw[:4] not in _RESOURCES:
         return raw
     others: list[str] = []
     photoshop.note_others(raw, others)

@@ -34,6 +34,7 @@ _WIDTH = _property(rb"(?:tiff:ImageWidth|exif:PixelXDimension)")
 _HEIGHT = _property(rb"(?:tiff:ImageLength|exif:PixelYDimension)")
 _COLOUR_SPACE = _property(rb"exif:ColorSpace")
 _COLOUR_MODE = _property(rb"photoshop:ColorMode")
+_MARKED = _property(rb"xmpRights:Marked", rb"\s*[Tt]rue\s*")
 _PROFILE = _property(rb"photoshop:ICCProfile", rb"[^\"'<]*")
 # Where faces and the like are, in shares of the picture as it is stored, and the size it has then.
 _REGION = re.compile(rb"<(mwg-rs:(?:Area|AppliedToDimensions))(?:\s[^<>]*)?/?>")
@@ -55,6 +56,11 @@ def cleaned(packet: bytes, *, turned: bool) -> bytes:
     """
     packet = _ATTRIBUTE.sub(b"", _without_elements(packet))
     return _ORIENTATION.sub(rb"\g<1>1", packet) if turned else packet
+
+
+def says_copyrighted(packet: bytes) -> bool:
+    """Whether it says itself what Photoshop's copyright flag does."""
+    return _MARKED.search(packet) is not None
 
 
 def resized(packet: bytes, width: int, height: int) -> bytes:
