@@ -404,6 +404,15 @@ def on_the_way():
     texts = round_trip(signed, "png").metadata.texts == signed.metadata.texts != ()
     texts = texts and any("'Author'" in note for note in imaging.conversions(signed, "jpeg"))
     squared = any("not square (1:2)" in note for note in imaging.open(narrow).notes)
+    flag = made.picture(3, metadata=imaging.Metadata(copyrighted=True))
+    flagged = all(
+        round_trip(flag, name).metadata.copyrighted
+        or any("copyright flag" in note for note in imaging.conversions(flag, name))
+        for name in ("jpeg", "png", "tiff", "webp", "avif", "bmp", "gif")
+    )
+    flagged = flagged and all(
+        round_trip(flag, name).metadata.copyrighted for name in ("jpeg", "png", "tiff")
+    )
     plane = base64.b64encode(made.filed(np.ascontiguousarray(made.photo()[..., 0]), "PNG"))
     body = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description GDepth:Data="' + plane + b'"/>'
     phone = jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
@@ -434,6 +443,8 @@ def on_the_way():
          "becomes a profile that says the same, unless they are those of sRGB"),
         ("gain maps, videos of motion photos, Photoshop's own data", promised,
          "dropped and said, and so is what XMP says of them"),
+        ("Photoshop's copyright flag", flagged,
+         "kept in JPEG, PNG and TIFF; elsewhere dropped and said, unless XMP says it (Marked)"),
         ("depth maps of phones (JPEG: Google's GDepth and Dynamic Depth, Apple's pictures of depth "
          "or disparity; HEIC: auxiliary pictures of depth)",
          measured, "read, to keep soft what is out of focus; not written to the result, and said"),

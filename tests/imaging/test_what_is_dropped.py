@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import made
 import pytest
@@ -408,6 +409,62 @@ def test_no_iptc_of_an_image(resources):
     image.info["photoshop"] = resources
     got = imaging.from_pil(image)
     assert (got.metadata.iptc, got.notes) == (None, ())
+
+
+def flagged(format, blocks):
+    """A file with these resources of Photoshop."""
+    if format == "jpeg":
+        return made.with_segments((0xED, photoshop.SIGNATURE + blocks))
+    if format == "tiff":
+        return tiff((34377, 1, len(blocks), blocks, True))
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type 8bim", f"\n8bim\n{len(blocks):8d}\n{blocks.hex()}\n")
+    return made.filed(made.photo(), "PNG", pnginfo=info)
+
+
+NO_FLAG = "cannot carry Photoshop's copyright flag: it was dropped"
+FLAG = b"8BIM\x04\x0a\0\0\0\0\0\x01%c\0"
+
+
+@pytest.mark.parametrize("iptc_too", [False, True])
+@pytest.mark.parametrize("out", ["jpeg", "png", "tiff"])
+@pytest.mark.parametrize("format", ["jpeg", "png", "tiff"])
+def test_the_copyright_flag_is_kept(format, out, iptc_too):
+    records = made.IPTC if iptc_too else None
+    blocks = photoshop.resources_of(records) + FLAG % 1
+    data = flagged(format, blocks)
+    for got in (imaging.open(data), imaging.from_pil(Image.open(io.BytesIO(data)))):
+        assert (got.metadata.copyrighted, got.metadata.iptc, got.notes) == (True, records, ())
+        assert imaging.conversions(got, out) == ()
+        written = imaging.encode(got, out)
+        for again in (imaging.open(written), imaging.from_pil(imaging.to_pil(got))):
+            assert (again.metadata.copyrighted, again.metadata.iptc) == (True, records)
+        kept = Image.open(io.BytesIO(written))
+        if out == "jpeg":
+            assert kept.info["photoshop"][0x040A] == b"\1"
+        if out == "tiff":
+            assert kept.tag_v2[34377] == FLAG % 1
+        bare = imaging.open(imaging.encode(got, out, strip_metadata=True))
+        assert bare.metadata.copyrighted is False
+
+
+@pytest.mark.parametrize("blocks", [FLAG % 0, b"8BIM\x04\x0a\0\0\0\0\0\0", (FLAG % 1)[:-2]])
+@pytest.mark.parametrize("format", ["jpeg", "tiff"])
+def test_a_copyright_flag_that_is_not_set(format, blocks):
+    assert imaging.open(flagged(format, blocks)).metadata.copyrighted is False
+
+
+@pytest.mark.parametrize("out", ["webp", "avif", "bmp", "gif"])
+def test_a_copyright_flag_that_a_format_cannot_carry_is_told(out):
+    got = imaging.open(flagged("jpeg", FLAG % 1))
+    assert any(NO_FLAG in note for note in imaging.conversions(got, out))
+    assert not any(NO_FLAG in n for n in imaging.conversions(got, out, strip_metadata=True))
+    for packet in (b'<a xmpRights:Marked="True"/>', b"<xmpRights:Marked>True</xmpRights:Marked>"):
+        told = replace(got, metadata=replace(got.metadata, xmp=packet))
+        said = any(NO_FLAG in note for note in imaging.conversions(told, out))
+        assert said == (out in ("bmp", "gif"))
+        no = replace(got, metadata=replace(got.metadata, xmp=packet.replace(b"True", b"False")))
+        assert any(NO_FLAG in note for note in imaging.conversions(no, out))
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,10 @@ def read_header(data: bytes) -> Header:
     if found.exif is not None:
         block = found.exif
         facts = attempt(lambda: exif.read(block), notes, exif.DAMAGED) or facts
-    iptc = None
+    iptc, copyrighted = None, False
     if resources := b"".join(found.resource_parts):
         iptc = attempt(lambda: photoshop.iptc_of(resources), notes, photoshop.DAMAGED)
+        copyrighted = photoshop.is_copyrighted(resources)
         photoshop.note_others(resources, notes)
     packet = xmp_extension.whole(found.xmp, found.xmp_more, notes)
     icc = _joined(found)
@@ -109,7 +110,13 @@ def read_header(data: bytes) -> Header:
         bit_depth=bits,
         orientation=facts.orientation,
         icc=icc,
-        metadata=Metadata(found.exif, packet, iptc, found.density or facts.dpi),
+        metadata=Metadata(
+            found.exif,
+            packet,
+            iptc,
+            found.density or facts.dpi,
+            copyrighted=copyrighted,
+        ),
         lossless=found.process in (0xC3, 0xCB),
         jpeg_quality=estimate_jpeg_quality(data),
         notes=tuple(notes),

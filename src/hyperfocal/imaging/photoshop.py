@@ -11,14 +11,24 @@ from collections.abc import Iterable, Iterator
 SIGNATURE = b"Photoshop 3.0\0"
 OTHERS = "Photoshop's own data (such as layers, paths and guides) were dropped"
 DAMAGED = "IPTC is damaged and was dropped"
-IPTC = 0x0404
-# Resolution, thumbnails, copyright flag, XMP, EXIF, ICC profile and the digest of IPTC.
-_TOLD_ELSEWHERE = {IPTC, 0x03ED, 0x0409, 0x040C, 0x040A, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
+IPTC, COPYRIGHT_FLAG = 0x0404, 0x040A
+# Resolution, thumbnails, XMP, EXIF, ICC profile and the digest of IPTC.
+_TOLD_ELSEWHERE = {0x03ED, 0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424, 0x0425}
+_KEPT = {IPTC, COPYRIGHT_FLAG}
 
 
 def iptc_of(resources: bytes) -> bytes | None:
     """The IIM records within resource blocks, or None; ValueError when the blocks are cut."""
     return next((data for number, data in _blocks(resources) if number == IPTC), None)
+
+
+def is_copyrighted(resources: bytes) -> bool:
+    """Whether the copyright flag is set, before anything that is cut."""
+    with contextlib.suppress(ValueError):
+        return any(
+            number == COPYRIGHT_FLAG and any(data[:1]) for number, data in _blocks(resources)
+        )
+    return False
 
 
 def note_others(resources: bytes, notes: list[str]) -> None:
@@ -29,7 +39,7 @@ def note_others(resources: bytes, notes: list[str]) -> None:
 
 def note_numbers(numbers: Iterable[object], notes: list[str]) -> None:
     """As :func:`note_others`, of the blocks' numbers."""
-    if any(number not in _TOLD_ELSEWHERE for number in numbers):
+    if any(number not in _TOLD_ELSEWHERE | _KEPT for number in numbers):
         notes.append(OTHERS)
 
 
@@ -50,7 +60,12 @@ def _blocks(resources: bytes) -> Iterator[tuple[int, bytes]]:
         at = start + size + size % 2
 
 
-def resources_of(iptc: bytes) -> bytes:
-    """One resource block that holds IIM records (without :data:`SIGNATURE`)."""
-    head = b"8BIM" + IPTC.to_bytes(2, "big") + b"\0\0" + len(iptc).to_bytes(4, "big")
-    return head + iptc + b"\0" * (len(iptc) % 2)
+def resources_of(iptc: bytes | None, *, copyrighted: bool = False) -> bytes:
+    """Resource blocks that hold IIM records and the flag, if any (without :data:`SIGNATURE`)."""
+    blocks = {IPTC: iptc or b"", COPYRIGHT_FLAG: b"\1" if copyrighted else b""}
+    return b"".join(_block(number, data) for number, data in blocks.items() if data)
+
+
+def _block(number: int, data: bytes) -> bytes:
+    head = b"8BIM" + number.to_bytes(2, "big") + b"\0\0" + len(data).to_bytes(4, "big")
+    return head + data + b"\0" * (len(data) % 2)

@@ -76,7 +76,8 @@ class Metadata:
     IIM records; ``dpi``: horizontal, vertical. ``geo``: the place on Earth of a GeoTIFF's raster,
     which is made to fit the picture's size when it is written. ``size``: width and height of the
     picture that all this is about, by which what EXIF says in pixels is made to fit as well; None
-    where it is not known. ``texts``: of a PNG file.
+    where it is not known. ``texts``: of a PNG file. ``copyrighted``: Photoshop's flag, which lies
+    beside IPTC.
     """
 
     exif: bytes | None = None
@@ -86,6 +87,7 @@ class Metadata:
     geo: Georeference | None = None
     size: tuple[int, int] | None = None
     texts: tuple[Text, ...] = ()
+    copyrighted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,6 +97,7 @@ def picture_of(image: Image.Image) -> Picture:
     if 0 in pixels.shape:
         raise ArrayError(f"an image of {image.size[0]} x {image.size[1]} has no pixels")
     _note_aspect(info, notes)
+    iptc, copyrighted = _resources(image, notes)
     packet = xmp_extension.whole(_bytes(info.get("xmp")), _extension(image), notes)
     if packet is not None:
         notes += xmp.missed(packet)
@@ -111,9 +112,10 @@ def picture_of(image: Image.Image) -> Picture:
         metadata=Metadata(
             exif=block,
             xmp=packet,
-            iptc=_iptc(image, notes),
+            iptc=iptc,
             dpi=orient.upright_dpi(_dpi(info.get("dpi")) or facts.dpi, facts.orientation),
             size=_upright_size(image, facts.orientation),
+            copyrighted=copyrighted,
         ),
         notes=tuple(notes),
         lossless=True,
@@ -132,12 +134,15 @@ def image_of(picture: Picture) -> Image.Image:
     else:
         image = Image.fromarray(pixels)
     found = corrected(picture, [])
+    resources = {photoshop.IPTC: found.iptc} if found.iptc else {}
+    if found.copyrighted:
+        resources[photoshop.COPYRIGHT_FLAG] = b"\1"
     for name, value in (
         ("icc_profile", picture.icc),
         ("exif", found.exif and exif.PREFIX + found.exif),
         ("xmp", found.xmp),
         ("dpi", found.dpi),
-        ("photoshop", found.iptc and {photoshop.IPTC: found.iptc}),
+        ("photoshop", resources),
     ):
         if value:
             image.info[name] = value
@@ -270,27 +275,35 @@ def _upright_size(image: Image.Image, orientation: int) -> tuple[int, int]:
     return (height, width) if orient.swaps_sides(orientation) else (width, height)
 
 
-def _iptc(image: Image.Image, notes: list[str]) -> bytes | None:
-    """Where Pillow has it: Photoshop's resources of a JPEG by number, TIFF's fields, PNG's text."""
+def _resources(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
+    """IPTC and the copyright flag, where Pillow has them.
+
+    Photoshop's resources of a JPEG by number, TIFF's fields, PNG's text.
+    """
     resources = image.info.get("photoshop")
     if isinstance(resources, dict):
         photoshop.note_numbers(resources, notes)
-        return _bytes(resources.get(photoshop.IPTC))
+        flag = _bytes(resources.get(photoshop.COPYRIGHT_FLAG)) or b""
+        return _bytes(resources.get(photoshop.IPTC)), any(flag[:1])
     if image.format == "TIFF":
-        return attempt(lambda: _iptc_of_tiff(image, notes), notes, photoshop.DAMAGED)
+        found = attempt(lambda: _of_tiff(image, notes), notes, photoshop.DAMAGED)
+        return found or (None, False)
     for name in _IPTC_KEYWORDS:
         text = image.info.get(name)
         if isinstance(text, str):
-            raw = text.encode("latin-1", "replace")
-            return attempt(
-                lambda raw=raw: png.iptc_of(png.raw_profile(raw), notes),  # type: ignore[misc]
-                notes,
-                photoshop.DAMAGED,
-            )
-    return None
+            return _of_text(text, notes)
+    return None, False
 
 
-def _iptc_of_tiff(image: Image.Image, notes: list[str]) -> bytes | None:
+def _of_text(text: str, notes: list[str]) -> tuple[bytes | None, bool]:
+    def found() -> tuple[bytes | None, bool]:
+        raw = png.raw_profile(text.encode("latin-1", "replace"))
+        return png.iptc_of(raw, notes), png.is_copyrighted(raw)
+
+    return attempt(found, notes, photoshop.DAMAGED) or (None, False)
+
+
+def _of_tiff(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
     """From the bytes of the fields, as Pillow's own reader of IPTC has it: as values they may be
     one number of many.
     """
@@ -299,7 +312,7 @@ def _iptc_of_tiff(image: Image.Image, notes: list[str]) -> bytes | None:
     main = ifd.Directory(
         {tag: ifd.Field(ifd.UNDEFINED, data) for tag, data in fields.items() if data is not None}
     )
-    return tiff.iptc_of(main, notes)
+    return tiff.iptc_of(main, notes), tiff.is_copyrighted(main)
 
 
 def _extension(image: Image.Image) -> list[bytes]:

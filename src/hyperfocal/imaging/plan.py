@@ -22,6 +22,7 @@ from hyperfocal.imaging import (
     png_text,
     profile,
     tiff,
+    xmp,
     xmp_extension,
     xmp_pixels,
 )
@@ -307,13 +308,18 @@ def _metadata(
     elif dpi is not None and form.dpi == "none":
         notes.append(f"{form.label} cannot carry the resolution: it was dropped")
     packet, more = _divided(packet, form, notes)
+    packet = _fitting("XMP", packet, form, form.xmp, notes)
+    told = packet is not None and xmp.says_copyrighted(packet)
+    if found.copyrighted and not form.iptc and not told:
+        notes.append(f"{form.label} cannot carry Photoshop's copyright flag: it was dropped")
     metadata = Metadata(
         exif=block,
-        xmp=_fitting("XMP", packet, form, form.xmp, notes),
+        xmp=packet,
         iptc=_fitting("IPTC", iptc, form, form.iptc, notes),
         dpi=dpi if form.dpi == "own" else None,
         geo=_place(picture, form, notes),
         texts=_texts(found, form, notes),
+        copyrighted=found.copyrighted and form.iptc,
     )
     return metadata, more
 

@@ -45,6 +45,8 @@ _SRGB_GAMMA, _ANY_SRGB_GAMMA = 0.45455, 0.02
 _UNIT = 100_000
 # Compressed text and profiles may claim to be anything; no honest one is larger.
 _MOST_TEXT = 64 << 20
+# What begins so is wrapped in Photoshop's resources.
+_RESOURCES = (b"8BIM", b"Phot")
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class _Chunks:
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
+    copyrighted: bool = False
     gamma: int | None = None
     primaries: tuple[int, ...] | None = None
     code_points: CodePoints | None = None
@@ -114,6 +117,7 @@ def read_header(data: bytes) -> Header:
             found.iptc,
             found.dpi or facts.dpi,
             texts=tuple(found.texts),
+            copyrighted=found.copyrighted,
         ),
         lossless=True,
         code_points=carried,
@@ -299,6 +303,7 @@ def _text(found: _Chunks, kind: bytes, body: bytes) -> None:
     elif name in (b"icc", b"icm") and found.icc is None:
         found.icc = raw
     elif name in (b"iptc", b"8bim"):
+        found.copyrighted |= is_copyrighted(raw)
         found.iptc = iptc_of(raw, found.notes)
     elif name in (b"exif", b"app1") and not _is_exif(raw):
         remark(found.notes, png_text.dropped(keyword.decode("latin-1")))
@@ -328,9 +333,14 @@ def raw_profile(text: bytes) -> bytes:
     return bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
 
 
+def is_copyrighted(raw: bytes) -> bool:
+    """Whether resources of Photoshop, if it is these, say so."""
+    return raw[:4] in _RESOURCES and photoshop.is_copyrighted(raw)
+
+
 def iptc_of(raw: bytes, notes: list[str]) -> bytes | None:
     """Records that may be wrapped in Photoshop's resources; a note where there are others."""
-    if raw[:4] not in (b"8BIM", b"Phot"):
+    if raw[:4] not in _RESOURCES:
         return raw
     others: list[str] = []
     photoshop.note_others(raw, others)

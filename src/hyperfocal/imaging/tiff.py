@@ -138,7 +138,14 @@ def read_header(data: bytes) -> Header:
         frames=page.pictures,
         orientation=facts.orientation,
         icc=icc,
-        metadata=Metadata(block, _value(main, XMP), iptc_of(main, notes), facts.dpi, place),
+        metadata=Metadata(
+            block,
+            _value(main, XMP),
+            iptc_of(main, notes),
+            facts.dpi,
+            place,
+            copyrighted=is_copyrighted(main),
+        ),
         lossless=main.integer(_COMPRESSION, 1) not in _LOSSY,
         notes=tuple(notes),
         is_float=kinds[0] == _FLOAT,
@@ -415,6 +422,11 @@ def photographic(main: ifd.Directory, order: str = "<") -> bytes | None:
 def _value(main: ifd.Directory, tag: int) -> bytes | None:
     found = main.fields.get(tag)
     return found.data if found is not None and found.data else None
+
+
+def is_copyrighted(main: ifd.Directory) -> bool:
+    """Whether Photoshop's resources say so."""
+    return photoshop.is_copyrighted(_value(main, PHOTOSHOP) or b"")
 
 
 def iptc_of(main: ifd.Directory, notes: list[str]) -> bytes | None:

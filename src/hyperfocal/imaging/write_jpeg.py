@@ -99,9 +99,8 @@ def _application_segments(plan: Plan) -> bytes:
         out.append(_segment(0xE1, XMP_PREFIX + found.xmp))
     for chunk in xmp_extension.chunks(plan.xmp_more):
         out.append(_segment(0xE1, XMP_MORE_PREFIX + chunk))
-    if found.iptc is not None:
-        body = photoshop.SIGNATURE + photoshop.resources_of(found.iptc)
-        out.append(_segment(0xED, body))
+    if resources := photoshop.resources_of(found.iptc, copyrighted=found.copyrighted):
+        out.append(_segment(0xED, photoshop.SIGNATURE + resources))
     if plan.icc is not None:
         room = _LONGEST_SEGMENT - len(ICC_PREFIX) - 2
         parts = [plan.icc[at : at + room] for at in range(0, len(plan.icc), room)]

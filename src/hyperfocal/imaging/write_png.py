@@ -153,8 +153,7 @@ def _write_metadata(plan: Plan, sink: BinaryIO) -> None:
         sink.write(_chunk(b"eXIf", found.exif))
     if found.xmp is not None:
         sink.write(_chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + found.xmp))
-    if found.iptc is not None:
-        raw = photoshop.resources_of(found.iptc)
+    if raw := photoshop.resources_of(found.iptc, copyrighted=found.copyrighted):
         text = b"\niptc\n%8d\n%s\n" % (len(raw), raw.hex().encode())
         sink.write(_chunk(b"zTXt", IPTC_KEYWORD + b"\0\0" + zlib.compress(text)))
     for each in found.texts:

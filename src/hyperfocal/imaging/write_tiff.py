@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from hyperfocal.imaging import exif, ifd, maker_notes, tiff
+from hyperfocal.imaging import exif, ifd, maker_notes, photoshop, tiff
 from hyperfocal.imaging.plan import Plan
 from hyperfocal.imaging.threads import in_order
 
@@ -109,6 +109,7 @@ def _directory(plan: Plan, rows: int) -> tuple[ifd.Directory, str]:
     for tag, kind, data in (
         (tiff.XMP, ifd.BYTE, found.xmp),
         (tiff.IPTC, ifd.UNDEFINED, found.iptc),
+        (tiff.PHOTOSHOP, ifd.BYTE, photoshop.resources_of(None, copyrighted=found.copyrighted)),
         (tiff.ICC, ifd.UNDEFINED, plan.icc),
     ):
         if data:

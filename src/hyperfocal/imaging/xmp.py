@@ -36,6 +36,7 @@ _CREDENTIALS = re.compile(
 _ORIENTATION = property_of(rb"tiff:Orientation")
 _COLOUR_SPACE = property_of(rb"exif:ColorSpace")
 _COLOUR_MODE = property_of(rb"photoshop:ColorMode")
+_MARKED = property_of(rb"xmpRights:Marked", rb"\s*[Tt]rue\s*")
 _PROFILE = property_of(rb"photoshop:ICCProfile", rb"[^\"'<]*")
 # Where faces and the like are, in shares of the picture as it is stored, and the size it has then.
 _REGION = opening(rb"mwg-rs:(?:Area|AppliedToDimensions)")
@@ -63,6 +64,11 @@ def cleaned(packet: bytes, *, turned: bool) -> bytes:
     """
     packet = _CREDENTIALS.sub(b"", without(packet, _DROPPED))
     return _ORIENTATION.sub(rb"\g<1>1", packet) if turned else packet
+
+
+def says_copyrighted(packet: bytes) -> bool:
+    """Whether it says itself what Photoshop's copyright flag does."""
+    return _MARKED.search(packet) is not None
 
 
 def in_srgb(packet: bytes) -> bytes:
