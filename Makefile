@@ -3,6 +3,8 @@
 # BUSY=--busy lets bench and load measure on a machine that has other work to do.
 
 PYTHON ?= python3
+# Of the tests; with 0 they run in the one that looks after them.
+PROCESSES ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 VENV := .venv
@@ -43,7 +45,7 @@ contracts: $(TEST_READY) ## Who may import whom
 
 .PHONY: tests
 tests: $(TEST_READY) ## The tests alone, the README's and the staleness of docs included
-	$(TEST_BIN)/pytest
+	$(TEST_BIN)/pytest -n $(PROCESSES) --dist loadgroup
 
 .PHONY: format
 format: $(TEST_READY) ## Repair style and formatting
